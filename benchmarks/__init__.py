@@ -1,0 +1,1 @@
+"""This project and its peers on the same work, in one run."""

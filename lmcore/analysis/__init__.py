@@ -1,0 +1,50 @@
+"""Looking inside a model: activations, attention, attribution, likeness of layers, probes."""
+
+from typing import TYPE_CHECKING, Any
+
+from lmcore.methods import load_target
+
+if TYPE_CHECKING:
+    from lmcore.analysis.activations import Activations, extract_activations
+    from lmcore.analysis.attention import AttentionMaps, attention_maps, attention_rollout
+    from lmcore.analysis.attribution import Attribution, attribute, attribute_texts
+    from lmcore.analysis.probing import ProbeResult, probe_layers
+    from lmcore.analysis.similarity import LayerSimilarity, layer_similarity, linear_cka
+
+_EXPORTS = {
+    "Activations": "lmcore.analysis.activations",
+    "AttentionMaps": "lmcore.analysis.attention",
+    "Attribution": "lmcore.analysis.attribution",
+    "LayerSimilarity": "lmcore.analysis.similarity",
+    "ProbeResult": "lmcore.analysis.probing",
+    "attention_maps": "lmcore.analysis.attention",
+    "attention_rollout": "lmcore.analysis.attention",
+    "attribute": "lmcore.analysis.attribution",
+    "attribute_texts": "lmcore.analysis.attribution",
+    "extract_activations": "lmcore.analysis.activations",
+    "layer_similarity": "lmcore.analysis.similarity",
+    "linear_cka": "lmcore.analysis.similarity",
+    "probe_layers": "lmcore.analysis.probing",
+}
+
+__all__ = [
+    "Activations",
+    "AttentionMaps",
+    "Attribution",
+    "LayerSimilarity",
+    "ProbeResult",
+    "attention_maps",
+    "attention_rollout",
+    "attribute",
+    "attribute_texts",
+    "extract_activations",
+    "layer_similarity",
+    "linear_cka",
+    "probe_layers",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _EXPORTS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return load_target(f"{_EXPORTS[name]}:{name}")

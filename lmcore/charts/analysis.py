@@ -1,0 +1,236 @@
+"""Charts of what happens inside a model: every function takes numbers and returns a `Figure`."""
+
+from collections.abc import Mapping, Sequence
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+from lmcore.charts.figure import Figure, bar_height, text_axis
+from lmcore.types import SPLITS
+
+MAX_TOKENS = 64
+_AFTER_SPACE = "substring(datum.label, indexof(datum.label, ' ') + 1)"
+
+
+def class_probabilities(probabilities: Mapping[str, float]) -> Figure:
+    """Draw the probability of each class, the largest first."""
+    frame = pd.DataFrame({"class": list(probabilities), "probability": list(probabilities.values())})
+    frame = frame.sort_values("probability", ascending=False)
+    base = alt.Chart(frame, title="Probability of each class").encode(
+        y=alt.Y("class:N", sort=None, axis=text_axis("Class")),
+        x=alt.X("probability:Q", title="Probability (0 to 1)", scale=alt.Scale(domain=[0, 1.1], clamp=True)),
+    )
+    bars = base.mark_bar().encode(tooltip=["class:N", alt.Tooltip("probability:Q", format=".4f")])
+    values = base.mark_text(align="left", dx=4).encode(text=alt.Text("probability:Q", format=".1%"))
+    said = ", ".join(f"{name} {value:.1%}" for name, value in zip(frame["class"], frame["probability"], strict=True))
+    return Figure((bars + values).properties(height=bar_height(len(frame))), f"Probabilities: {said}.", frame)
+
+
+def token_scores(units: Sequence[str], scores: Sequence[float], *, title: str, towards: str, away: str = "") -> Figure:
+    """Draw signed attribution scores of tokens or words, in the order of the text.
+
+    Args:
+        units: tokens or words.
+        scores: one a unit; positive speaks for the target.
+        title: of the chart.
+        towards: the class that positive scores speak for.
+        away: the class that negative scores speak for; empty for "against".
+    """
+    frame = pd.DataFrame(
+        {"position": range(1, len(units) + 1), "unit": list(units), "score": np.asarray(scores, float)}
+    )
+    frame["name"] = [f"{position} {unit}" for position, unit in enumerate(units, 1)]
+    against = away or f"not {towards}"
+    frame["speaks for"] = np.where(frame["score"] >= 0, towards, against)
+    limit = float(frame["score"].abs().max()) if frame["score"].any() else 1.0
+    chart = (
+        alt.Chart(frame, title=title)
+        .mark_bar()
+        .encode(
+            y=alt.Y(
+                "name:N",
+                sort=None,
+                axis=alt.Axis(
+                    title="In the order of the text",
+                    labelLimit=220,
+                    labelOverlap=False,
+                    labelFlush=False,
+                    labelExpr=_AFTER_SPACE,
+                ),
+            ),
+            x=alt.X("score:Q", title="Attribution (logits)", scale=alt.Scale(domain=[-limit, limit])),
+            color=alt.Color(
+                "speaks for:N",
+                title="Speaks for",
+                sort=[towards, against],
+                legend=alt.Legend(orient="top", labelLimit=240),
+            ),
+            tooltip=["unit:N", alt.Tooltip("score:Q", format="+.4f"), "speaks for:N"],
+        )
+        .properties(height=bar_height(len(frame)))
+    )
+    top = frame[frame["score"] > 0].sort_values("score", ascending=False).head(3)
+    listed = ", ".join(f"{u!r} {s:+.2f}" for u, s in zip(top["unit"], top["score"], strict=True))
+    said = f"What speaks most for {towards}: {listed}." if listed else f"Nothing speaks for {towards}."
+    return Figure(chart, f"{title}. {said}", frame[["position", "unit", "score"]])
+
+
+def layer_by_token(values: np.ndarray, tokens: Sequence[str], *, title: str, unit: str) -> Figure:
+    """Draw one value for each layer and token as a heat map.
+
+    Args:
+        values: shape (layers + 1, tokens), layer 0 being the embeddings.
+        tokens: at most the first 64 are drawn.
+        title: of the chart.
+        unit: title of the colour scale.
+    """
+    frame = _grid(values[:, :MAX_TOKENS], tokens[:MAX_TOKENS])
+    frame["share"] = frame["value"] / frame.groupby("row")["value"].transform("max").replace(0, 1)
+    chart = (
+        alt.Chart(frame, title=_cut(title, len(tokens)))
+        .mark_rect()
+        .encode(
+            x=_token_axis("Token"),
+            y=alt.Y("row:O", title="Layer (0: embeddings)", sort="descending"),
+            color=alt.Color("share:Q", title=unit, scale=alt.Scale(domain=[0, 1])),
+            tooltip=["token:N", alt.Tooltip("row:O", title="layer"), alt.Tooltip("value:Q", format=".3f")],
+        )
+        .properties(height=bar_height(values.shape[0]) + 60)
+    )
+    strongest = frame.sort_values("value").iloc[-1]
+    said = f"The largest value is at {strongest['token']!r} in layer {strongest['row']}: {strongest['value']:.2f}."
+    return Figure(chart, f"{title}. {said}", frame[["row", "position", "token", "value"]])
+
+
+def token_by_token(weights: np.ndarray, tokens: Sequence[str], *, title: str) -> Figure:
+    """Draw attention or rollout as a heat map: row = the token that looks, column = what it looks at.
+
+    Args:
+        weights: shape (tokens, tokens), rows sum to 1.
+        tokens: at most the first 64 are drawn.
+        title: of the chart.
+    """
+    frame = _grid(weights[:MAX_TOKENS, :MAX_TOKENS], tokens[:MAX_TOKENS])
+    names = [f"{n} {t}" for n, t in enumerate(tokens[:MAX_TOKENS])]
+    frame["from"] = frame["row"].map(lambda r: names[r])
+    chart = (
+        alt.Chart(frame, title=_cut(title, len(tokens)))
+        .mark_rect()
+        .encode(
+            x=_token_axis("Looked at"),
+            y=alt.Y(
+                "from:N",
+                sort=None,
+                axis=alt.Axis(title="Token that looks", labelExpr=_AFTER_SPACE, labelOverlap=False, labelFlush=False),
+            ),
+            color=alt.Color("value:Q", title="Weight", scale=alt.Scale(domainMin=0)),
+            tooltip=["from:N", "token:N", alt.Tooltip("value:Q", format=".3f")],
+        )
+        .properties(height=bar_height(len(names), each=18) + 60)
+    )
+    off = frame[frame["row"] != frame["position"]]
+    said = ""
+    if len(off):
+        top = off.sort_values("value").iloc[-1]
+        said = f" The strongest link goes from {tokens[top['row']]!r} to {top['token']!r}: {top['value']:.2f}."
+    return Figure(chart, f"{title}.{said}", frame[["row", "position", "token", "value"]])
+
+
+def head_entropies(entropies: np.ndarray) -> Figure:
+    """Draw how widely each head looks.
+
+    Args:
+        entropies: mean entropy of a head's attention in nats, shape (layers, heads).
+    """
+    layers, heads = entropies.shape
+    frame = pd.DataFrame(
+        [(n + 1, h + 1, float(entropies[n, h])) for n in range(layers) for h in range(heads)],
+        columns=["layer", "head", "entropy"],
+    )
+    chart = (
+        alt.Chart(frame, title="How widely each head looks")
+        .mark_rect()
+        .encode(
+            x=alt.X("head:O", title="Head", axis=alt.Axis(labelAngle=0)),
+            y=alt.Y("layer:O", title="Layer", sort="descending"),
+            color=alt.Color("entropy:Q", title="Entropy (nats)", scale=alt.Scale(domainMin=0)),
+            tooltip=["layer:O", "head:O", alt.Tooltip("entropy:Q", format=".3f")],
+        )
+        .properties(height=bar_height(layers))
+    )
+    low = frame.sort_values("entropy").iloc[0]
+    said = (
+        f"The most focused head is head {low['head']:.0f} of layer {low['layer']:.0f} with {low['entropy']:.2f} nats."
+    )
+    return Figure(chart, said, frame)
+
+
+def layer_similarity(matrix: np.ndarray, *, title: str = "Linear CKA between layers") -> Figure:
+    """Draw how alike the layers' representations are, 0 to 1."""
+    rows = [(i, j, float(matrix[i, j])) for i in range(len(matrix)) for j in range(len(matrix))]
+    frame = pd.DataFrame(rows, columns=["layer", "other", "similarity"])
+    base = alt.Chart(frame, title=title).encode(
+        x=alt.X("other:O", title="Layer (0: embeddings)", axis=alt.Axis(labelAngle=0)),
+        y=alt.Y("layer:O", title="Layer", sort="descending"),
+    )
+    cells = base.mark_rect().encode(
+        color=alt.Color("similarity:Q", title="CKA (0 to 1)", scale=alt.Scale(domain=[0, 1])),
+        tooltip=["layer:O", "other:O", alt.Tooltip("similarity:Q", format=".3f")],
+    )
+    said = f"The first and the last layer are alike to {matrix[0, -1]:.2f}."
+    return Figure(cells.properties(height=bar_height(len(matrix), each=34)), f"{title}. {said}", frame)
+
+
+def probe_accuracy(frame: pd.DataFrame, best: int) -> Figure:
+    """Draw how well a linear probe reads the labels off each layer.
+
+    Args:
+        frame: ``layer``, ``split``, ``accuracy`` and, where known, ``low`` and ``high`` of the 95 % interval.
+        best: the layer chosen on dev.
+    """
+    order = list(SPLITS)
+    base = alt.Chart(frame, title="Accuracy of a linear probe by layer").encode(
+        x=alt.X("layer:O", title="Layer (0: embeddings)", axis=alt.Axis(labelAngle=0)),
+        xOffset=alt.XOffset("split:N", sort=order),
+        color=alt.Color("split:N", title=None, sort=order, legend=alt.Legend(orient="top", symbolOpacity=1)),
+    )
+    lines = base.mark_line().encode(y=alt.Y("accuracy:Q", title="Accuracy (0 to 1)", scale=alt.Scale(zero=False)))
+    points = base.mark_point(filled=True, size=60).encode(
+        y="accuracy:Q",
+        shape=alt.Shape("split:N", sort=order, legend=None),
+        tooltip=["layer:O", "split:N", alt.Tooltip("accuracy:Q", format=".3f")],
+    )
+    layers = lines + points
+    if {"low", "high"} <= set(frame.columns):
+        layers = base.mark_rule(opacity=0.5).encode(y="low:Q", y2="high:Q") + layers
+    at_best = frame[frame["layer"] == best]
+    said = ", ".join(f"{s} {a:.3f}" for s, a in zip(at_best["split"], at_best["accuracy"], strict=True))
+    return Figure(layers.properties(height=320), f"Layer {best} does best on dev: {said}.", frame)
+
+
+def _token_axis(title: str) -> alt.X:
+    return alt.X(
+        "column:N",
+        sort=None,
+        axis=alt.Axis(
+            title=title, labelExpr=_AFTER_SPACE, labelAngle=-55, labelOverlap=False, labelFlush=False, labelLimit=110
+        ),
+    )
+
+
+def _grid(values: np.ndarray, tokens: Sequence[str]) -> pd.DataFrame:
+    rows, columns = values.shape
+    return pd.DataFrame(
+        {
+            "row": np.repeat(np.arange(rows), columns),
+            "position": np.tile(np.arange(columns), rows),
+            "token": np.tile(np.asarray(tokens, dtype=object), rows),
+            "column": np.tile([f"{n} {token}" for n, token in enumerate(tokens)], rows),
+            "value": values.astype(float).ravel(),
+        }
+    )
+
+
+def _cut(title: str, tokens: int) -> str:
+    return title if tokens <= MAX_TOKENS else f"{title} (first {MAX_TOKENS} of {tokens} tokens)"

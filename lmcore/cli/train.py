@@ -1,0 +1,223 @@
+"""``lmcore train`` and ``lmcore evaluate``."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lmcore.cli.command import AnswerCommand, Session, refuse
+from lmcore.cli.options import given_options, method_flags
+from lmcore.cli.output import Answer, records, table
+from lmcore.errors import Cancelled
+from lmcore.settings import MIB
+from lmcore.training.config import TrainConfig
+from lmcore.training.methods import TRAINING
+from lmcore.types import SPLITS
+
+if TYPE_CHECKING:
+    from lmcore.data.dataset import TextDataset
+    from lmcore.training.estimate import Estimate
+    from lmcore.training.evaluation import Evaluation
+    from lmcore.training.fit import TrainResult
+
+_OVERALL = {
+    "accuracy": "accuracy",
+    "precision_macro": "precision (macro)",
+    "recall_macro": "recall (macro)",
+    "f1_macro": "F1 (macro)",
+}
+_ENDS = ("_low", "_high")
+_SHOWN_ERRORS = 5
+_DEFAULT = TrainConfig(name="x")
+
+
+@click.command(
+    "train",
+    short_help="Train a model on a split data set, measure it and register it.",
+    cls=AnswerCommand,
+    epilog="Example: lmcore train feedback-en@3 --method full --model config:bert-small --learning-rate 5e-4",
+)
+@click.argument("data")
+@click.option("--name", help="Name under which the version is registered.  [default: the data set's name]")
+@click.option(
+    "--model",
+    default=_DEFAULT.model,
+    show_default=True,
+    help="What is trained: packaged:NAME, config:NAME, models:/NAME@ALIAS, hub:ORG/NAME or a folder.",
+)
+@click.option(
+    "--method",
+    type=click.Choice(list(TRAINING)),
+    default=_DEFAULT.method,
+    show_default=True,
+    help=" ".join(f"{method.name}: {method.summary}" for method in TRAINING.values()),
+)
+@method_flags(TRAINING)
+@click.option("--background", is_flag=True, help="Submit it as a job that outlives this command; see lmcore jobs.")
+@click.option("--resume", is_flag=True, help="Go on from the checkpoint of the same command that was stopped.")
+@click.pass_obj
+def train_command(
+    session: Session,
+    /,
+    data: str,
+    name: str | None,
+    model: str,
+    method: str,
+    background: bool,
+    resume: bool,
+    **flags: Any,
+) -> Answer:
+    """Train a model on DATA (a split data set, as name@version), measure it on the test split and register it."""
+    if background and resume:
+        refuse("--background and --resume don't go together: take up a stopped job with lmcore jobs resume.")
+    options = TRAINING[method].check(given_options(flags))
+    from lmcore.data.store import DatasetStore
+    from lmcore.training.estimate import estimate_training
+
+    dataset = DatasetStore(session.settings.workspace).load(data)
+    config = TrainConfig(name=name or dataset.name, task=dataset.task, model=model, method=method, **options).checked()
+    estimate = estimate_training(config, dataset, session.settings)
+    for sentence in _describe_estimate(estimate):
+        session.note(sentence)
+    if background:
+        return _submit(session, config, data, estimate)
+    return _train(session, config, dataset, estimate, resume)
+
+
+@click.command(
+    "evaluate",
+    short_help="Measure a registered version on a data set.",
+    cls=AnswerCommand,
+    epilog="Example: lmcore evaluate models:/feedback-en@champion feedback-en@3 --split dev",
+)
+@click.argument("version")
+@click.argument("data")
+@click.option("--split", type=click.Choice(SPLITS), default="test", show_default=True, help="Which rows.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the bootstrap intervals.")
+@click.pass_obj
+def evaluate_command(session: Session, version: str, data: str, split: str, seed: int) -> Answer:
+    """Measure VERSION (models:/NAME@ALIAS) on the rows of DATA (name@version) and keep the result."""
+    from lmcore.data.store import DatasetStore
+    from lmcore.training.evaluation import evaluate, save_evaluation
+
+    dataset = DatasetStore(session.settings.workspace).load(data)
+    with session.report() as report:
+        found = evaluate(version, dataset, split=split, settings=session.settings, seed=seed, report=report)
+    save_evaluation(session.settings.workspace, found)
+    rows = found.parameters["rows"]
+    wrong = int((~found.predictions["correct"]).sum())
+    shown: list[Any] = [
+        f"{found.version} on {rows} rows of {found.data}: {wrong} wrong.",
+        _metrics_table(found),
+        "By class:",
+        _class_table(found),
+    ]
+    errors = found.errors(_SHOWN_ERRORS)
+    if len(errors):
+        listed = [(r["id"] + 1, r["gold"], r["label"], r["score"], r["text"]) for r in records(errors)]
+        shown += ["The errors it is surest of:", table(("row", "label", "predicted", "score", "text"), listed)]
+    return Answer(_evaluation_document(found), shown)
+
+
+def _describe_estimate(estimate: "Estimate") -> list[str]:
+    time = f"{estimate.seconds:.0f} seconds" if estimate.seconds < 120 else f"{estimate.seconds / 60:.0f} minutes"
+    found = [f"This takes about {time} and {estimate.nbytes / MIB:,.0f} MiB of memory."]
+    if not estimate.fits:
+        found.append(f"Only {estimate.available / MIB:,.0f} MiB are free now: it may run out of memory.")
+    if not estimate.knows_language:
+        found.append(
+            f"The model does not know {estimate.unknown_share:.0%} of the tokens: --model config:bert-small --method "
+            "full --learning-rate 5e-4 --epochs 10 learns your data's own."
+        )
+    return found
+
+
+def _submit(session: Session, config: TrainConfig, data: str, estimate: "Estimate") -> Answer:
+    from lmcore.cli.jobs import job_document
+    from lmcore.jobs import JobBoard
+    from lmcore.training.job import TARGET, job_config
+
+    board = JobBoard(session.settings.workspace, jobs_at_once=session.settings.jobs_at_once)
+    job = board.submit(
+        TARGET,
+        job_config(config, data),
+        title=f"Train {config.name} on {data}",
+        kind="train",
+        needs_bytes=estimate.nbytes,
+    )
+    said = f"The job {job.id} is {job.state}. Follow it with: lmcore jobs show {job.id}"
+    return Answer({"job": job_document(job), "estimate": estimate}, [said])
+
+
+def _train(session: Session, config: TrainConfig, dataset: "TextDataset", estimate: "Estimate", resume: bool) -> Answer:
+    from lmcore.training.fit import train
+
+    try:
+        with session.report() as report:
+            result = train(config, dataset, settings=session.settings, report=report, resume=resume)
+    except (Cancelled, KeyboardInterrupt) as error:
+        raise Cancelled(
+            "Training was stopped and its last checkpoint is kept: run the same command with --resume to go on."
+        ) from error
+    found = result.evaluation
+    low, high = found.intervals["accuracy"]
+    ref = str(result.version.ref)
+    shown: list[Any] = [
+        f"{ref} was trained in {result.seconds:.0f} seconds and is right on {found.metrics['accuracy']:.1%} of "
+        f"{found.parameters['rows']} test rows (95 % interval {low:.1%} to {high:.1%}).",
+        _metrics_table(found),
+        *result.warnings,
+        f"Make it the champion with: lmcore models promote {result.version.name} {result.version.version}",
+    ]
+    return Answer(_training_document(result, estimate), shown)
+
+
+def _training_document(result: "TrainResult", estimate: "Estimate") -> dict[str, Any]:
+    found = result.evaluation
+    return {
+        "version": str(result.version.ref),
+        "evaluation": found.id,
+        "data": found.data,
+        "metrics": result.metrics,
+        "intervals": found.intervals,
+        "baselines": records(found.tables["baselines"]),
+        "choices": result.choices,
+        "warnings": result.warnings,
+        "seconds": result.seconds,
+        "estimate": estimate,
+    }
+
+
+def _evaluation_document(found: "Evaluation") -> dict[str, Any]:
+    return {
+        "id": found.id,
+        "version": found.version,
+        "data": found.data,
+        "task": found.task,
+        "metrics": found.metrics,
+        "intervals": found.intervals,
+        "by_class": records(found.tables["by_class"]),
+        "confusion": records(found.tables["confusion"]),
+        "errors": records(found.errors()[["id", "text", "gold", "label", "score"]]),
+        "parameters": found.parameters,
+    }
+
+
+def _metrics_table(found: "Evaluation") -> Any:
+    own = {"name": "this model", **found.metrics}
+    own |= {f"{metric}{end}": x for metric, ends in found.intervals.items() for end, x in zip(_ENDS, ends, strict=True)}
+    models = [own, *(records(found.tables["baselines"]) if "baselines" in found.tables else [])]
+    rows = [[title, *[_with_interval(model, metric) for model in models]] for metric, title in _OVERALL.items()]
+    return table(("", *[str(model["name"]) for model in models]), rows)
+
+
+def _with_interval(model: Mapping[str, Any], metric: str) -> str:
+    low, high = (model[metric + end] for end in _ENDS)
+    return f"{model[metric]:.3f} ({low:.2f}–{high:.2f})"
+
+
+def _class_table(found: "Evaluation") -> Any:
+    by_class = found.tables["by_class"]
+    wide = by_class.pivot(index=["label", "rows"], columns="metric", values="value").reset_index()
+    rows = wide[["label", "rows", "precision", "recall", "f1"]].itertuples(index=False)
+    return table(("class", "rows", "precision", "recall", "F1"), rows)

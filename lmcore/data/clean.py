@@ -1,0 +1,202 @@
+"""Cleaning: rules that mend or drop rows, and the record of what they did."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from lmcore.data.dataset import TextDataset
+from lmcore.data.issues import conflicting_labels, duplicate, empty_text, mend, missing_label
+from lmcore.data.text import comparison_key, tidy
+from lmcore.errors import DataError, OptionError
+from lmcore.methods import Method, Option, Registry
+
+CLEANING = Registry(
+    "cleaning rule",
+    Method(
+        name="fix_mojibake",
+        title="Mend mojibake",
+        summary="Undo a wrong decoding: cafÃ© becomes café; full-width punctuation and curly quotes stay.",
+        target="lmcore.data.clean:fix_mojibake",
+        facts={"columns": ["text"], "handles": ["mojibake"]},
+    ),
+    Method(
+        name="tidy_space",
+        title="Tidy white space",
+        summary="Strip the text, make every run of white space one space, and take invisible characters out.",
+        target="lmcore.data.clean:tidy_space",
+        facts={"columns": ["text"], "handles": []},
+    ),
+    Method(
+        name="drop_empty",
+        title="Drop empty texts",
+        summary="Drop rows without a text.",
+        target="lmcore.data.clean:drop_empty",
+        facts={"columns": ["text"], "handles": ["empty_text"]},
+    ),
+    Method(
+        name="drop_unlabelled",
+        title="Drop rows without a label",
+        summary="Drop rows whose label is empty.",
+        target="lmcore.data.clean:drop_unlabelled",
+        facts={"columns": ["label"], "handles": ["missing_label"]},
+    ),
+    Method(
+        name="resolve_conflicts",
+        title="Resolve conflicting labels",
+        summary="Where one text has several labels, drop all its rows, or keep those with its most frequent label.",
+        target="lmcore.data.clean:resolve_conflicts",
+        options=(
+            Option(
+                "strategy",
+                "choice",
+                "drop",
+                "drop: all rows of such a text go; majority: those with its most frequent label stay, and where labels "
+                "tie all go.",
+                choices=("drop", "majority"),
+            ),
+        ),
+        facts={"columns": ["text", "label"], "handles": ["conflicting_labels"]},
+    ),
+    Method(
+        name="drop_duplicates",
+        title="Drop duplicates",
+        summary="Keep the first of the rows with the same text and label; letter case and white space do not count.",
+        target="lmcore.data.clean:drop_duplicates",
+        facts={"columns": ["text", "label"], "handles": ["duplicate"]},
+    ),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Cleaning:
+    """A cleaned data set and what was done to it.
+
+    Attributes:
+        data: the rows that are left, not stored yet; ids are those of the data set before.
+        changes: ``id``, ``rule``, ``action`` (dropped or changed), and the text ``before`` and ``after`` (empty where
+            the row was dropped), in the order of the rules.
+        counts: rule to number of rows, for every rule that was applied.
+        fingerprint: of the data set before.
+    """
+
+    data: TextDataset
+    changes: pd.DataFrame
+    counts: Mapping[str, int]
+    fingerprint: str
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row for each change."""
+        return self.changes
+
+
+def clean_dataset(
+    data: TextDataset,
+    rules: Iterable[str] | None = None,
+    options: Mapping[str, Mapping[str, object]] | None = None,
+) -> Cleaning:
+    """Apply cleaning rules in the order of `CLEANING`, whatever order they are given in.
+
+    Args:
+        data: any data set; it is not changed.
+        rules: names out of `CLEANING`; all where it is None.
+        options: rule to its options.
+
+    Returns:
+        The cleaned data set and every change.
+
+    Raises:
+        UnknownError: there is no such rule; the message lists those that exist.
+        OptionError: an option is not valid, or belongs to a rule that is not applied.
+        DataError: no row would be left, or a rule needs a column that the data set lacks.
+    """
+    checked = _checked(data, rules, options or {})
+    frame = data.frame
+    changes = []
+    for rule, values in checked.items():
+        after = CLEANING[rule].load()(frame, **values)
+        changes.append(_changes(rule, frame, after))
+        frame = after
+    if frame.empty:
+        raise DataError(f"Cleaning would leave no row of {data.name!r}: apply fewer rules, or load other data.")
+    every = pd.concat(changes, ignore_index=True) if changes else _changes("", frame, frame)
+    return Cleaning(
+        data=data.derive(frame, name="clean", rules=list(checked), options={r: v for r, v in checked.items() if v}),
+        changes=every,
+        counts={rule: len(table) for rule, table in zip(checked, changes, strict=True)},
+        fingerprint=data.fingerprint,
+    )
+
+
+def fix_mojibake(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows with wrong decodings undone."""
+    return frame.assign(text=frame["text"].map(mend))
+
+
+def tidy_space(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows with tidy white space."""
+    return frame.assign(text=frame["text"].map(tidy))
+
+
+def drop_empty(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows that have a text."""
+    return _without(frame, empty_text(frame))
+
+
+def drop_unlabelled(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows that have a label."""
+    return _without(frame, missing_label(frame))
+
+
+def resolve_conflicts(frame: pd.DataFrame, *, strategy: str) -> pd.DataFrame:
+    """Return the rows without those whose text has several labels, or with its most frequent one alone."""
+    members = conflicting_labels(frame)
+    if strategy == "drop":
+        return _without(frame, members)
+    rows = frame[frame["id"].isin(members["id"])]
+    votes = rows.groupby([rows["text"].map(comparison_key).rename("key"), "label"]).size().rename("votes").reset_index()
+    most = votes[votes["votes"] == votes.groupby("key")["votes"].transform("max")]
+    winners = most.drop_duplicates("key", keep=False).set_index("key")["label"]
+    lost = rows["text"].map(comparison_key).map(winners) != rows["label"]
+    return _without(frame, rows[lost])
+
+
+def drop_duplicates(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows without those that repeat an earlier one."""
+    return _without(frame, duplicate(frame))
+
+
+def _checked(
+    data: TextDataset, rules: Iterable[str] | None, options: Mapping[str, Mapping[str, object]]
+) -> dict[str, dict[str, Any]]:
+    """Return the rules to apply, in order, each with all its options."""
+    wanted = set(CLEANING) if rules is None else {CLEANING[rule].name for rule in rules}
+    for rule in options:
+        if CLEANING[rule].name not in wanted:
+            raise OptionError(f"There are options for {rule}, which is not applied: add it to the rules.")
+    checked = {rule: method.check(options.get(rule, {})) for rule, method in CLEANING.items() if rule in wanted}
+    for rule in checked:
+        for column in CLEANING[rule].facts["columns"]:
+            if column not in data.frame.columns:
+                raise DataError(f"{data.name!r} has no column {column}, which {rule} needs: leave this rule out.")
+    return checked
+
+
+def _without(frame: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    return frame[~frame["id"].isin(rows["id"])]
+
+
+def _changes(rule: str, before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
+    left = before["id"].map(after.set_index("id")["text"])
+    dropped = ~before["id"].isin(after["id"])
+    touched = dropped | (left != before["text"])
+    return pd.DataFrame(
+        {
+            "id": before.loc[touched, "id"],
+            "rule": rule,
+            "action": dropped[touched].map({True: "dropped", False: "changed"}).astype("str"),
+            "before": before.loc[touched, "text"],
+            "after": left[touched].fillna("").astype("str"),
+        }
+    ).reset_index(drop=True)

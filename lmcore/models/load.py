@@ -1,0 +1,271 @@
+"""Loading a model and its tokenizer from wherever a reference points."""
+
+import copy
+import json
+import logging
+import re
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lmcore.errors import InputError, OptionError, UnsafeError
+from lmcore.fingerprint import fingerprint, fingerprint_file
+from lmcore.models.catalogue import check_hub_id, packaged_folder, resolve_model
+from lmcore.settings import Settings
+from lmcore.types import ModelRef
+
+MAX_TOKENS = 512
+_PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt")
+_HASHED = ("*.safetensors", "*.gguf", "config.json", "tokenizer.json", "vocab.txt", "merges.txt", "*.model")
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedModel:
+    """A model in memory, ready to run.
+
+    Attributes:
+        ref: what it is, of a definite kind and version.
+        task: the task whose head it has, or empty for a base model.
+        model: the torch module, in evaluation mode.
+        tokenizer: its tokenizer.
+        labels: class names in the order of its outputs; empty for a base model.
+        fingerprint: hash of its weights, configuration and tokenizer files.
+        device: where it is: ``cpu``, ``cuda:0`` …
+        nbytes: memory of its parameters and buffers.
+        max_length: the most tokens it takes.
+        lock: to be held while the modules are changed or copied.
+    """
+
+    ref: ModelRef
+    task: str
+    model: Any
+    tokenizer: Any
+    labels: tuple[str, ...]
+    fingerprint: str
+    device: str
+    nbytes: int
+    max_length: int
+    lock: Any = field(default_factory=threading.RLock, repr=False)
+
+    @property
+    def layers(self) -> int:
+        """Number of layers; hidden states run from 0 (embeddings) to this."""
+        config = self.model.base_model.config
+        return int(config.num_hidden_layers)
+
+    @contextmanager
+    def attention(self, implementation: str) -> Iterator[Any]:
+        """Lend a twin of the model that shares its weights and has another attention implementation.
+
+        The model itself stays as it is: a forward pass of another thread that is under way would otherwise build its
+        mask for one implementation and hand it to the other, and be wrong without an error.
+        """
+        from transformers.utils.output_capturing import maybe_install_capturing_hooks
+
+        # A first run that returns hidden states adds hooks: they have to be there before the modules are copied.
+        maybe_install_capturing_hooks(self.model.base_model)
+        shared = {id(tensor): tensor for tensor in (*self.model.parameters(), *self.model.buffers())}
+        with self.lock:
+            twin = copy.deepcopy(self.model, shared)
+        twin.base_model.set_attn_implementation(implementation)
+        yield twin
+
+
+def load_model(
+    ref: "ModelRef | str", *, task: str | None = None, device: str = "auto", settings: Settings | None = None
+) -> LoadedModel:
+    """Load a model with its tokenizer.
+
+    Args:
+        ref: what to load; see `ModelRef` for the text forms.
+        task: load it with this task's head; None takes the head that a registered version was trained with, and the
+            base model without a head otherwise.
+        device: ``auto`` takes CUDA where it is present.
+        settings: the workspace for registered models; read from the environment where None.
+
+    Raises:
+        InputError: there is no such model, its files cannot be read, or they hold no head for the task.
+        UnsafeError: its weights are a pickle.
+    """
+    settings = settings or Settings.from_environment()
+    ref = resolve_model(ref, settings)
+    folder, own_task = model_folder(ref, settings)
+    task = own_task if task is None else task
+    where = pick_device(device if device != "auto" else settings.device)
+    model, tokenizer = _read(ref, folder, task)
+    model.to(where).eval()
+    for parameter in model.parameters():
+        parameter.requires_grad_(False)
+    sizes = [t.numel() * t.element_size() for t in (*model.parameters(), *model.buffers())]
+    config = model.config
+    return LoadedModel(
+        ref=ref,
+        task=task,
+        model=model,
+        tokenizer=tokenizer,
+        labels=tuple(config.id2label[i] for i in range(config.num_labels)) if task else (),
+        fingerprint=_fingerprint(folder),
+        device=where,
+        nbytes=sum(sizes),
+        max_length=_max_length(model, tokenizer),
+    )
+
+
+def model_folder(ref: ModelRef, settings: Settings) -> tuple[Path, str]:
+    """Return the folder (or GGUF file) that holds a resolved model's files, and the task of its head.
+
+    Raises:
+        InputError: there is none, or it is a configuration, which has no weights yet.
+    """
+    if ref.kind == "registry":
+        from lmcore.models.registry import ModelRegistry
+
+        version = ModelRegistry(settings.workspace, tracking_uri=settings.tracking_uri).get(ref)
+        if not version.available:
+            raise InputError(f"The files of {ref} are gone from the workspace: train it again.")
+        return version.folder, version.task
+    if ref.kind == "packaged":
+        return packaged_folder(ref.name), ""
+    if ref.kind == "config":
+        raise InputError(f"{ref} has no weights until it is trained: train it first, or choose a pre-trained model.")
+    if ref.kind == "hub":
+        return _hub_folder(ref.name), ""
+    path = Path(ref.name)
+    if not path.exists():
+        raise InputError(f"There is no model at {path}: give a folder with config.json and model.safetensors.")
+    return path, ""
+
+
+def pick_device(device: str) -> str:
+    """Return a device that torch can use.
+
+    Raises:
+        OptionError: CUDA is asked for and absent, or the name is not a device.
+    """
+    import torch
+
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if device == "cpu":
+        return device
+    match = re.fullmatch(r"cuda(?::(\d+))?", device)
+    if not match:
+        raise OptionError(f"The device is {device!r}: give auto, cpu, cuda or cuda:N.")
+    if not torch.cuda.is_available():
+        raise OptionError("The device is set to CUDA, but torch finds none here: set LMSCOPE_DEVICE to auto or cpu.")
+    if int(match[1] or 0) >= torch.cuda.device_count():
+        raise OptionError(f"The device is {device!r}, but the last one here is cuda:{torch.cuda.device_count() - 1}.")
+    return device
+
+
+def refuse_pickles(folder: Path) -> None:
+    """Refuse a folder whose weights are a pickle and not safetensors.
+
+    Raises:
+        UnsafeError: saying how to convert it.
+    """
+    if any(folder.glob("*.safetensors")):
+        return
+    found = next((path for pattern in _PICKLES for path in sorted(folder.glob(pattern))), None)
+    if found:
+        raise UnsafeError(
+            f"{found.name} in {folder} is a pickle, which can run code when it is opened: convert it with "
+            "model.save_pretrained(folder, safe_serialization=True) where you trust it, and use that folder."
+        )
+
+
+def _read(ref: ModelRef, folder: Path, task: str) -> tuple[Any, Any]:
+    from transformers import AutoModel, AutoTokenizer
+    from transformers.utils.logging import disable_progress_bar
+
+    from lmcore.models.pooled import register
+    from lmcore.tasks import load_task
+
+    register()
+    disable_progress_bar()
+    logging.getLogger("transformers.modeling_utils").addFilter(_is_no_load_report)
+    auto_class = load_task(task).model_class() if task else AutoModel
+    source: dict[str, Any] = {"gguf_file": folder.name} if folder.is_file() else {}
+    home = folder.parent if folder.is_file() else folder
+    if not source:
+        if not (folder / "config.json").is_file():
+            raise InputError(f"{folder} is not a model folder: it has no config.json.")
+        refuse_pickles(folder)
+        source = {"use_safetensors": True}
+    try:
+        model, info = auto_class.from_pretrained(
+            home, local_files_only=True, trust_remote_code=False, output_loading_info=True, **source
+        )
+        source.pop("use_safetensors", None)
+        tokenizer = AutoTokenizer.from_pretrained(home, local_files_only=True, trust_remote_code=False, **source)
+    except Exception as error:  # the readers of foreign files raise a dozen kinds, plain Exception among them
+        reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+        raise InputError(f"The model {ref} cannot be loaded: {reason}") from error
+    _refuse_random_weights(ref, model, info["missing_keys"], task)
+    return model if task else model.base_model, tokenizer
+
+
+def _is_no_load_report(record: logging.LogRecord) -> bool:
+    """Keep transformers' table of unused and missing weights from the user: what is missing is refused here."""
+    return "LOAD REPORT" not in record.getMessage()
+
+
+def _refuse_random_weights(ref: ModelRef, model: Any, missing: Iterable[str], task: str) -> None:
+    """Refuse weights that the files lack: transformers would fill them at random; only a pooler is never read."""
+    lacking = sorted(name for name in missing if "pooler." not in name)
+    if task and lacking and not any(name.startswith(f"{model.base_model_prefix}.") for name in lacking):
+        raise InputError(f"The model {ref} has no trained head for {task}: train it first.")
+    if lacking:
+        raise InputError(
+            f"The model {ref} cannot be loaded: its files lack {len(lacking)} of the weights that its configuration "
+            f"names, the first is {lacking[0]}."
+        )
+
+
+def _hub_folder(name: str) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        kept = ["*.safetensors", "*.json", "*.txt", "*.model"]
+        return Path(snapshot_download(check_hub_id(name), allow_patterns=kept))
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
+        raise InputError(
+            f"The hub model {name} cannot be had ({type(error).__name__}): check its name and the network, or choose a "
+            "packaged model or a folder."
+        ) from error
+
+
+def _fingerprint(folder: Path) -> str:
+    if folder.is_file():
+        return fingerprint(fingerprint_file(folder))
+    files = sorted({path for pattern in _HASHED for path in folder.glob(pattern)})
+    return fingerprint(*[[path.name, fingerprint_file(path)] for path in files])
+
+
+def _max_length(model: Any, tokenizer: Any) -> int:
+    positions = getattr(model.base_model.config, "max_position_embeddings", None)
+    limits = [n for n in (positions, tokenizer.model_max_length, MAX_TOKENS) if isinstance(n, int) and n > 0]
+    return int(min(limits))
+
+
+def read_layers(ref: "ModelRef | str", settings: Settings) -> int:
+    """Return a model's number of layers from its configuration file, without loading its weights.
+
+    Raises:
+        InputError: there is no such model, or its configuration does not say.
+    """
+    resolved = resolve_model(ref, settings)
+    path = model_folder(resolved, settings)[0] / "config.json"
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"The model {resolved} has no configuration that can be read at {path}.") from error
+    inner = config.get("encoder", config)
+    for name in ("num_hidden_layers", "n_layer", "n_layers", "num_layers"):
+        if isinstance(inner.get(name), int):
+            return int(inner[name])
+    raise InputError(f"The configuration of {resolved} does not say how many layers it has.")

@@ -1,0 +1,44 @@
+"""Emptying a workspace."""
+
+import shutil
+
+from lmcore.errors import JobError, StorageError
+from lmcore.jobs import JobBoard
+from lmcore.serving.server import server_state, stop_server
+from lmcore.settings import Workspace
+
+STOP_SECONDS = 20.0
+
+
+def reset_workspace(workspace: Workspace, board: JobBoard) -> None:
+    """Stop the prediction server and every job, then delete all that LMScope stored; other files are left alone.
+
+    Raises:
+        JobError: a job did not stop in time; nothing was deleted.
+        StorageError: something cannot be deleted.
+    """
+    running = [job for job in board.list(limit=1000) if not job.state.ended]
+    for job in running:
+        board.cancel(job.id)
+    for job in running:
+        if not board.wait(job.id, STOP_SECONDS).state.ended:
+            raise JobError(f"The job {job.title!r} is still stopping: try again in a minute; nothing was deleted.")
+    if server_state(workspace).state in {"running", "starting"}:
+        stop_server(workspace)
+    folders = (
+        workspace.datasets,
+        workspace.models,
+        workspace.checkpoints,
+        workspace.results,
+        workspace.stores,
+        workspace.jobs,
+        workspace.serving,
+    )
+    try:
+        for folder in folders:
+            if folder.exists():
+                shutil.rmtree(folder)
+        for file in workspace.root.glob(f"{workspace.tracking.stem}.*"):
+            file.unlink(missing_ok=True)
+    except OSError as error:
+        raise StorageError(f"{error.filename} cannot be deleted ({error.strerror}).") from error

@@ -1,0 +1,42 @@
+"""Serving a model: the predictor, the HTTP application, its process and its records."""
+
+from typing import TYPE_CHECKING, Any
+
+from lmcore.methods import load_target
+
+if TYPE_CHECKING:
+    from lmcore.serving.api import build_app
+    from lmcore.serving.client import send
+    from lmcore.serving.monitor import ServingStats, read_stats
+    from lmcore.serving.predictor import Predictor
+    from lmcore.serving.server import ServerState, server_state, start_server, stop_server
+
+_EXPORTS = {
+    "Predictor": "lmcore.serving.predictor",
+    "ServerState": "lmcore.serving.server",
+    "ServingStats": "lmcore.serving.monitor",
+    "build_app": "lmcore.serving.api",
+    "read_stats": "lmcore.serving.monitor",
+    "send": "lmcore.serving.client",
+    "server_state": "lmcore.serving.server",
+    "start_server": "lmcore.serving.server",
+    "stop_server": "lmcore.serving.server",
+}
+
+__all__ = [
+    "Predictor",
+    "ServerState",
+    "ServingStats",
+    "build_app",
+    "read_stats",
+    "send",
+    "server_state",
+    "start_server",
+    "stop_server",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _EXPORTS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return load_target(f"{_EXPORTS[name]}:{name}")

@@ -1,0 +1,127 @@
+"""The workspace folder, limits and device: read once from the environment, then passed along."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from lmcore.errors import OptionError, StorageError
+
+MIB = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """One folder that holds all that LMScope stores; deleting it loses nothing else."""
+
+    root: Path
+
+    @property
+    def datasets(self) -> Path:
+        """Immutable data set versions: ``<name>/<version>/``."""
+        return self.root / "datasets"
+
+    @property
+    def models(self) -> Path:
+        """Weights of registered versions: ``<name>/<fingerprint>/``."""
+        return self.root / "models"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Unfinished training: one folder a run."""
+        return self.root / "checkpoints"
+
+    @property
+    def results(self) -> Path:
+        """Stored evaluations and projections."""
+        return self.root / "results"
+
+    @property
+    def stores(self) -> Path:
+        """Memory-mapped arrays; may be deleted at any time."""
+        return self.root / "stores"
+
+    @property
+    def jobs(self) -> Path:
+        """The job queue's database and logs."""
+        return self.root / "jobs"
+
+    @property
+    def serving(self) -> Path:
+        """The prediction server's state, log and request records."""
+        return self.root / "serving"
+
+    @property
+    def tracking(self) -> Path:
+        """The MLflow database file."""
+        return self.root / "mlflow.db"
+
+    def folder(self, path: Path) -> Path:
+        """Make a folder of the workspace where it is missing, and return it.
+
+        Raises:
+            StorageError: it cannot be made.
+        """
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageError(
+                f"The workspace folder {path} cannot be made ({error.strerror}): set LMSCOPE_HOME to a folder "
+                "that can be written."
+            ) from error
+        return path
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the machine and its owner allow.
+
+    Attributes:
+        workspace: where everything is stored.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        pool_bytes: memory that models loaded for interactive analysis may take together.
+        upload_bytes: largest data file that is read.
+        model_dirs: folders whose sub-folders are offered as models.
+        tracking_uri: an MLflow server, or empty for the workspace's own SQLite file.
+        server_port: port of the prediction server on the loopback interface.
+        jobs_at_once: how many jobs run side by side.
+    """
+
+    workspace: Workspace
+    device: str = "auto"
+    pool_bytes: int = 2048 * MIB
+    upload_bytes: int = 200 * MIB
+    model_dirs: tuple[Path, ...] = ()
+    tracking_uri: str = ""
+    server_port: int = 8600
+    jobs_at_once: int = 1
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] | None = None) -> "Settings":
+        """Read ``LMSCOPE_HOME``, ``LMSCOPE_DEVICE``, ``LMSCOPE_POOL_MB``, … and ``MLFLOW_TRACKING_URI``.
+
+        Raises:
+            OptionError: a number is not one, or is out of range.
+        """
+        env = os.environ if environ is None else environ
+        home = Path(env.get("LMSCOPE_HOME") or Path.home() / ".lmscope").expanduser().absolute()
+        folders = [Path(p).expanduser().absolute() for p in env.get("LMSCOPE_MODEL_DIRS", "").split(os.pathsep) if p]
+        return cls(
+            workspace=Workspace(home),
+            device=env.get("LMSCOPE_DEVICE") or "auto",
+            pool_bytes=_number(env, "LMSCOPE_POOL_MB", 2048, 64, 1 << 20) * MIB,
+            upload_bytes=_number(env, "LMSCOPE_UPLOAD_MB", 200, 1, 1 << 14) * MIB,
+            model_dirs=tuple(folders),
+            tracking_uri=env.get("MLFLOW_TRACKING_URI", ""),
+            server_port=_number(env, "LMSCOPE_SERVER_PORT", 8600, 1, 65535),
+            jobs_at_once=_number(env, "LMSCOPE_JOBS", 1, 1, 64),
+        )
+
+
+def _number(env: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
+    text = env.get(name, "").strip()
+    if not text:
+        return default
+    if not text.isdecimal() or not low <= int(text) <= high:
+        raise OptionError(f"{name} is {text!r}: give a whole number from {low} to {high}.")
+    return int(text)

@@ -1,0 +1,28 @@
+"""The language tasks: what each needs, how it is encoded, scored, read and explained."""
+
+from lmcore.methods import Method, Registry
+from lmcore.tasks.base import Task
+
+TASKS = Registry(
+    "task",
+    Method(
+        name="text-classification",
+        title="Text classification",
+        summary="Give each text one of a fixed set of classes.",
+        target="lmcore.tasks.classification:TextClassification",
+        facts={
+            "columns": {"text": "the text to classify", "label": "its class"},
+            "metrics": ["accuracy", "precision_macro", "recall_macro", "f1_macro"],
+        },
+    ),
+)
+
+
+def load_task(name: str) -> Task:
+    """Return a task by its name.
+
+    Raises:
+        UnknownError: there is no such task; the message lists those that exist.
+    """
+    task: Task = TASKS[name].load()()
+    return task

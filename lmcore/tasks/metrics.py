@@ -1,0 +1,76 @@
+"""Classification metrics with bootstrap intervals, all computed from the confusion matrix."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from lmcore.tasks.base import Scores
+
+RESAMPLES = 1000
+
+
+def score_classes(gold: np.ndarray, predicted: np.ndarray, labels: Sequence[str], *, seed: int = 0) -> Scores:
+    """Compare class indices.
+
+    Resampling rows with replacement changes the confusion matrix exactly as a multinomial draw of its cells does,
+    so that the percentile bootstrap (Efron 1979) needs no loop over rows.
+
+    Args:
+        gold: true class indices, shape (rows,).
+        predicted: predicted class indices, shape (rows,).
+        labels: class names, in the order of the indices.
+        seed: of the resampling.
+
+    Returns:
+        Accuracy, macro and per-class precision, recall and F1, each 0 to 1 (0 where it is undefined) with its
+        95 % interval; tables ``by_class`` (a row for each class and metric) and ``confusion`` (a row a cell).
+        Macro averages run over the classes that occur in ``gold`` or ``predicted``.
+    """
+    k = len(labels)
+    confusion = np.bincount(gold * k + predicted, minlength=k * k).reshape(k, k)
+    draws = np.random.default_rng(seed).multinomial(len(gold), confusion.ravel() / max(len(gold), 1), size=RESAMPLES)
+    point = _from_confusion(confusion[None], confusion)
+    spread = _from_confusion(draws.reshape(-1, k, k), confusion)
+    low_high = {name: np.percentile(values, [2.5, 97.5], axis=0) for name, values in spread.items()}
+    overall = [name for name, values in point.items() if values.ndim == 1]
+    return Scores(
+        metrics={name: float(point[name][0]) for name in overall},
+        intervals={name: (float(low_high[name][0]), float(low_high[name][1])) for name in overall},
+        tables={"by_class": _by_class(point, low_high, confusion, labels), "confusion": _cells(confusion, labels)},
+    )
+
+
+def _from_confusion(confusion: np.ndarray, seen: np.ndarray) -> dict[str, np.ndarray]:
+    """Return metrics of stacked matrices (draws, gold, predicted), averaged over the classes of ``seen``."""
+    hits = np.diagonal(confusion, axis1=1, axis2=2).astype(float)
+    gold, predicted = confusion.sum(axis=2), confusion.sum(axis=1)
+    occurs = (seen.sum(axis=0) + seen.sum(axis=1)) > 0
+    by_class = {
+        "precision": _divide(hits, predicted),
+        "recall": _divide(hits, gold),
+        "f1": _divide(2 * hits, gold + predicted),
+    }
+    averages = {f"{name}_macro": values[:, occurs].mean(axis=1) for name, values in by_class.items()}
+    return {"accuracy": _divide(hits.sum(axis=1), gold.sum(axis=1)), **averages, **by_class}
+
+
+def _divide(top: np.ndarray, bottom: np.ndarray) -> np.ndarray:
+    quotient: np.ndarray = np.divide(top, bottom, out=np.zeros_like(top, dtype=float), where=bottom > 0)
+    return quotient
+
+
+def _by_class(
+    point: dict[str, np.ndarray], low_high: dict[str, np.ndarray], confusion: np.ndarray, labels: Sequence[str]
+) -> pd.DataFrame:
+    rows = [
+        (label, name, point[name][0, n], low_high[name][0, n], low_high[name][1, n], int(confusion[n].sum()))
+        for n, label in enumerate(labels)
+        for name in ("precision", "recall", "f1")
+    ]
+    return pd.DataFrame(rows, columns=["label", "metric", "value", "low", "high", "rows"])
+
+
+def _cells(confusion: np.ndarray, labels: Sequence[str]) -> pd.DataFrame:
+    rows = [(g, p, int(confusion[i, j])) for i, g in enumerate(labels) for j, p in enumerate(labels)]
+    return pd.DataFrame(rows, columns=["gold", "predicted", "rows"])

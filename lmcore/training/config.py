@@ -1,0 +1,85 @@
+"""What a training run is told."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+from lmcore.errors import OptionError
+from lmcore.methods import option, options_of
+from lmcore.types import check_name
+
+PRETRAINED_DEFAULT = "packaged:all-MiniLM-L6-v2"
+
+
+@dataclass(frozen=True, slots=True)
+class TrainConfig:
+    """A training run: what is trained, how, and every setting that changes its outcome.
+
+    The fields made with `option` are the form of the Train page and the flags of ``lmcore train``.
+    """
+
+    name: str
+    task: str = "text-classification"
+    model: str = PRETRAINED_DEFAULT
+    method: str = "head"
+    seed: int = option(0, "Seed of everything random; the same seed gives the same model.", minimum=0, maximum=2**31)
+    max_length: int = option(
+        256, "Longest text in tokens; what is longer is cut, and the share is reported.", minimum=8, maximum=512
+    )
+    batch_size: int = option(32, "Texts in one step.", minimum=1, maximum=1024)
+    layer: int | None = option(
+        None, "Layer whose mean token vector is classified; empty tries all on dev.", minimum=0, methods=("head",)
+    )
+    strength: float | None = option(
+        None,
+        "Inverse strength of the L2 penalty; empty tries 0.01, 0.1 and 1 on dev.",
+        minimum=1e-6,
+        maximum=1e6,
+        methods=("head",),
+    )
+    epochs: int = option(2, "Passes over the training split.", minimum=1, maximum=1000, methods=("full",))
+    learning_rate: float = option(
+        5e-5,
+        "Peak learning rate; take about 5e-4 for a model with random weights.",
+        minimum=1e-8,
+        maximum=1,
+        methods=("full",),
+    )
+    weight_decay: float = option(0.01, "Decoupled weight decay of AdamW.", minimum=0, maximum=1, methods=("full",))
+    warmup: float = option(0.1, "Share of the steps in which the rate rises.", minimum=0, maximum=1, methods=("full",))
+    save_steps: int = option(
+        100, "Steps between two checkpoints from which a run can be resumed.", minimum=1, methods=("full",)
+    )
+
+    def checked(self) -> "TrainConfig":
+        """Return the configuration with every value checked and in its type.
+
+        Raises:
+            OptionError: a value is out of range; UnknownError: no such task or method; InputError: unusable name.
+        """
+        from lmcore.tasks import TASKS
+        from lmcore.training.methods import TRAINING
+
+        check_name(self.name, "model name")
+        TASKS[self.task]
+        TRAINING[self.method]
+        return replace(self, **{o.name: o.check(getattr(self, o.name)) for o in options_of(TrainConfig)})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON-like values."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "TrainConfig":
+        """Read what `to_dict` wrote.
+
+        Raises:
+            OptionError: there is no such setting, or the name is missing.
+        """
+        known = {item.name for item in fields(cls)}
+        for name in values:
+            if name not in known:
+                raise OptionError(f"Training has no setting {name!r}; it has: {', '.join(sorted(known))}.")
+        if not values.get("name"):
+            raise OptionError("The training run has no name: give the name under which the model is registered.")
+        return cls(**values).checked()

@@ -1,0 +1,203 @@
+"""Measuring a registered version on rows that it did not learn from, and keeping the result."""
+
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from lmcore.data.dataset import TextDataset
+from lmcore.errors import StorageError, UnknownError
+from lmcore.fingerprint import fingerprint
+from lmcore.models.load import LoadedModel, load_model
+from lmcore.models.predict import predict_logits
+from lmcore.settings import Settings, Workspace
+from lmcore.storage import whole_folder, write_json
+from lmcore.tasks import load_task
+from lmcore.types import ModelRef, Report, Silent
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """How a version did on some rows.
+
+    Attributes:
+        id: names the stored evaluation; made from version, data and parameters.
+        version: the registered version.
+        data: the data set, with its split, in text form.
+        task: the task.
+        metrics: name to value.
+        intervals: name to the ends of its 95 % bootstrap interval.
+        predictions: ``id``, ``text``, ``gold``, ``label``, ``score``, ``correct`` and the probability of each class
+            as ``p:<class>``.
+        tables: ``by_class``, ``confusion`` and, after training, ``baselines``.
+        parameters: seed, split, rows, share of cut texts, share of unknown tokens.
+    """
+
+    id: str
+    version: str
+    data: str
+    task: str
+    metrics: Mapping[str, float]
+    intervals: Mapping[str, tuple[float, float]]
+    predictions: pd.DataFrame
+    tables: Mapping[str, pd.DataFrame]
+    parameters: Mapping[str, Any]
+
+    def errors(self, count: int = 20) -> pd.DataFrame:
+        """Return the wrong predictions, the surest first."""
+        wrong = self.predictions[~self.predictions["correct"]]
+        return wrong.sort_values("score", ascending=False, kind="stable").head(count)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row a metric: ``metric``, ``value``, ``low``, ``high``."""
+        rows = [(name, value, *self.intervals[name]) for name, value in self.metrics.items()]
+        return pd.DataFrame(rows, columns=["metric", "value", "low", "high"])
+
+
+def evaluate(
+    version: "str | ModelRef | LoadedModel",
+    data: TextDataset,
+    *,
+    split: str = "test",
+    settings: Settings | None = None,
+    seed: int = 0,
+    tables: Mapping[str, pd.DataFrame] | None = None,
+    report: Report | None = None,
+) -> Evaluation:
+    """Predict the rows of a split and compare them with their labels.
+
+    Args:
+        version: a registered version, or a model that is loaded already.
+        data: the data set; its ``split`` is taken where it is split, else all its rows.
+        split: train, dev or test.
+        settings: the workspace; from the environment where None.
+        seed: of the bootstrap.
+        tables: further tables to keep with the result.
+        report: progress and cancellation.
+
+    Raises:
+        InputError: no such version, or its task is another than the data's.
+        DataError: rows without labels, or with classes that the model does not know.
+    """
+    settings = settings or Settings.from_environment()
+    loaded = version if isinstance(version, LoadedModel) else load_model(version, settings=settings)
+    part, split = _part(data, split)
+    task = load_task(loaded.task)
+    task.check(part.frame, f"The {split} split of {data.name!r}" if split else repr(data.name))
+    task.gold(part.frame, loaded.labels)
+    encodings = task.encode(loaded.tokenizer, part.frame, loaded.max_length)
+    logits = predict_logits(loaded, encodings, report=report or Silent())
+    predictions = task.read(logits, part.frame["id"].tolist(), loaded.labels)
+    scores = task.score(part.frame, predictions, loaded.labels, seed=seed)
+    frame = pd.DataFrame(
+        {
+            "id": part.frame["id"],
+            "text": part.frame["text"],
+            "gold": part.frame["label"],
+            "label": [p.label for p in predictions],
+            "score": [p.score for p in predictions],
+        }
+    )
+    frame["correct"] = frame["gold"] == frame["label"]
+    for label in loaded.labels:
+        frame[f"p:{label}"] = [p.probabilities[label] for p in predictions]
+    parameters = {
+        "seed": seed,
+        "split": split,
+        "rows": len(frame),
+        "truncated_share": encodings.truncated_share,
+        "unknown_share": encodings.unknown_share,
+    }
+    return Evaluation(
+        id=fingerprint(str(loaded.ref), loaded.fingerprint, part.fingerprint, parameters),
+        version=str(loaded.ref),
+        data=str(part.ref or part.name),
+        task=task.name,
+        metrics=scores.metrics,
+        intervals=scores.intervals,
+        predictions=frame,
+        tables={**scores.tables, **(tables or {})},
+        parameters=parameters,
+    )
+
+
+def _part(data: TextDataset, split: str) -> tuple[TextDataset, str]:
+    """Return the rows to predict and the split they are, empty where the data set has none."""
+    if data.ref and data.ref.split:
+        return data, data.ref.split
+    return (data.part(split), split) if data.is_split else (data, "")
+
+
+def save_evaluation(workspace: Workspace, evaluation: Evaluation) -> None:
+    """Keep an evaluation under its id; one that is kept already stays as it is.
+
+    Raises:
+        StorageError: the disk is full or refuses.
+    """
+    target = _folder(workspace) / evaluation.id
+    if target.exists():
+        return
+    facts = {
+        "id": evaluation.id,
+        "version": evaluation.version,
+        "data": evaluation.data,
+        "task": evaluation.task,
+        "metrics": dict(evaluation.metrics),
+        "intervals": {name: list(ends) for name, ends in evaluation.intervals.items()},
+        "parameters": dict(evaluation.parameters),
+        "tables": sorted(evaluation.tables),
+    }
+    with suppress(FileExistsError), whole_folder(target) as folder:
+        evaluation.predictions.to_parquet(folder / "predictions.parquet", index=False)
+        for name, table in evaluation.tables.items():
+            table.to_parquet(folder / f"table-{name}.parquet", index=False)
+        write_json(folder / "evaluation.json", facts)
+
+
+def load_evaluation(workspace: Workspace, identifier: str) -> Evaluation:
+    """Return a kept evaluation.
+
+    Raises:
+        UnknownError: there is none with this id.
+        StorageError: its files are damaged.
+    """
+    known = {path.name: path for path in _folder(workspace).glob("*") if (path / "evaluation.json").is_file()}
+    if identifier not in known:
+        raise UnknownError("evaluation", identifier, known)
+    folder = known[identifier]
+    try:
+        facts = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
+        return Evaluation(
+            id=identifier,
+            version=facts["version"],
+            data=facts["data"],
+            task=facts["task"],
+            metrics=facts["metrics"],
+            intervals={name: (low, high) for name, (low, high) in facts["intervals"].items()},
+            predictions=pd.read_parquet(folder / "predictions.parquet"),
+            tables={name: pd.read_parquet(folder / f"table-{name}.parquet") for name in facts["tables"]},
+            parameters=facts["parameters"],
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StorageError(f"The evaluation {identifier} is damaged ({type(error).__name__}): run it again.") from error
+
+
+def evaluations_of(workspace: Workspace, version: "str | ModelRef") -> list[str]:
+    """Return the ids of a version's kept evaluations, the newest first."""
+    found = []
+    for path in _folder(workspace).glob("*/evaluation.json"):
+        try:
+            facts = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        if facts.get("version") == str(version):
+            found.append((path.stat().st_mtime, facts["id"]))
+    return [identifier for _, identifier in sorted(found, reverse=True)]
+
+
+def _folder(workspace: Workspace) -> Path:
+    return workspace.results / "evaluations"

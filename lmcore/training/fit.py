@@ -1,0 +1,205 @@
+"""One training run from a data set to a registered, evaluated version."""
+
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lmcore.data.dataset import TextDataset
+from lmcore.fingerprint import fingerprint
+from lmcore.models.encode import UNKNOWN_LIMIT
+from lmcore.settings import Settings
+from lmcore.storage import whole_folder, write_json
+from lmcore.tasks import load_task
+from lmcore.training.baseline import score_baselines
+from lmcore.training.config import TrainConfig
+from lmcore.training.evaluation import Evaluation, evaluate, save_evaluation
+from lmcore.training.methods import TRAINING
+from lmcore.training.tracking import TrackedRun, track_run
+from lmcore.training.trained import Trained, TrainJob
+from lmcore.types import Part, Report, Silent
+
+if TYPE_CHECKING:
+    from lmcore.models.registry import ModelVersion
+
+
+@dataclass(frozen=True, eq=False)
+class TrainResult:
+    """What a training run left behind.
+
+    Attributes:
+        version: the registered version.
+        metrics: figures on the test split, and ``dev_…`` of what was chosen.
+        evaluation: the whole evaluation on the test split, kept in the workspace.
+        choices: what was chosen on dev.
+        warnings: plain sentences about what a user should know.
+        seconds: how long it took.
+    """
+
+    version: "ModelVersion"
+    metrics: Mapping[str, float]
+    evaluation: Evaluation
+    choices: Mapping[str, Any]
+    warnings: tuple[str, ...]
+    seconds: float
+
+
+def train(
+    config: TrainConfig,
+    data: TextDataset,
+    *,
+    settings: Settings | None = None,
+    report: Report | None = None,
+    scratch: Path | None = None,
+    resume: bool = False,
+) -> TrainResult:
+    """Train on the train split, choose on dev, measure on test and register the result.
+
+    Args:
+        config: what to train and how.
+        data: a split data set.
+        settings: workspace and device; from the environment where None.
+        report: progress, live metrics and cancellation.
+        scratch: where checkpoints go, a folder of this run alone: it is emptied first unless resumed, and removed at
+            the end; one named after configuration and data where None.
+        resume: go on from what ``scratch`` holds.
+
+    Raises:
+        OptionError: a setting is out of range.
+        DataError: the data set is not split, a split cannot be trained on, or dev or test has a class that train lacks.
+        InputError: the model cannot be had.
+        StorageError: the disk is full; nothing half-written is registered.
+        Cancelled: the report asked to stop; checkpoints stay.
+    """
+    started = time.time()
+    settings = settings or Settings.from_environment()
+    config = config.checked()
+    job = _prepare(config, data, settings, report or Silent(), scratch, resume)
+    test = data.part("test")
+    job.task.check(test.frame, f"The test split of {data.name!r}")
+    job.task.gold(test.frame, job.labels)
+    parameters = {**config.to_dict(), "data": str(data.ref or data.name), "data_fingerprint": data.fingerprint}
+    with track_run(
+        settings.workspace, name=config.name, parameters=parameters, tracking_uri=settings.tracking_uri
+    ) as run:
+        reporting = _Tracked(job.report, run)
+        trained: Trained = TRAINING[config.method].load()(
+            TrainJob(**{**_fields(job), "report": Part(reporting, 0.0, 0.85)})
+        )
+        version = _register(config, data, settings, trained, run.run_id)
+        reporting.progress(0.88, "Measuring on the test split, beside the baselines")
+        baselines = score_baselines(job.train, job.dev, test, job.labels, seed=config.seed)
+        evaluation = evaluate(
+            version.ref,
+            data,
+            settings=settings,
+            seed=config.seed,
+            tables={"baselines": baselines},
+            report=Part(reporting, 0.88, 1.0),
+        )
+        save_evaluation(settings.workspace, evaluation)
+        run.log(0, {f"test_{name}": value for name, value in evaluation.metrics.items()})
+    shutil.rmtree(job.scratch, ignore_errors=True)
+    return TrainResult(
+        version=version,
+        metrics={**evaluation.metrics, **trained.dev_metrics},
+        evaluation=evaluation,
+        choices=trained.choices,
+        warnings=_warnings(trained, evaluation),
+        seconds=time.time() - started,
+    )
+
+
+def _prepare(
+    config: TrainConfig, data: TextDataset, settings: Settings, report: Report, scratch: Path | None, resume: bool
+) -> TrainJob:
+    task = load_task(config.task)
+    parts = {split: data.part(split) for split in ("train", "dev")}
+    for split, part in parts.items():
+        if split == "train" or part.frame.empty:
+            task.check(part.frame, f"The {split} split of {data.name!r}")
+    if scratch is None:
+        scratch = settings.workspace.checkpoints / fingerprint(config.to_dict(), data.fingerprint)
+    if not resume:
+        shutil.rmtree(scratch, ignore_errors=True)
+    settings.workspace.folder(scratch)
+    labels = task.labels(parts["train"].frame)
+    task.gold(parts["dev"].frame, labels)
+    return TrainJob(config, task, parts["train"], parts["dev"], labels, settings, scratch, resume, report)
+
+
+def _fields(job: TrainJob) -> dict[str, Any]:
+    return {name: getattr(job, name) for name in TrainJob.__dataclass_fields__}
+
+
+class _Tracked:
+    """A `Report` that also writes every metric to the tracked run."""
+
+    def __init__(self, report: Report, run: TrackedRun) -> None:
+        self._report, self._run = report, run
+
+    def progress(self, fraction: float, message: str = "") -> None:
+        """Pass it on."""
+        self._report.progress(fraction, message)
+
+    def metrics(self, step: int, values: Mapping[str, float]) -> None:
+        """Pass them on and track them."""
+        self._report.metrics(step, values)
+        self._run.log(step, values)
+
+    def check(self) -> None:
+        """Pass the question on."""
+        self._report.check()
+
+
+def _register(
+    config: TrainConfig, data: TextDataset, settings: Settings, trained: Trained, run_id: str
+) -> "ModelVersion":
+    from transformers.utils.logging import disable_progress_bar
+
+    from lmcore.models.registry import ModelRegistry
+
+    disable_progress_bar()
+    facts = {
+        "method": config.method,
+        "base": config.model,
+        "data": str(data.ref or data.name),
+        "data_fingerprint": data.fingerprint,
+        "labels": list(trained.model.config.id2label.values()),
+        "choices": dict(trained.choices),
+        "unknown_share": trained.encodings.unknown_share,
+        "truncated_share": trained.encodings.truncated_share,
+        "config": config.to_dict(),
+    }
+    target = settings.workspace.models / config.name / fingerprint(facts, time.time_ns())
+    with whole_folder(target) as folder:
+        trained.model.save_pretrained(folder, safe_serialization=True)
+        trained.tokenizer.model_max_length = min(trained.tokenizer.model_max_length, config.max_length)
+        trained.tokenizer.save_pretrained(folder)
+        write_json(folder / "training.json", facts)
+    registry = ModelRegistry(settings.workspace, tracking_uri=settings.tracking_uri)
+    return registry.register(
+        config.name, target, task=config.task, run_id=run_id, metrics=trained.dev_metrics, facts=facts
+    )
+
+
+def _warnings(trained: Trained, evaluation: Evaluation) -> tuple[str, ...]:
+    found = []
+    if trained.encodings.unknown_share > UNKNOWN_LIMIT:
+        found.append(
+            f"The model does not know {trained.encodings.unknown_share:.0%} of the tokens: choose one that was made "
+            "for this language, or train one from a configuration."
+        )
+    if trained.encodings.truncated_share > 0:
+        found.append(f"{trained.encodings.truncated_share:.1%} of the training texts were cut at the longest length.")
+    baselines = evaluation.tables.get("baselines")
+    if baselines is not None:
+        best = baselines.sort_values("f1_macro").iloc[-1]
+        if best["f1_macro"] >= evaluation.metrics["f1_macro"]:
+            found.append(
+                f"The baseline {best['name']} is as good or better: macro F1 {best['f1_macro']:.3f} against "
+                f"{evaluation.metrics['f1_macro']:.3f}."
+            )
+    return tuple(found)

@@ -1,0 +1,132 @@
+"""The method `head`: a linear classifier on one frozen layer, both chosen on dev."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lmcore.errors import OptionError
+from lmcore.fingerprint import fingerprint
+from lmcore.storage import disk_errors
+from lmcore.training.trained import Trained, TrainJob
+from lmcore.types import Part
+
+if TYPE_CHECKING:
+    from lmcore.models.encode import Encodings
+    from lmcore.models.linear import LinearFit
+    from lmcore.models.load import LoadedModel
+
+STRENGTHS = (0.01, 0.1, 1.0)
+
+
+@dataclass(frozen=True, eq=False)
+class _Candidate:
+    layer: int
+    strength: float
+    fit: "LinearFit"
+    accuracy: float
+    loss: float
+
+
+def fit_head(job: TrainJob) -> Trained:
+    """Encode train and dev once, fit a classifier for each layer and penalty, and keep the best on dev.
+
+    The best is the one with the lowest cross-entropy on dev: it uses every probability, so that it is a far steadier
+    judge than accuracy on a dev split of some hundred rows.
+
+    Raises:
+        OptionError: the layer is above the model's last one.
+        InputError: the model has no trained weights.
+        Cancelled: the report asked to stop.
+    """
+    from lmcore.models.encode import pad_batch
+    from lmcore.models.load import load_model
+    from lmcore.models.pooled import build_classifier
+
+    config, task = job.config, job.task
+    job.report.progress(0.0, "Loading the model")
+    loaded = load_model(config.model, task="", settings=job.settings)
+    layers = _layers(config.layer, loaded.layers)
+    limit = min(config.max_length, loaded.max_length)
+    train = task.encode(loaded.tokenizer, job.train.frame, limit)
+    dev = task.encode(loaded.tokenizer, job.dev.frame, limit)
+    share = len(train) / (len(train) + len(dev))
+    x_train = _states(job, loaded, train, Part(job.report, 0.02, 0.02 + 0.68 * share))
+    x_dev = _states(job, loaded, dev, Part(job.report, 0.02 + 0.68 * share, 0.70))
+    best = _choose(job, layers, x_train, x_dev)
+    sample = pad_batch(loaded.tokenizer, train.ids[:4])
+    model = build_classifier(loaded.model.cpu(), best.layer, best.fit.weight, best.fit.bias, job.labels, sample)
+    return Trained(
+        model=model,
+        tokenizer=loaded.tokenizer,
+        choices={"layer": best.layer, "strength": best.strength},
+        dev_metrics={"dev_accuracy": best.accuracy, "dev_loss": best.loss},
+        encodings=train,
+    )
+
+
+def _layers(asked: int | None, last: int) -> list[int]:
+    if asked is None:
+        return list(range(last + 1))
+    if asked > last:
+        raise OptionError(f"The layer is {asked}, but the model has the layers 0 (embeddings) to {last}.")
+    return [asked]
+
+
+def _states(job: TrainJob, loaded: "LoadedModel", encodings: "Encodings", report: Part) -> np.ndarray:
+    """Return mean token vectors of every layer; an earlier attempt's are read back instead of computed again."""
+    from lmcore.models.hidden import mean_pooled_states
+
+    path = job.scratch / f"states-{fingerprint(loaded.fingerprint, encodings.ids)}.npy"
+    if job.resume and path.is_file():
+        report.progress(1.0, "Taking up the vectors of the earlier attempt")
+        earlier: np.ndarray = np.load(path, allow_pickle=False)
+        return earlier
+    states = mean_pooled_states(loaded, encodings, batch_size=job.config.batch_size, report=report)
+    _save_array(path, states)
+    return states
+
+
+def _save_array(path: Path, array: np.ndarray) -> None:
+    part = path.with_suffix(".part")
+    with disk_errors(path):
+        with part.open("wb") as file:
+            np.save(file, array, allow_pickle=False)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+
+
+def _choose(job: TrainJob, layers: list[int], x_train: np.ndarray, x_dev: np.ndarray) -> _Candidate:
+    from lmcore.models.linear import fit_linear
+
+    gold, gold_dev = (job.task.gold(part.frame, job.labels) for part in (job.train, job.dev))
+    strengths = STRENGTHS if job.config.strength is None else (job.config.strength,)
+    best: _Candidate | None = None
+    for number, layer in enumerate(layers):
+        at_layer: _Candidate | None = None
+        for strength in strengths:
+            job.report.check()
+            fit = fit_linear(x_train[layer], gold, seed=job.config.seed, C=strength)
+            candidate = _Candidate(layer, strength, fit, *_measure(fit.logits(x_dev[layer]), gold_dev))
+            if at_layer is None or candidate.loss < at_layer.loss:
+                at_layer = candidate
+        if at_layer is not None:
+            job.report.metrics(layer, {"dev_accuracy": at_layer.accuracy, "dev_loss": at_layer.loss})
+            message = f"Layer {layer}: dev accuracy {at_layer.accuracy:.3f}"
+            job.report.progress(0.70 + 0.25 * (number + 1) / len(layers), message)
+            if best is None or at_layer.loss < best.loss:
+                best = at_layer
+    if best is None:
+        raise OptionError("There is no layer to choose from.")
+    return best
+
+
+def _measure(logits: np.ndarray, gold: np.ndarray) -> tuple[float, float]:
+    """Return accuracy and mean cross-entropy in nats."""
+    from scipy.special import log_softmax
+
+    accuracy = float((logits.argmax(axis=1) == gold).mean())
+    return accuracy, float(-log_softmax(logits, axis=1)[np.arange(len(gold)), gold].mean())

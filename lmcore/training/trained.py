@@ -1,0 +1,61 @@
+"""What a training method gets and gives back."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lmcore.data.dataset import TextDataset
+from lmcore.settings import Settings
+from lmcore.tasks.base import Task
+from lmcore.training.config import TrainConfig
+from lmcore.types import Report
+
+if TYPE_CHECKING:
+    from lmcore.models.encode import Encodings
+
+
+@dataclass(frozen=True, eq=False)
+class TrainJob:
+    """Everything a training method needs.
+
+    Attributes:
+        config: the checked configuration.
+        task: the task.
+        train: rows to learn from.
+        dev: rows to choose on.
+        labels: class names of the training rows.
+        settings: workspace and device.
+        scratch: a folder of this run for checkpoints; it outlives a crash and goes when the run ends well.
+        resume: whether ``scratch`` may hold an earlier attempt's work to go on from.
+        report: progress, metrics and cancellation.
+    """
+
+    config: TrainConfig
+    task: Task
+    train: TextDataset
+    dev: TextDataset
+    labels: tuple[str, ...]
+    settings: Settings
+    scratch: Path
+    resume: bool
+    report: Report
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """What a training method made: a model that is ready to be saved.
+
+    Attributes:
+        model: a transformers model in evaluation mode.
+        tokenizer: its tokenizer.
+        choices: what was chosen on dev (``layer``, ``strength``, ``epoch`` …).
+        dev_metrics: the main figures on dev of what was chosen.
+        encodings: the training rows as the model saw them; for the shares of unknown tokens and of cut texts.
+    """
+
+    model: Any
+    tokenizer: Any
+    choices: Mapping[str, Any]
+    dev_metrics: Mapping[str, float]
+    encodings: "Encodings"

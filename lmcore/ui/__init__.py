@@ -1,0 +1,1 @@
+"""The one home of Streamlit: what pages are made of."""

@@ -1,0 +1,157 @@
+"""What pages share between reruns and sessions: one pool, one board, and results keyed by fingerprints."""
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from lmcore.data.dataset import TextDataset
+from lmcore.data.store import DatasetInfo, DatasetStore
+from lmcore.jobs import JobBoard
+from lmcore.settings import Settings
+
+if TYPE_CHECKING:
+    from lmcore.data.profile import DataProfile
+    from lmcore.models.pool import ModelPool
+    from lmcore.models.registry import ModelRegistry, ModelVersion
+    from lmcore.overview import Overview
+    from lmcore.training.config import TrainConfig
+    from lmcore.training.estimate import Estimate
+    from lmcore.training.evaluation import Evaluation
+
+
+def settings() -> Settings:
+    """Return the settings of the environment; secrets of the host are taken into it first."""
+    st.secrets.load_if_toml_exists()
+    return Settings.from_environment()
+
+
+def board() -> JobBoard:
+    """Return the workspace's job board."""
+    return _board(settings())
+
+
+def store() -> DatasetStore:
+    """Return the workspace's data sets."""
+    return DatasetStore(settings().workspace)
+
+
+def registry() -> "ModelRegistry":
+    """Return the workspace's registered models."""
+    return _registry(settings())
+
+
+def pool() -> "ModelPool":
+    """Return the models that are kept in memory for all sessions."""
+    return _pool(settings())
+
+
+def datasets() -> list[DatasetInfo]:
+    """Return every stored data set version, the newest first."""
+    return store().list()
+
+
+def dataset(ref: str) -> TextDataset:
+    """Return a stored data set; it is shared by all sessions and must not be changed."""
+    return _dataset(str(settings().workspace.root), ref)
+
+
+def versions() -> "list[ModelVersion]":
+    """Return every registered version, the newest first."""
+    return registry().list()
+
+
+def evaluation(identifier: str) -> "Evaluation":
+    """Return a kept evaluation."""
+    return _evaluation(str(settings().workspace.root), identifier)
+
+
+@st.cache_resource(show_spinner=False)
+def _board(settings: Settings) -> JobBoard:
+    return JobBoard(settings.workspace, jobs_at_once=settings.jobs_at_once)
+
+
+@st.cache_resource(show_spinner=False)
+def _registry(settings: Settings) -> "ModelRegistry":
+    from lmcore.models.registry import ModelRegistry
+
+    return ModelRegistry(settings.workspace, tracking_uri=settings.tracking_uri)
+
+
+@st.cache_resource(show_spinner="Getting ready …")
+def _pool(settings: Settings) -> "ModelPool":
+    from lmcore.models.pool import ModelPool
+
+    return ModelPool(settings)
+
+
+@st.cache_resource(max_entries=8, show_spinner="Reading the data set …")
+def _dataset(root: str, ref: str) -> TextDataset:
+    return store().load(ref)
+
+
+@st.cache_resource(max_entries=8, show_spinner="Reading the evaluation …")
+def _evaluation(root: str, identifier: str) -> "Evaluation":
+    from lmcore.training.evaluation import load_evaluation
+
+    return load_evaluation(settings().workspace, identifier)
+
+
+def evaluations_of(version: str) -> list[str]:
+    """Return the ids of a version's kept evaluations, the newest first."""
+    from lmcore.training.evaluation import evaluations_of
+
+    return evaluations_of(settings().workspace, version)
+
+
+def estimate(config: "TrainConfig", ref: str) -> "Estimate":
+    """Return what a training run will need; measured once for a configuration and data set."""
+    return _estimate(settings(), config, ref)
+
+
+@st.cache_data(max_entries=64, show_spinner="Measuring what this will take …")
+def _estimate(settings: Settings, config: "TrainConfig", ref: str) -> "Estimate":
+    from lmcore.training.estimate import estimate_training
+
+    return estimate_training(config, dataset(ref), settings)
+
+
+def layers(version: str) -> int:
+    """Return a model's number of layers, read from its configuration file alone."""
+    return _layers(settings(), version)
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def _layers(settings: Settings, version: str) -> int:
+    from lmcore.models.load import read_layers
+
+    return read_layers(version, settings)
+
+
+def overview() -> "Overview":
+    """Return the state of the workspace, read anew."""
+    from lmcore.overview import overview
+
+    return overview(settings(), board())
+
+
+def reset() -> None:
+    """Empty the workspace and forget everything about it."""
+    from lmcore.reset import reset_workspace
+
+    reset_workspace(settings().workspace, board())
+    st.session_state.clear()
+    st.query_params.clear()
+    st.cache_data.clear()
+    st.cache_resource.clear()
+
+
+def profile(ref: str) -> "DataProfile":
+    """Return the profile of a stored data set."""
+    return _profile(str(settings().workspace.root), ref)
+
+
+@st.cache_resource(max_entries=8, show_spinner="Describing the data set …")
+def _profile(root: str, ref: str) -> "DataProfile":
+    from lmcore.data.profile import profile_dataset
+
+    return profile_dataset(dataset(ref))

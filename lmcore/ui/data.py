@@ -1,0 +1,173 @@
+"""Pieces of the Data page: bringing data in, its defects, cleaning, splitting and history."""
+
+import pandas as pd
+import streamlit as st
+
+from lmcore.data.clean import CLEANING, Cleaning, clean_dataset
+from lmcore.data.columns import known_names, suggest_columns
+from lmcore.data.dataset import TextDataset
+from lmcore.data.header import HeaderChoice
+from lmcore.data.issues import ISSUES, DataIssues
+from lmcore.data.load import Upload, load_dataset
+from lmcore.data.read import SUFFIXES, read_table
+from lmcore.data.samples import SAMPLES
+from lmcore.data.split import split_dataset
+from lmcore.tasks import TASKS, load_task
+from lmcore.types import SPLITS
+from lmcore.ui import cache, show, state
+from lmcore.ui.forms import option_fields
+
+SHOWN_ROWS = 1000
+RULES_IN_LINE = 3
+HEADERS: tuple[HeaderChoice, ...] = ("auto", "yes", "no")
+_HEADERS: dict[HeaderChoice, str] = {"auto": "Guess", "yes": "Yes", "no": "No"}
+
+
+def bring_in(expanded: bool) -> None:
+    """Offer a sample, an upload or a hub data set; what is brought in becomes a stored version."""
+    with st.expander("Bring in data", icon=":material/add:", expanded=expanded):
+        source = st.segmented_control(
+            "Source", ["Sample", "Upload", "Hub"], default="Sample", key="data_source", required=True
+        )
+        if source == "Upload":
+            _upload()
+        elif source == "Hub":
+            _hub()
+        else:
+            _sample()
+
+
+def show_issues(issues: DataIssues, frame: pd.DataFrame) -> None:
+    """List the rows with a defect, and name what is not checked yet."""
+    found = issues.frame.merge(frame, on="id", how="left")
+    if found.empty:
+        st.success("No defect of the kinds that are checked was found.", icon=":material/check_circle:")
+    else:
+        counts = {kind: count for kind, count in issues.counts.items() if count}
+        kinds = st.pills(
+            "Kinds of defect",
+            list(counts),
+            format_func=lambda kind: f"{ISSUES[kind].title} · {counts[kind]}",
+            selection_mode="multi",
+            key="data_issue_kinds",
+            help="Choose some to see only those.",
+        )
+        shown = found[found["kind"].isin(kinds)] if kinds else found
+        shown = shown.assign(row=shown["id"] + 1, kind=shown["kind"].map(lambda kind: ISSUES[kind].title))
+        columns = ["row", "kind", "detail", "text", "label"]
+        show.table(shown[columns].head(SHOWN_ROWS), "data_issues", alt="Rows with a defect, with its kind.", height=320)
+    listed = ", ".join(kind.replace("_", " ") for kind in issues.not_checked)
+    st.caption(f"Not checked yet: {listed}.", help=" ".join(issues.not_checked.values()))
+
+
+def clean_form(data: TextDataset) -> None:
+    """Choose rules, see what they would do, and keep the result as a new version."""
+    rules, options = [], {}
+    for number, (name, method) in enumerate(CLEANING.items()):
+        if number % RULES_IN_LINE == 0:
+            columns = st.columns(RULES_IN_LINE)
+        with columns[number % RULES_IN_LINE]:
+            if st.checkbox(method.title, value=True, key=f"clean_{name}", help=method.summary):
+                rules.append(name)
+                if method.options:
+                    options[name] = option_fields(method.options, f"clean_{name}")
+    if not rules:
+        st.caption("Choose at least one rule.")
+        return
+    cleaning = clean_dataset(data, rules=rules, options=options)
+    _preview(cleaning)
+    if st.button("Keep as a new version", type="primary", icon=":material/save:", disabled=cleaning.changes.empty):
+        _keep(cleaning.data)
+
+
+def split_form(data: TextDataset) -> None:
+    """Choose ratios and seed, and keep the split as a new version."""
+    columns = st.columns(4)
+    ratios = [
+        column.number_input(name.capitalize(), 0.1, 100.0, default, 1.0, key=f"split_{name}", format="%g")
+        for column, name, default in zip(columns, SPLITS, (8.0, 1.0, 1.0), strict=False)
+    ]
+    seed = columns[3].number_input("Seed", 0, 2**31, 0, key="split_seed", help="The same seed gives the same split.")
+    stratify = st.checkbox("Give each split every label in its overall share", value=True, key="split_stratify")
+    if st.button("Split and keep as a new version", type="primary", icon=":material/call_split:"):
+        _keep(split_dataset(data, ratios=ratios, seed=int(seed), stratify=stratify))
+
+
+def show_history(data: TextDataset) -> None:
+    """Show how a version came to be, the oldest first, with a link to each."""
+    for info in reversed(cache.store().history(str(data.ref))):
+        operation = info.operation.get("name", "read") if info.operation else "read"
+        left, right = st.columns([1, 4], vertical_alignment="center")
+        with left:
+            if st.button(str(info.ref), key=f"history_{info.ref}", disabled=info.ref == data.ref, width="stretch"):
+                state.choose("dataset", str(info.ref))
+                st.rerun()
+        right.caption(f"{operation} · {info.rows:,} rows · {pd.Timestamp(info.created, unit='s'):%Y-%m-%d %H:%M} UTC")
+
+
+def _sample() -> None:
+    name = st.selectbox("Sample", list(SAMPLES), format_func=lambda n: SAMPLES[n].title, key="data_sample")
+    st.caption(SAMPLES[name].summary)
+    if st.button("Take this sample", type="primary", icon=":material/download:"):
+        _keep(load_dataset(f"sample:{name}", task="text-classification", name=name))
+
+
+def _upload() -> None:
+    limit = cache.settings().upload_bytes
+    file = st.file_uploader("File", type=[suffix.lstrip(".") for suffix in SUFFIXES], key="data_file")
+    st.caption(f"CSV, TSV, JSONL, JSON, Parquet or XLSX up to {limit >> 20} MB; UTF-8, UTF-16 or GB18030.")
+    if file is None:
+        return
+    upload = Upload(file.name, file.getvalue())
+    task = st.selectbox("Task", list(TASKS), format_func=lambda n: TASKS[n].title, key="data_task")
+    header: HeaderChoice = st.selectbox(
+        "First row holds the column names", HEADERS, format_func=_HEADERS.__getitem__, key="data_header"
+    )
+    known = known_names(load_task(task))
+    table = read_table(upload.content, name=upload.name, header=header, known=known, limit_bytes=limit)
+    columns = _column_mapping(table, task)
+    show.table(table.head(5), "data_upload_preview", alt="The first five rows of the file.")
+    if st.button("Bring it in", type="primary", icon=":material/upload:"):
+        _keep(load_dataset(upload, task=task, columns=columns, header=header, limit_bytes=limit))
+
+
+def _column_mapping(table: pd.DataFrame, task: str) -> dict[str, str]:
+    guessed = suggest_columns(table, task)
+    names = [str(name) for name in table.columns]
+    asked = load_task(task).columns
+    chosen = {}
+    for place, column in zip(st.columns(len(asked)), asked, strict=True):
+        index = names.index(guessed[column.name]) if guessed.get(column.name) in names else 0
+        title = f"Column with {column.help}"
+        chosen[column.name] = place.selectbox(
+            title, names, index=index, key=f"data_column_{column.name}_{'|'.join(names)}"
+        )
+    return chosen
+
+
+def _hub() -> None:
+    name = st.text_input("Data set on the Hugging Face hub", placeholder="org/name", key="data_hub")
+    st.caption("Its train, validation and test splits are kept. This needs a network that reaches the hub.")
+    if st.button("Bring it in", type="primary", icon=":material/cloud_download:", disabled=not name.strip()):
+        with st.spinner("Reading from the hub …"):
+            data = load_dataset(f"hub:{name.strip()}", task="text-classification")
+        _keep(data)
+
+
+def _preview(cleaning: Cleaning) -> None:
+    changes = cleaning.changes
+    if changes.empty:
+        st.info("These rules change nothing.", icon=":material/check_circle:")
+        return
+    dropped = int((changes["action"] == "dropped").sum())
+    changed = changes.loc[changes["action"] == "changed", "id"].nunique()
+    st.markdown(f"**{dropped:,} rows go, {changed:,} are changed, {len(cleaning.data):,} are left.**")
+    shown = changes.assign(row=changes["id"] + 1, rule=changes["rule"].map(lambda rule: CLEANING[rule].title))
+    columns = ["row", "rule", "action", "before", "after"]
+    show.table(shown[columns].head(SHOWN_ROWS), "clean_preview", alt="What cleaning would do, row by row.", height=280)
+
+
+def _keep(data: TextDataset) -> None:
+    kept = cache.store().save(data)
+    state.choose("dataset", str(kept.ref))
+    st.rerun()

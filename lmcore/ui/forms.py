@@ -1,0 +1,55 @@
+"""Form fields made from a method's options."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from lmcore.methods import Option, Registry
+
+
+def option_fields(options: Sequence[Option], key: str, values: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Draw one field for each option.
+
+    Args:
+        options: what to ask for.
+        key: unique on the page; the fields' keys begin with it.
+        values: what the fields show at first instead of the options' defaults.
+
+    Returns:
+        Option name to value, in the option's type.
+    """
+    given = values or {}
+    return {item.name: _field(item, f"{key}_{item.name}", given.get(item.name, item.default)) for item in options}
+
+
+def method_choice(label: str, registry: Registry, key: str, *, names: Sequence[str] | None = None) -> str:
+    """Draw a choice among a registry's methods with the chosen one's sentence below it."""
+    offered = list(names if names is not None else registry)
+    if st.session_state.get(key) not in offered:
+        st.session_state[key] = offered[0]
+    name: str = st.selectbox(label, offered, format_func=lambda n: registry[n].title, key=key)
+    st.caption(registry[name].summary)
+    return name
+
+
+def _field(item: Option, key: str, value: Any) -> Any:
+    label = item.name.replace("_", " ").capitalize()
+    if item.kind == "bool":
+        return st.checkbox(label, value=bool(value), key=key, help=item.help)
+    if item.kind == "choice":
+        return st.selectbox(label, item.choices, index=item.choices.index(value), key=key, help=item.help)
+    if item.kind == "text":
+        return st.text_input(label, value=value or "", key=key, help=item.help)
+    shared: dict[str, Any] = {"key": key, "help": item.help}
+    if item.optional:
+        shared["placeholder"] = "chosen on dev"
+    if item.kind == "int":
+        return st.number_input(label, value=value, step=1, **_bounds(item, int), **shared)
+    step = abs(value or 1.0) / 10
+    return st.number_input(label, value=value, step=step, format="%g", **_bounds(item, float), **shared)
+
+
+def _bounds(item: Option, number: type[int] | type[float]) -> dict[str, Any]:
+    limits = {"min_value": item.minimum, "max_value": item.maximum}
+    return {name: number(limit) for name, limit in limits.items() if limit is not None}

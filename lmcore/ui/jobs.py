@@ -1,0 +1,79 @@
+"""Watching a job: state, live curves, log, cancel and resume."""
+
+import time
+from collections.abc import Callable
+
+import pandas as pd
+import streamlit as st
+
+from lmcore.jobs import Job, JobState
+from lmcore.ui.cache import board
+from lmcore.ui.page import shown_errors
+
+REFRESH_SECONDS = 1.0
+_ICONS = {
+    JobState.QUEUED: ":material/schedule:",
+    JobState.RUNNING: ":material/play_circle:",
+    JobState.DONE: ":material/check_circle:",
+    JobState.FAILED: ":material/error:",
+    JobState.CANCELLED: ":material/cancel:",
+}
+
+
+def watch_job(job_id: str, curves: Callable[[pd.DataFrame], None] | None = None) -> None:
+    """Draw a job that is looked at again every second until it ends; then the whole page is run once more.
+
+    Args:
+        job_id: which job.
+        curves: draws the metrics recorded so far (columns ``step``, ``time``, ``name``, ``value``).
+    """
+    ended = board().get(job_id).state.ended
+
+    @st.fragment(run_every=None if ended else REFRESH_SECONDS)
+    def watch() -> None:
+        with shown_errors():
+            job = board().get(job_id)
+            _draw(job)
+            if curves:
+                metrics = board().metrics_frame(job_id)
+                if not metrics.empty:
+                    curves(metrics)
+            _draw_log(job)
+            if job.state.ended and not ended:
+                st.rerun()
+
+    watch()
+
+
+def _draw(job: Job) -> None:
+    st.markdown(f"{_ICONS[job.state]} **{job.title}** · {job.state}{_duration(job)}")
+    if not job.state.ended:
+        st.progress(min(max(job.progress, 0.0), 1.0), text=job.message or "Waiting to begin")
+    elif job.state is JobState.FAILED:
+        st.error(job.error, icon=":material/error:")
+    elif job.state is JobState.CANCELLED:
+        st.info("This job was cancelled; what it saved before is kept.", icon=":material/cancel:")
+    if job.silent_seconds:
+        st.warning(f"The worker has not been heard from for {job.silent_seconds:.0f} seconds.")
+    if not job.state.ended:
+        asked = job.cancel_requested is not None
+        label = "Stopping …" if asked else "Cancel"
+        if st.button(label, key=f"cancel_{job.id}", icon=":material/stop_circle:", disabled=asked):
+            board().cancel(job.id)
+            st.rerun()
+    elif job.can_resume and st.button("Resume", key=f"resume_{job.id}", icon=":material/replay:", type="primary"):
+        board().resume(job.id)
+        st.rerun()
+
+
+def _draw_log(job: Job) -> None:
+    with st.expander("Log", icon=":material/terminal:"):
+        st.code(board().log(job.id, tail_bytes=8192) or "Nothing logged yet.", language=None, height=200)
+        st.caption(f"Job {job.id}, attempt {job.attempt}")
+
+
+def _duration(job: Job) -> str:
+    if not job.started:
+        return ""
+    seconds = (job.ended or time.time()) - job.started
+    return f" · {seconds:.0f} s" if seconds < 120 else f" · {seconds / 60:.1f} min"

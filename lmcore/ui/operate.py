@@ -1,0 +1,303 @@
+"""Pieces of the Operate page: versions, the server's panel, answers and what was served."""
+
+import json
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import streamlit as st
+
+from lmcore.charts import serving as charts
+from lmcore.errors import InputError, LmError
+from lmcore.serving import ServerState, ServingStats, read_stats, send, server_state, start_server, stop_server
+from lmcore.ui import cache, show
+from lmcore.ui.page import empty_state, shown_errors
+
+if TYPE_CHECKING:
+    from lmcore.models.registry import ModelVersion
+
+REFRESH_SECONDS = 2.0
+STATS_SECONDS = 5.0
+LOG_BYTES = 8192
+LOG_LINES = 30
+EXAMPLE = "The delivery was quick."
+RANGES = {"Last hour": 3600.0, "Last day": 86400.0, "All": 0.0}
+_METRICS_SECONDS = 30
+_BOXES: dict[str, tuple[Callable[..., Any], str]] = {
+    "stopped": (st.info, ":material/stop_circle:"),
+    "starting": (st.info, ":material/hourglass_top:"),
+    "running": (st.success, ":material/play_circle:"),
+    "failed": (st.error, ":material/error:"),
+    "died": (st.error, ":material/heart_broken:"),
+}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the server said to the texts that were sent last.
+
+    Attributes:
+        texts: what was sent.
+        predictions: ``label``, ``probabilities`` and ``version``, or ``error``, for each text.
+        milliseconds: from sending to having the answer.
+    """
+
+    texts: tuple[str, ...]
+    predictions: tuple[Mapping[str, Any], ...]
+    milliseconds: float
+
+
+def champions_first(versions: "Sequence[ModelVersion]") -> "dict[str, ModelVersion]":
+    """Return the versions by their reference in text form, the champions first."""
+    ordered = sorted(versions, key=lambda version: "champion" not in version.aliases)
+    return {str(version.ref): version for version in ordered}
+
+
+def versions_table(versions: "Sequence[ModelVersion]") -> None:
+    """Draw what is registered, with the figures of the last evaluation on a test split."""
+    frame = pd.DataFrame([_version_row(version) for version in versions])
+    show.table(
+        frame.astype({"Macro F1": float, "Accuracy": float}).round(3),
+        "operate_versions",
+        alt="The registered versions with what they were made from and how good they are on their test split.",
+        placeholder="–",
+    )
+
+
+def alias_buttons(version: "ModelVersion") -> None:
+    """Draw what can be done with a version's aliases."""
+    name, number = version.name, version.version
+    before = version.replaced.get("champion", 0)
+    with st.container(horizontal=True):
+        if "champion" not in version.aliases:
+            label = "Promote to champion"
+            if st.button(label, icon=":material/military_tech:", type="primary", disabled=not version.available):
+                attempt("alias", lambda: cache.registry().promote(name, number))
+        elif before and st.button(f"Undo: make version {before} champion again", icon=":material/undo:"):
+            attempt("alias", lambda: cache.registry().promote(name, before))
+        for alias in version.aliases:
+            if st.button(f"Remove alias {alias}", icon=":material/label_off:"):
+                attempt("alias", lambda alias=alias: cache.registry().demote(name, alias))  # type: ignore[misc]
+    _failed_attempt("alias")
+    if not version.available:
+        st.warning("The files of this version are gone from the workspace: train it again.")
+
+
+def watch_server(picked: "ModelVersion | None") -> ServerState:
+    """Draw the server's state, looked at again every two seconds, with what can be done about it.
+
+    Args:
+        picked: the version to start with; None where none is registered.
+
+    Returns:
+        The state now; when it changes, the whole page is run again.
+    """
+    seen = server_state(cache.settings().workspace)
+
+    @st.fragment(run_every=REFRESH_SECONDS)
+    def watch() -> None:
+        with shown_errors():
+            state = server_state(cache.settings().workspace)
+            draw, icon = _BOXES[state.state]
+            draw(state.message, icon=icon)
+            _failed_attempt("server")
+            _server_buttons(state, picked)
+            _server_log(state)
+            if (state.state, state.pid) != (seen.state, seen.pid):
+                st.session_state.pop("failed_server", None)
+                st.rerun()
+
+    watch()
+    return seen
+
+
+def attempt(what: str, action: Callable[[], object], doing: str = "Saving …") -> None:
+    """Do something and run the page again; what went wrong stays on the page until the next attempt."""
+    st.session_state.pop(f"failed_{what}", None)
+    try:
+        with st.spinner(doing):
+            action()
+    except LmError as error:
+        st.session_state[f"failed_{what}"] = str(error)
+    st.rerun()
+
+
+def show_calls(state: ServerState) -> None:
+    """Show where the server is and how programs call it."""
+    body, asks = json.dumps({"text": EXAMPLE}), key_hash()
+    header = ' -H "Authorization: Bearer $LMSCOPE_API_KEY"' if asks else ""
+    given = ', headers={"Authorization": f"Bearer {key}"}' if asks else ""
+    st.markdown("Programs on this machine ask it like this:")
+    st.code(f"curl {state.url}/predict{header} -d '{body}'", language="bash", wrap_lines=True)
+    st.code(
+        f'import httpx\n\nprint(httpx.post("{state.url}/predict", json={body}{given}).json())',
+        language="python",
+        wrap_lines=True,
+    )
+
+
+def key_hash() -> str:
+    """Return the SHA-256 of the key that the server asks for; empty where it asks for none."""
+    return os.environ.get("LMSCOPE_API_KEY_SHA256", "")
+
+
+def ask(texts: Sequence[str], api_key: str = "") -> Answer:
+    """Send texts to the server.
+
+    Raises:
+        InputError: there is no text.
+        ServerError: the server did not answer as it should.
+    """
+    if not texts:
+        raise InputError("There is no text to send: write one.")
+    start = time.perf_counter()
+    answer = send(cache.settings().workspace, texts, api_key=api_key)
+    return Answer(tuple(texts), tuple(answer["predictions"]), 1000 * (time.perf_counter() - start))
+
+
+def show_answer(answer: Answer) -> None:
+    """Draw one prediction with its probabilities, or a table of several."""
+    if len(answer.texts) > 1:
+        show.table(
+            _answer_frame(answer),
+            "operate_answers",
+            alt="The label of each text and its probability.",
+            percent=("Probability",),
+        )
+        st.caption(f"{len(answer.texts)} texts in {answer.milliseconds:.0f} ms")
+        return
+    first = answer.predictions[0]
+    if "error" in first:
+        st.error(first["error"], icon=":material/error:")
+        return
+    left, right = st.columns((1, 2))
+    with left:
+        st.subheader(show.plain(first["label"]), anchor=False)
+        st.metric("Probability", f"{first['probabilities'][first['label']]:.1%}")
+        st.metric("Latency", f"{answer.milliseconds:.0f} ms", help="From sending the text to having the answer.")
+        st.caption(f"Answered by {first['version']}")
+    with right:
+        show.figure(charts.probability_bars(first["probabilities"]), "operate_probabilities")
+
+
+def watch_stats(running: bool) -> None:
+    """Draw what was served in a stretch of time; a short one is looked at again every five seconds."""
+    chosen = st.segmented_control(
+        "Time", list(RANGES), default="Last hour", required=True, key="operate_range", bind="query-params"
+    )
+    seconds = RANGES[chosen]
+
+    # All that is kept may be half a million requests, too much to be read every few seconds.
+    @st.fragment(run_every=STATS_SECONDS if running and seconds else None)
+    def watch() -> None:
+        with shown_errors():
+            stats = read_stats(cache.settings().workspace, time.time() - seconds if seconds else None)
+            if stats.requests:
+                _draw_stats(stats)
+            elif seconds:
+                empty_state(f"Nothing was served in the {chosen.lower()}: choose a longer time, or send a text above.")
+            else:
+                empty_state("Nothing was served yet: start the server and send a text above.")
+
+    watch()
+
+
+def _failed_attempt(what: str) -> None:
+    if sentence := st.session_state.get(f"failed_{what}"):
+        st.error(sentence, icon=":material/error:")
+
+
+def _server_buttons(state: ServerState, picked: "ModelVersion | None") -> None:
+    up, ref = state.state in {"starting", "running"}, str(picked.ref) if picked else ""
+    ready = picked is not None and picked.available
+    with st.container(horizontal=True):
+        if picked and not up:
+            label = f"Start with {picked.name}, version {picked.version}"
+            if st.button(label, icon=":material/play_arrow:", type="primary", disabled=not ready):
+                attempt("server", lambda: _start(ref), "Starting …")
+        if up and st.button("Stop", icon=":material/stop:"):
+            attempt("server", lambda: stop_server(cache.settings().workspace), "Stopping …")
+        if picked and up and ref != state.version:
+            label = f"Restart with {picked.name}, version {picked.version}"
+            if st.button(label, icon=":material/restart_alt:", disabled=not ready):
+                attempt("server", lambda: _restart(ref), "Restarting …")
+
+
+def _start(ref: str) -> None:
+    start_server(cache.settings(), ref, api_key_sha256=key_hash())
+
+
+def _restart(ref: str) -> None:
+    stop_server(cache.settings().workspace)
+    _start(ref)
+
+
+def _server_log(state: ServerState) -> None:
+    if not state.log:
+        return
+    with st.expander("Log", icon=":material/terminal:"):
+        st.code(_last_lines(Path(state.log)) or "Nothing logged yet.", language=None)
+        st.caption(f"Process {state.pid} · {state.log}")
+
+
+def _last_lines(path: Path) -> str:
+    if not path.is_file():
+        return ""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - LOG_BYTES))
+        return "\n".join(file.read().decode("utf-8", "replace").splitlines()[-LOG_LINES:])
+
+
+def _draw_stats(stats: ServingStats) -> None:
+    latency = {f"Latency {name} (ms)": f"{value:.1f}" for name, value in stats.latency_ms.items()}
+    figures = {"Requests": f"{stats.requests:,}", "Errors": f"{stats.errors:,}", "Texts": f"{stats.texts:,}", **latency}
+    for column, (label, value) in zip(st.columns(len(figures)), figures.items(), strict=True):
+        column.metric(label, value, border=True)
+    left, right = st.columns(2)
+    with left:
+        show.figure(charts.request_counts(stats), "operate_requests")
+    with right:
+        if stats.latency_ms:
+            show.figure(charts.latency_quantiles(stats), "operate_latency")
+    if stats.labels:
+        show.figure(charts.label_shares(stats.labels), "operate_labels")
+    by_version = "; ".join(f"{name}: {count:,}" for name, count in stats.versions.items())
+    st.caption(f"Requests by version: {by_version}. Texts are never recorded.")
+
+
+def _version_row(version: "ModelVersion") -> dict[str, Any]:
+    test = _test_metrics(str(cache.settings().workspace.root), str(version.ref))
+    created = pd.Timestamp(version.created, unit="s", tz="UTC").tz_convert(st.context.timezone or "UTC")
+    return {
+        "Name": version.name,
+        "Version": version.version,
+        "Alias": ", ".join(version.aliases),
+        "Method": version.facts.get("method", ""),
+        "Base": version.facts.get("base", ""),
+        "Data": version.facts.get("data", ""),
+        "Macro F1": test.get("f1_macro"),
+        "Accuracy": test.get("accuracy"),
+        "Created": created.strftime("%Y-%m-%d %H:%M"),
+        "Available": version.available,
+    }
+
+
+@st.cache_data(ttl=_METRICS_SECONDS, max_entries=512, show_spinner=False)
+def _test_metrics(root: str, ref: str) -> dict[str, float]:
+    from lmcore.training.evaluation import load_evaluation
+
+    kept = cache.evaluations_of(ref)
+    return dict(load_evaluation(cache.settings().workspace, kept[0]).metrics) if kept else {}
+
+
+def _answer_frame(answer: Answer) -> pd.DataFrame:
+    rows = []
+    for text, prediction in zip(answer.texts, answer.predictions, strict=True):
+        label = prediction.get("label", "")
+        probability = prediction["probabilities"][label] if label else None
+        rows.append((text, label or prediction["error"], probability))
+    return pd.DataFrame(rows, columns=["Text", "Label", "Probability"])

@@ -1,0 +1,72 @@
+"""Showing results: figures, tables and downloads."""
+
+import re
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import pandas as pd
+import streamlit as st
+
+from lmcore.charts.figure import Figure
+
+Height = int | Literal["auto", "stretch", "content"]
+_WIDTHS: dict[str, int] = {"text": 520, "before": 330, "after": 330}
+
+
+def plain(text: str) -> str:
+    """Return a user's text so that Markdown shows it as it is."""
+    return re.sub(r"([\\`*_{}\[\]()#+\-.!|~<>$:])", r"\\\1", text)
+
+
+def figure(figure: Figure, key: str, *, select: str = "") -> Any:
+    """Draw a figure with its alternative text and a way to its numbers.
+
+    Args:
+        figure: what to draw.
+        key: unique on the page.
+        select: name of the chart's selection parameter; empty for a chart that is only looked at.
+
+    Returns:
+        What is selected, as a list of ids (empty where nothing is).
+    """
+    color = text_color()
+    chart = figure.chart.configure_text(color=color).configure_rule(color=color)
+    if not select:
+        st.altair_chart(chart, key=key, alt=figure.alt)
+        download(figure.data, key)
+        return []
+    event = st.altair_chart(chart, key=key, alt=figure.alt, on_select="rerun", selection_mode=select)
+    download(figure.data, key)
+    return event["selection"].get(select, {})
+
+
+def text_color() -> str:
+    """Return the colour of the text in the theme that the viewer has chosen; Vega's own text marks are always black."""
+    shade = "dark" if st.context.theme.type == "dark" else "light"
+    return str(st.get_option(f"theme.{shade}.textColor") or "gray")
+
+
+def download(frame: pd.DataFrame, name: str) -> None:
+    """Offer a frame as a CSV file, made when it is asked for."""
+    st.download_button(
+        "CSV",
+        data=lambda: frame.to_csv(index=False).encode("utf-8-sig"),
+        file_name=f"lmscope-{name}.csv",
+        mime="text/csv",
+        key=f"download_{name}",
+        icon=":material/download:",
+        type="tertiary",
+        on_click="ignore",
+        help="Download the numbers behind this.",
+    )
+
+
+def table(
+    frame: pd.DataFrame, key: str, *, alt: str, height: Height = "auto", percent: Sequence[str] = (), **options: Any
+) -> Any:
+    """Draw a table of at most some thousand rows with a download; the columns in ``percent`` hold shares of 1."""
+    columns: dict[str, Any] = {name: st.column_config.NumberColumn(format="percent") for name in percent}
+    columns |= {name: st.column_config.TextColumn(width=width) for name, width in _WIDTHS.items() if name in frame}
+    event = st.dataframe(frame, hide_index=True, key=key, alt=alt, height=height, column_config=columns, **options)
+    download(frame, key)
+    return event

@@ -1,0 +1,128 @@
+"""Train a model, watch it, and read its evaluation."""
+
+import streamlit as st
+
+from lmcore.charts import training as charts
+from lmcore.training.config import TrainConfig
+from lmcore.training.job import TARGET, job_config
+from lmcore.training.methods import TRAINING
+from lmcore.ui import cache, show, state
+from lmcore.ui.forms import method_choice, option_fields
+from lmcore.ui.jobs import watch_job
+from lmcore.ui.page import empty_state, open_page, shown_errors
+from lmcore.ui.train import base_models, default_config, describe_estimate, show_curves, version_label
+
+open_page("Train")
+
+
+def start_form() -> None:
+    """Choose data, model and method; see what it will take; start the job."""
+    split = [str(info.ref) for info in cache.datasets() if info.is_split]
+    if not split:
+        empty_state("No data set is split into train, dev and test yet.", label="Go to Data", page="pages/1_Data.py")
+        return
+    left, right = st.columns(2)
+    with left:
+        name = state.chosen("dataset").partition("@")[0]
+        same = next((r for r in split if r.startswith(f"{name}@")), "")
+        ref = state.pick("dataset", "Data set", split, help="Only data sets that are split are listed.", default=same)
+        data = cache.dataset(str(ref))
+        default = default_config(data)
+        models = base_models()
+        model = st.selectbox(
+            "Model",
+            list(models),
+            index=list(models).index(default.model) if default.model in models else 0,
+            format_func=lambda name: models[name],
+            key=f"train_model_{ref}",
+            help="A base model, or a registered version to train further.",
+        )
+        name = st.text_input("Name", value=default.name, key=f"train_name_{ref}", help="Versions are kept under it.")
+    with right:
+        fitting = [n for n, m in TRAINING.items() if not (m.facts["needs_weights"] and model.startswith("config:"))]
+        method = method_choice("Method", TRAINING, "train_method", names=fitting)
+        with st.expander("Settings", icon=":material/tune:"):
+            given = option_fields(TRAINING[method].options, f"train_{method}_{model}", default_values(model, method))
+    config = TrainConfig(name=name, task=data.task, model=model, method=method, **given).checked()
+    estimate = describe_estimate(config, data)
+    if st.button("Start training", type="primary", icon=":material/play_arrow:", disabled=not estimate.fits):
+        job = cache.board().submit(
+            TARGET,
+            job_config(config, str(ref)),
+            title=f"Train {config.name} on {ref}",
+            kind="train",
+            needs_bytes=estimate.nbytes,
+        )
+        state.choose("job", job.id)
+        st.rerun()
+
+
+def default_values(model: str, method: str) -> dict[str, float]:
+    """Return what the form shows first where the general defaults would not do."""
+    return {"learning_rate": 5e-4, "epochs": 10} if method == "full" and model.startswith("config:") else {}
+
+
+def runs() -> None:
+    """Watch one job out of those that were started."""
+    jobs = {job.id: job for job in cache.board().list(kind="train")}
+    if not jobs:
+        st.caption("No training has been started yet.")
+        return
+    job_id = state.pick("job", "Run", list(jobs), format_func=lambda i: f"{jobs[i].title} · {jobs[i].state}")
+    watch_job(str(job_id), show_curves)
+    result = cache.board().get(str(job_id)).result
+    if result:
+        said = ", ".join(f"{name} {value:g}" for name, value in result["choices"].items())
+        st.caption(f"Chosen on dev: {said}.")
+        for warning in result["warnings"]:
+            st.warning(warning)
+        state.link("pages/2_Train.py", f"See how {result['version']} did", {"version": result["version"]})
+
+
+def evaluation() -> None:
+    """Read how a version did on the test split."""
+    versions = {str(v.ref): v for v in cache.versions()}
+    if not versions:
+        st.caption("No version is registered yet.")
+        return
+    ref = str(state.pick("version", "Version", list(versions), format_func=lambda r: version_label(versions[r])))
+    kept = cache.evaluations_of(ref)
+    if not kept:
+        st.info(f"{ref} was not evaluated yet: run lmcore evaluate {ref} DATA on the command line.")
+        return
+    result = cache.evaluation(kept[0])
+    st.markdown(charts.verdict(result))
+    left, right = st.columns(2)
+    with left:
+        show.figure(charts.metric_intervals(result), "train_metrics")
+        show.figure(charts.confusion_matrix(result), "train_confusion")
+    with right:
+        show.figure(charts.class_metrics(result), "train_classes")
+    st.subheader("Errors the model is surest of")
+    errors = result.errors(20)
+    if errors.empty:
+        st.success("The model made no error on the test split.")
+    else:
+        shown = errors.assign(
+            row=errors["id"] + 1, predicted=errors["label"], label=errors["gold"], probability=errors["score"]
+        )
+        columns = ["row", "text", "label", "predicted", "probability"]
+        show.table(
+            shown[columns],
+            "train_errors",
+            alt="The wrong predictions with the highest probability first.",
+            percent=["probability"],
+        )
+        row = st.selectbox("Open an error in Analyse", errors["id"].tolist(), format_func=lambda i: f"Row {i + 1}")
+        choices: dict[state.Choice, str] = {"version": ref, "dataset": result.data.partition(":")[0], "row": str(row)}
+        state.link("pages/3_Analyse.py", f"Analyse row {row + 1}", choices)
+
+
+with shown_errors():
+    start_form()
+with shown_errors():
+    st.header("Runs")
+    runs()
+with shown_errors():
+    st.header("Evaluation")
+    evaluation()

@@ -1,0 +1,45 @@
+"""Why this answer to this text: probabilities, attribution, attention, activations, and the layers over a data set."""
+
+import streamlit as st
+
+from lmcore.ui import analyse, cache, state
+from lmcore.ui.page import empty_state, open_page, shown_errors
+from lmcore.ui.train import version_label
+
+VIEWS = ["Why", "Attention", "Activations", "Layers"]
+
+open_page("Analyse")
+
+
+def version_choice() -> str:
+    """Choose the version; empty where there is none."""
+    versions = {str(v.ref): v for v in cache.versions() if v.available}
+    if not versions:
+        empty_state("There is no trained version to look into yet.", label="Go to Train", page="pages/2_Train.py")
+        return ""
+    return str(state.pick("version", "Version", list(versions), format_func=lambda r: version_label(versions[r])))
+
+
+def look(version: str, view: str) -> None:
+    """Choose the text, and look at what the model makes of it."""
+    text = analyse.text_choice()
+    if not text.strip():
+        empty_state("Type a text, or take a row of a data set, to see what the model makes of it.")
+    elif view == "Attention":
+        analyse.show_attention(version, text)
+    elif view == "Activations":
+        analyse.show_activations(version, text)
+    else:
+        analyse.show_why(version, text)
+
+
+with shown_errors():
+    version = version_choice()
+    if version:
+        view = st.segmented_control(
+            "View", VIEWS, default="Why", key="analyse_view", required=True, bind="query-params"
+        )
+        if view == "Layers":
+            analyse.show_layers(version)
+        else:
+            look(version, str(view))

@@ -1,0 +1,64 @@
+"""``lmcore jobs``."""
+
+import pytest
+
+from lmcore.jobs import JobBoard, JobState
+from lmcore.jobs.selftest import TARGET
+from lmcore.settings import Workspace
+
+
+@pytest.fixture
+def board(tmp_path):
+    return JobBoard(Workspace(tmp_path / "home"))
+
+
+def submit(board, **config):
+    return board.submit(TARGET, {"to": 1, "pause": 0, **config}, title="Counting", kind="check")
+
+
+def test_the_check_runs_a_job(ask, run):
+    found = ask("jobs", "check")
+    assert (found["state"], found["result"], found["error"]) == ("done", {"first": 1, "last": 3}, "")
+    assert run("jobs", "check").stdout.startswith("Jobs work on this machine. It took ")
+
+
+def test_listing(ask, run, board):
+    assert run("jobs", "list").stdout == "There are no jobs yet.\n"
+    job = board.wait(submit(board).id, 30)
+    assert [item["id"] for item in ask("jobs", "list", "--kind", "check", "--limit", "5")] == [job.id]
+    assert ask("jobs", "list", "--kind", "nosuch") == []
+    assert "Counting" in run("jobs", "list").stdout
+
+
+def test_showing_and_the_log(ask, run, board):
+    job = board.wait(submit(board).id, 30)
+    shown = run("jobs", "show", job.id).stdout
+    assert shown.startswith(f"“Counting” ({job.id}) is done, attempt 1 since ")
+    assert "last" in shown
+    assert "Attempt 1 ends: done." in ask("jobs", "log", job.id)["log"]
+    assert "Attempt 1 ends: done." in run("jobs", "log", job.id).stdout
+
+
+def test_cancelling_and_resuming(ask, run, board):
+    job = submit(board, to=1000, pause=0.05)
+    assert ask("jobs", "cancel", job.id)["id"] == job.id
+    assert board.wait(job.id, 30).state == JobState.CANCELLED
+    assert f"lmcore jobs resume {job.id}" in run("jobs", "show", job.id).stdout
+    assert ask("jobs", "resume", job.id)["attempt"] == 2
+    run("jobs", "cancel", job.id)
+    assert board.wait(job.id, 30).state == JobState.CANCELLED
+
+
+def test_a_failed_job_says_why(run, board):
+    job = board.wait(submit(board, to=0).id, 30)
+    assert "The option to is 0" in run("jobs", "show", job.id).stdout
+
+
+@pytest.mark.parametrize("command", ["show", "log", "cancel", "resume"])
+def test_a_job_that_is_not_there(refused, command):
+    assert refused("jobs", command, "nosuch") == "There is no job 'nosuch'; known: none yet."
+
+
+def test_what_is_done_cannot_be_resumed(refused, board):
+    job = board.wait(submit(board).id, 30)
+    assert refused("jobs", "resume", job.id).startswith("“Counting” cannot be resumed: it is done")

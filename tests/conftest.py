@@ -1,0 +1,107 @@
+"""Small data, small models and throw-away workspaces that many tests share."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lmcore.data.dataset import TextDataset
+from lmcore.data.split import split_dataset
+from lmcore.models.load import LoadedModel
+from lmcore.settings import MIB, Settings, Workspace
+from lmcore.types import ModelRef
+
+ROOT = Path(__file__).parents[1]
+REAL = ROOT.parent / "shared" / "data"
+
+_WORDS = {
+    "weather": ["rain", "sun", "cloud", "wind", "storm", "snow"],
+    "food": ["bread", "soup", "apple", "cheese", "rice", "tea"],
+    "travel": ["train", "ticket", "hotel", "plane", "map", "road"],
+}
+_FILLER = ["the", "a", "was", "very", "today", "we", "had", "some", "and", "it"]
+
+
+def pytest_configure() -> None:
+    """Let small models run on one thread: on two they are slower, and the tests share the machine."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    return Workspace(tmp_path / "workspace")
+
+
+@pytest.fixture(scope="session")
+def tracking_database(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """An empty MLflow database; its creation takes a second or more, so that tests write copies of one."""
+    from lmcore.models.mlflow_store import writing_client
+
+    made = Workspace(tmp_path_factory.mktemp("tracking"))
+    writing_client(made)
+    return made.tracking.read_bytes()
+
+
+@pytest.fixture
+def tracked(workspace: Workspace, tracking_database: bytes) -> Workspace:
+    """The test's workspace, with an empty MLflow database."""
+    workspace.folder(workspace.root)
+    workspace.tracking.write_bytes(tracking_database)
+    return workspace
+
+
+@pytest.fixture
+def settings(workspace: Workspace) -> Settings:
+    return Settings(workspace=workspace, device="cpu", pool_bytes=512 * MIB)
+
+
+@pytest.fixture(scope="session")
+def topic_frame() -> pd.DataFrame:
+    """120 different short texts of three classes, learnable from their words."""
+    rng = np.random.default_rng(7)
+    rows = []
+    for number in range(120):
+        label = list(_WORDS)[number % 3]
+        chosen = [*rng.choice(_FILLER, 4), *rng.choice(_WORDS[label], 3, replace=False)]
+        rows.append((number, " ".join(rng.permutation(chosen)) + f" {number}", label))
+    return pd.DataFrame(rows, columns=["id", "text", "label"]).astype({"id": np.int64})
+
+
+@pytest.fixture(scope="session")
+def topics(topic_frame: pd.DataFrame) -> TextDataset:
+    """The same rows as a split data set."""
+    return split_dataset(TextDataset("topics", "text-classification", topic_frame), seed=1)
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(tmp_path_factory: pytest.TempPathFactory, topic_frame: pd.DataFrame) -> Path:
+    """A saved BERT classifier of 2 layers and 32 features with enlarged random weights."""
+    import torch
+
+    from lmcore.models.configured import build_bert, train_tokenizer
+
+    tokenizer = train_tokenizer(topic_frame["text"].tolist(), vocabulary=300, max_length=64)
+    model = build_bert(tokenizer, sorted(_WORDS), seed=3, layers=2, width=32, heads=4)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if name.endswith("weight") and parameter.dim() == 2:
+                parameter.mul_(4)
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_ref(tiny_folder: Path) -> ModelRef:
+    return ModelRef("folder", str(tiny_folder))
+
+
+@pytest.fixture
+def tiny_loaded(tiny_folder: Path, settings: Settings) -> LoadedModel:
+    """The same model in memory, with its classification head."""
+    from lmcore.models import load_model
+
+    return load_model(f"folder:{tiny_folder}", task="text-classification", settings=settings)

@@ -1,0 +1,35 @@
+import pytest
+
+from lmcore.data.issues import find_issues
+from lmcore.data.load import load_dataset
+from lmcore.data.samples import SAMPLES, read_sample, sample_defects
+from lmcore.data.text import is_chinese
+from lmcore.errors import UnknownError
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+class TestSample:
+    def test_it_is_as_its_entry_says(self, name):
+        table = read_sample(name)
+        assert table.columns.tolist() == ["text", "label", "channel"]
+        assert len(table) >= 300
+        data = load_dataset(f"sample:{name}", task=SAMPLES[name].facts["task"])
+        assert (data.name, len(data)) == (name, len(table))
+        assert data.frame["text"].map(is_chinese).mean() > 0.9 or SAMPLES[name].facts["language"] == "en"
+
+    def test_every_planted_defect_of_the_checked_kinds_is_found_and_nothing_else(self, name):
+        issues = find_issues(load_dataset(f"sample:{name}", task="text-classification"))
+        planted = sample_defects(name)
+        for kind in issues.checked:
+            found = issues.frame.loc[issues.frame["kind"] == kind, "id"]
+            assert tuple(found) == tuple(sorted(planted[kind])), kind
+
+    def test_the_kinds_that_are_not_checked_are_named(self, name):
+        issues = find_issues(load_dataset(f"sample:{name}", task="text-classification"))
+        assert set(sample_defects(name)) <= set(issues.checked) | set(issues.not_checked)
+
+
+def test_unknown_samples_list_the_known_ones():
+    for function in (read_sample, sample_defects):
+        with pytest.raises(UnknownError, match="known: feedback-en, feedback-zh"):
+            function("none")

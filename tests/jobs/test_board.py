@@ -1,0 +1,201 @@
+"""What clients do with jobs, with real workers."""
+
+import subprocess
+import sys
+
+import psutil
+import pytest
+
+from lmcore.errors import InputError, JobError, ResourceError, UnknownError, UnsafeError
+from lmcore.jobs import JobBoard, JobState
+from lmcore.jobs import process as process_module
+from lmcore.jobs.selftest import TARGET
+
+
+def submit(board, to=1, pause=0.0, **changes):
+    return board.submit(TARGET, {"to": to, "pause": pause}, **({"title": "Counting", "kind": "check"} | changes))
+
+
+def test_a_job_runs_to_its_end(board, workspace):
+    job = submit(board, to=3, pause=0.05)
+    assert job.state == JobState.RUNNING
+    job = board.wait(job.id, 30)
+    assert (job.state, job.progress, job.result) == (JobState.DONE, 1.0, {"first": 1, "last": 3})
+    assert job.message == "Counted to 3 of 3."
+    assert job.created <= job.started <= job.ended
+    assert job.error == ""
+    assert job.folder == workspace.jobs / job.id
+    frame = board.metrics_frame(job.id)
+    assert frame[["step", "name", "value"]].values.tolist() == [[n, "count", float(n)] for n in (1, 2, 3)]
+    assert "Attempt 1 ends: done." in board.log(job.id)
+
+
+def test_the_second_job_waits_and_the_first_worker_starts_it(board):
+    first = submit(board, to=3, pause=0.1, title="First")
+    second = submit(board, title="Second")
+    assert (second.state, second.message) == (JobState.QUEUED, "Waits for “First”.")
+    assert second.pid is None
+    # Nobody looks at the queue here but the first job's worker.
+    psutil.Process(first.pid).wait(30)
+    assert board.wait(second.id, 30).state == JobState.DONE
+    assert board.get(first.id).ended <= board.get(second.id).started
+    assert [job.title for job in board.list()] == ["Second", "First"]
+
+
+def test_the_list_is_filtered_and_limited(board):
+    for number in range(3):
+        job = submit(board, title=f"Job {number}", kind="training" if number else "projection")
+        board.cancel(job.id)
+    assert [job.title for job in board.list(kind="training")] == ["Job 2", "Job 1"]
+    assert [job.title for job in board.list(limit=1)] == ["Job 2"]
+    assert board.list(kind="absent") == []
+
+
+def test_errors_are_sentences(board):
+    job = board.wait(submit(board, to=0).id, 30)
+    assert (job.state, job.error) == (
+        JobState.FAILED,
+        "The option to is 0: give a whole number from 1 up to 1000000.",
+    )
+    assert "Traceback" in board.log(job.id)
+
+
+@pytest.mark.parametrize("target", ["os:system", "lmcore.jobs", "tests.jobs.evil:run"])
+def test_a_foreign_target_is_refused(board, target):
+    with pytest.raises(UnsafeError):
+        board.submit(target, {}, title="x", kind="check")
+    assert board.list() == []
+
+
+@pytest.mark.parametrize("config", [{"x": object()}, {"x": {1, 2}}, {"x": b"bytes"}])
+def test_a_configuration_that_is_not_json_is_refused(board, config):
+    with pytest.raises(InputError, match="not made of JSON"):
+        board.submit(TARGET, config, title="x", kind="check")
+
+
+def test_a_kind_has_to_be_a_name(board):
+    with pytest.raises(InputError, match="kind of job"):
+        submit(board, kind="../x")
+
+
+def test_a_long_title_is_shortened(board):
+    job = submit(board, title="Train\n" + "very " * 100 + "long")
+    assert len(job.title) == 120
+    assert job.title.startswith("Train very ")
+    assert job.title.endswith("…")
+
+
+def test_a_job_that_can_never_fit_is_refused_with_the_figures(board):
+    with pytest.raises(ResourceError, match=r"needs about 4096\.0 GiB of memory and this machine has \d+\.\d GiB"):
+        submit(board, needs_bytes=1 << 42)
+    assert board.list() == []
+
+
+def test_a_job_that_does_not_fit_now_waits_and_says_so(board):
+    job = submit(board, needs_bytes=psutil.virtual_memory().total)
+    assert job.state == JobState.QUEUED
+    assert job.message.startswith("Waits for memory: it needs about ")
+
+
+def test_a_worker_that_cannot_be_started_is_a_failed_job(board, monkeypatch):
+    monkeypatch.setattr(process_module.sys, "executable", "/absent/python")
+    job = submit(board)
+    assert job.state == JobState.FAILED
+    assert "could not be started (No such file or directory)" in job.error
+
+
+@pytest.mark.parametrize("job_id", ["20260101-000000-abcdef", "../../etc/passwd", "x" * 1000, ""])
+@pytest.mark.parametrize("call", ["get", "cancel", "resume", "delete", "log", "metrics"])
+def test_an_unknown_job_is_said(board, call, job_id):
+    with pytest.raises(UnknownError, match="There is no job") as caught:
+        getattr(board, call)(job_id)
+    assert len(str(caught.value)) < 200
+
+
+def test_a_queued_job_is_cancelled_at_once_and_resumed(board):
+    first = submit(board, to=1000, pause=0.05)
+    second = board.cancel(submit(board).id)
+    assert (second.state, second.message) == (JobState.CANCELLED, "Cancelled before it began.")
+    second = board.resume(second.id)
+    assert (second.state, second.attempt) == (JobState.QUEUED, 2)
+    board.cancel(first.id)
+    assert board.wait(second.id, 30).state == JobState.DONE
+    assert board.get(first.id).state == JobState.CANCELLED
+
+
+def test_a_cancelled_job_goes_on_from_its_checkpoint(board, workspace):
+    job = submit(board, to=20, pause=0.05)
+    while board.get(job.id).progress == 0:
+        assert board.get(job.id).state == JobState.RUNNING
+    assert board.cancel(job.id).cancel_requested is not None
+    job = board.wait(job.id, 30)
+    assert (job.state, job.message, job.error) == (JobState.CANCELLED, "Cancelled.", "")
+    assert 0 < job.progress < 1
+    assert board.cancel(job.id) == job
+    job = board.wait(board.resume(job.id).id, 30)
+    assert (job.state, job.attempt) == (JobState.DONE, 2)
+    assert job.result["first"] > 1
+    assert [row["step"] for row in board.metrics(job.id)] == list(range(1, 21))
+
+
+def test_what_cannot_be_resumed_is_said(board):
+    done = board.wait(submit(board).id, 30)
+    with pytest.raises(JobError, match="it is done"):
+        board.resume(done.id)
+    failed = board.wait(submit(board, to=0, resumable=False).id, 30)
+    with pytest.raises(JobError, match="its kind of work cannot be resumed"):
+        board.resume(failed.id)
+    running = submit(board, to=1000, pause=0.05)
+    with pytest.raises(JobError, match="it is running"):
+        board.resume(running.id)
+
+
+def test_only_ended_jobs_are_deleted(board):
+    job = submit(board, to=1000, pause=0.05)
+    with pytest.raises(JobError, match="cancel it before"):
+        board.delete(job.id)
+    board.cancel(job.id)
+    board.wait(job.id, 30)
+    board.delete(job.id)
+    assert not job.folder.exists()
+    with pytest.raises(UnknownError):
+        board.get(job.id)
+
+
+def test_the_end_of_a_log_is_whole_lines(board):
+    job = board.wait(submit(board).id, 30)
+    job.log_file.write_text("first\nsecond ü\nthird\n", encoding="utf-8")
+    assert board.log(job.id) == "first\nsecond ü\nthird\n"
+    assert board.log(job.id, tail_bytes=12) == "third\n"
+    job.log_file.unlink()
+    assert board.log(job.id) == ""
+
+
+def test_waiting_ends_with_the_time(board):
+    job = submit(board, to=1000, pause=0.05)
+    assert board.wait(job.id, 0.2).state == JobState.RUNNING
+
+
+def test_the_place_of_a_relative_workspace_is_kept(tmp_path, monkeypatch):
+    from pathlib import Path
+
+    from lmcore.settings import Workspace
+
+    monkeypatch.chdir(tmp_path)
+    board = JobBoard(Workspace(Path("home")))
+    assert board.wait(submit(board).id, 30).state == JobState.DONE
+
+
+def test_importing_the_package_imports_nothing_heavy():
+    heavy = "{'torch', 'transformers', 'pandas', 'numpy', 'streamlit', 'psutil'}"
+    code = f"import sys, lmcore.jobs; print({heavy} & set(sys.modules)); from lmcore.jobs import JobBoard; "
+    code += f"print(({heavy} - {{'psutil'}}) & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["set()", "set()"]
+
+
+def test_an_unknown_name_of_the_package_is_no_attribute():
+    import lmcore.jobs
+
+    with pytest.raises(AttributeError, match="no attribute 'absent'"):
+        lmcore.jobs.absent  # noqa: B018

@@ -1,0 +1,70 @@
+from collections import namedtuple
+from dataclasses import replace
+
+import psutil
+import pytest
+
+from lmcore.errors import DataError, InputError
+from lmcore.settings import MIB
+from lmcore.training.config import TrainConfig
+from lmcore.training.estimate import Estimate, estimate_training
+
+Memory = namedtuple("Memory", "available")
+
+
+@pytest.fixture
+def estimate(topics, tiny_ref, settings):
+    def make(data=topics, **options):
+        return estimate_training(TrainConfig(**{"name": "x", "model": str(tiny_ref)} | options), data, settings)
+
+    return make
+
+
+def test_a_small_run_is_short_and_fits(estimate):
+    for method in ("head", "full"):
+        found = estimate(method=method)
+        assert 0 < found.seconds < 60
+        assert 100 * MIB < found.nbytes < 2000 * MIB
+        assert found.truncated_share == 0
+        assert found.knows_language
+
+
+def test_more_work_takes_longer_and_more_memory(estimate):
+    few, many = (estimate(method="full", epochs=epochs) for epochs in (1, 1000))
+    assert many.seconds > few.seconds * 2
+    assert estimate(method="full", batch_size=1024).nbytes > estimate(method="full", batch_size=1).nbytes
+
+
+def test_memory_that_is_short_is_said(estimate, monkeypatch):
+    for available, fits in ((1 * MIB, False), (10**12, True)):
+        monkeypatch.setattr(psutil, "virtual_memory", lambda available=available: Memory(available))
+        found = estimate()
+        assert found.available == available
+        assert found.fits == fits
+
+
+def test_the_limit_of_unknown_tokens_is_five_per_cent():
+    assert Estimate(1, 1, 1, 0, 0.05).knows_language
+    assert not Estimate(1, 1, 1, 0, 0.051).knows_language
+
+
+def test_texts_that_are_cut_or_unknown_are_counted(estimate, topics):
+    frame = topics.frame.assign(text=["我们 去 吃饭 rain" + " rain" * 20 * (n % 2) for n in range(len(topics))])
+    found = estimate(data=replace(topics, frame=frame), max_length=16)
+    assert found.truncated_share == pytest.approx(0.5, abs=0.15)
+    assert not found.knows_language
+
+
+def test_a_model_from_a_configuration_is_timed_too(estimate):
+    found = estimate(model="config:bert-small", method="full")
+    assert found.nbytes > estimate(method="full").nbytes
+    assert found.unknown_share < 0.2
+
+
+def test_what_cannot_be_trained_cannot_be_estimated(estimate, topics, topic_frame):
+    with pytest.raises(DataError, match="not split yet"):
+        estimate(data=replace(topics, frame=topic_frame))
+    with pytest.raises(DataError, match="The train split of 'topics' has no rows"):
+        estimate(data=replace(topics, frame=topics.frame.assign(split="test")))
+    with pytest.raises(InputError, match="There is no model at"):
+        estimate(model="folder:/nowhere")

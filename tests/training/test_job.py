@@ -1,0 +1,54 @@
+import json
+
+import pytest
+
+from lmcore.data.store import DatasetStore
+from lmcore.errors import InputError, UnknownError
+from lmcore.models import ModelRegistry
+from lmcore.training.config import TrainConfig
+from lmcore.training.evaluation import load_evaluation
+from lmcore.training.job import job_config, run
+from lmcore.types import Silent
+
+
+@pytest.fixture
+def stored(topics, tracked, monkeypatch):
+    """The text form of the stored data set, in a process whose environment names the CPU."""
+    monkeypatch.setenv("LMSCOPE_DEVICE", "cpu")
+    return str(DatasetStore(tracked).save(topics).ref)
+
+
+def test_a_job_trains_on_stored_data_and_answers_in_json(stored, tiny_ref, workspace):
+    config = job_config(TrainConfig("topics", model=str(tiny_ref), strength=1.0), stored)
+    answer = run(json.loads(json.dumps(config)), workspace=workspace, report=Silent(), resume=False)
+    assert json.loads(json.dumps(answer)) == answer
+    assert answer["version"] == "models:/topics/1"
+    assert answer["choices"]["strength"] == 1.0
+    version = ModelRegistry(workspace).get(answer["version"])
+    assert version.facts["data"] == stored
+    evaluation = load_evaluation(workspace, answer["evaluation"])
+    assert evaluation.data == f"{stored}:test"
+    assert answer["metrics"]["accuracy"] == evaluation.metrics["accuracy"]
+    assert list(workspace.checkpoints.iterdir()) == []
+
+
+def test_every_job_has_a_checkpoint_folder_of_its_own():
+    config = TrainConfig("topics")
+    assert job_config(config, "a@1")["checkpoints"] != job_config(config, "a@1")["checkpoints"]
+
+
+def test_a_model_is_named_so_that_the_worker_finds_it(tiny_folder, monkeypatch):
+    monkeypatch.chdir(tiny_folder.parent)
+    for model in ("folder:tiny", "folder:./tiny", "tiny", f"folder:{tiny_folder}"):
+        named = job_config(TrainConfig("topics", model=model), "a@1")["train"]["model"]
+        assert named.removeprefix("folder:") == str(tiny_folder)
+    for model in ("packaged:all-MiniLM-L6-v2", "models:/a@champion", "bert-small"):
+        assert job_config(TrainConfig("topics", model=model), "a@1")["train"]["model"] == model
+
+
+def test_data_that_is_not_there_and_paths_that_lead_out_are_refused(stored, workspace):
+    config = job_config(TrainConfig("topics"), "other@1")
+    with pytest.raises(UnknownError, match="There is no stored data set 'other@1'"):
+        run(config, workspace=workspace, report=Silent(), resume=False)
+    with pytest.raises(InputError, match="checkpoint folder"):
+        run(config | {"data": stored, "checkpoints": "../../x"}, workspace=workspace, report=Silent(), resume=False)
