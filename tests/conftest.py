@@ -1,7 +1,9 @@
 """Small data, small models and throw-away workspaces that many tests share."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -75,15 +77,32 @@ def topics(topic_frame: pd.DataFrame) -> TextDataset:
     return split_dataset(TextDataset("topics", "text-classification", topic_frame), seed=1)
 
 
+def build_tiny(
+    tokenizer: Any, task: str, labels: Sequence[str], *, seed: int = 0, layers: int = 2, width: int = 32, heads: int = 4
+) -> Any:
+    """Build a small BERT with a task's head and random weights."""
+    import torch
+
+    from lmcore.models.configured import bert_config
+    from lmcore.tasks import load_task
+
+    config = bert_config(tokenizer, layers=layers, width=width, heads=heads)
+    for name, value in load_task(task).model_options(labels).items():
+        setattr(config, name, value)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return load_task(task).model_class().from_config(config).eval()
+
+
 @pytest.fixture(scope="session")
 def tiny_folder(tmp_path_factory: pytest.TempPathFactory, topic_frame: pd.DataFrame) -> Path:
     """A saved BERT classifier of 2 layers and 32 features with enlarged random weights."""
     import torch
 
-    from lmcore.models.configured import build_bert, train_tokenizer
+    from lmcore.models.configured import train_tokenizer
 
     tokenizer = train_tokenizer(topic_frame["text"].tolist(), vocabulary=300, max_length=64)
-    model = build_bert(tokenizer, sorted(_WORDS), seed=3, layers=2, width=32, heads=4)
+    model = build_tiny(tokenizer, "text-classification", sorted(_WORDS), seed=3)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if name.endswith("weight") and parameter.dim() == 2:

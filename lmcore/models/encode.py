@@ -1,7 +1,7 @@
 """Texts to token ids, and token ids to padded batches."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,30 +10,38 @@ if TYPE_CHECKING:
     import torch
 
 UNKNOWN_LIMIT = 0.05
+IGNORED = -100
 
 
 @dataclass(frozen=True, eq=False)
 class Encodings:
-    """Token ids of some texts, in their order.
+    """Token ids of some rows, in their order; a long row may take several windows.
 
     Attributes:
-        ids: one list of token ids a text, special tokens included.
-        truncated: whether a text was longer than the limit and was cut; bool of shape (texts,).
-        unknown: how many of a text's tokens are the unknown token; int64 of shape (texts,).
-        plain: how many of a text's tokens are not special; int64 of shape (texts,).
+        ids: one list of token ids a window, special tokens included.
+        truncated: whether a window's text was longer than the limit and was cut; bool of shape (windows,).
+        unknown: how many of a window's tokens are the unknown token; int64 of shape (windows,).
+        plain: how many of a window's tokens are not special; int64 of shape (windows,).
+        fields: further model inputs by name, an entry a window: a number, or a list that is padded to the longest
+            of its batch (``labels`` with -100, others with 0).
+        rows: the row, counted from 0, that each window is of, int64 of shape (windows,); None where they are the same.
+        notes: what reading the outputs needs, an entry a window; not seen by the model.
     """
 
     ids: list[list[int]]
     truncated: np.ndarray
     unknown: np.ndarray
     plain: np.ndarray
+    fields: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    rows: np.ndarray | None = None
+    notes: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.ids)
 
     @property
     def lengths(self) -> np.ndarray:
-        """Tokens of each text, int64 of shape (texts,)."""
+        """Tokens of each window, int64 of shape (windows,)."""
         return np.array([len(ids) for ids in self.ids], dtype=np.int64)
 
     @property
@@ -43,17 +51,20 @@ class Encodings:
 
     @property
     def truncated_share(self) -> float:
-        """Share of the texts that were cut, 0 to 1."""
+        """Share of the windows that were cut, 0 to 1."""
         return float(self.truncated.mean()) if len(self) else 0.0
 
 
-def encode_texts(tokenizer: Any, texts: Sequence[str], max_length: int) -> Encodings:
+def encode_texts(
+    tokenizer: Any, texts: Sequence[str], max_length: int, pairs: Sequence[str] | None = None
+) -> Encodings:
     """Encode texts, each cut after ``max_length`` tokens (special tokens included).
 
     Args:
         tokenizer: a transformers tokenizer of the fast kind.
         texts: any strings; an empty one gives the special tokens alone.
         max_length: the largest number of tokens of a text.
+        pairs: a second text for each; the longer of the two is cut.
 
     Returns:
         Their encodings; which texts were cut and how many tokens were unknown is counted, never silent.
@@ -61,16 +72,34 @@ def encode_texts(tokenizer: Any, texts: Sequence[str], max_length: int) -> Encod
     if not texts:
         none = np.zeros(0, dtype=np.int64)
         return Encodings([], none.astype(bool), none, none)
+    if pairs is not None:
+        return _encode_pairs(tokenizer, texts, pairs, max_length)
     out = tokenizer(list(texts), truncation=True, max_length=max_length, return_overflowing_tokens=True)
     owner = np.asarray(out["overflow_to_sample_mapping"])
     first = np.flatnonzero(np.diff(owner, prepend=-1))
     ids = [out["input_ids"][i] for i in first]
+    return counted(tokenizer, ids, truncated=np.bincount(owner, minlength=len(texts)) > 1)
+
+
+def counted(
+    tokenizer: Any,
+    ids: list[list[int]],
+    *,
+    truncated: np.ndarray | None = None,
+    fields: Mapping[str, Sequence[Any]] | None = None,
+    rows: np.ndarray | None = None,
+    notes: Mapping[str, Sequence[Any]] | None = None,
+) -> Encodings:
+    """Return token ids as encodings, with unknown and plain tokens counted."""
     special = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
     return Encodings(
         ids=ids,
-        truncated=np.bincount(owner, minlength=len(texts)) > 1,
+        truncated=np.zeros(len(ids), dtype=bool) if truncated is None else truncated,
         unknown=np.array([row.count(tokenizer.unk_token_id) for row in ids], dtype=np.int64),
         plain=np.array([sum(t not in special for t in row) for row in ids], dtype=np.int64),
+        fields=fields or {},
+        rows=rows,
+        notes=notes or {},
     )
 
 
@@ -92,14 +121,54 @@ def pad_batch(tokenizer: Any, ids: Sequence[Sequence[int]], device: str = "cpu")
     """
     import torch
 
-    width = max(len(row) for row in ids)
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0
-    padded = np.full((len(ids), width), pad, dtype=np.int64)
-    mask = np.zeros((len(ids), width), dtype=np.int64)
-    for number, row in enumerate(ids):
-        padded[number, : len(row)] = row
-        mask[number, : len(row)] = 1
+    mask = _padded([[1] * len(row) for row in ids], 0)
     return {
-        "input_ids": torch.from_numpy(padded).to(device),
+        "input_ids": torch.from_numpy(_padded(ids, pad)).to(device),
         "attention_mask": torch.from_numpy(mask).to(device),
     }
+
+
+def batch_of(
+    tokenizer: Any, encodings: Encodings, rows: Sequence[int], device: str = "cpu", *, labels: bool = True
+) -> "dict[str, torch.Tensor]":
+    """Return one padded batch of windows with every further field.
+
+    Args:
+        tokenizer: gives the padding token.
+        encodings: the windows.
+        rows: which of them, counted from 0.
+        device: where the tensors go.
+        labels: whether what is to be learnt goes along.
+    """
+    import torch
+
+    batch = pad_batch(tokenizer, [encodings.ids[row] for row in rows], device)
+    for name, values in encodings.fields.items():
+        if name in LEARNT and not labels:
+            continue
+        chosen = [values[row] for row in rows]
+        if np.ndim(chosen[0]) == 0 or isinstance(chosen[0], np.ndarray):
+            batch[name] = torch.from_numpy(np.asarray(chosen)).to(device)
+        else:
+            batch[name] = torch.from_numpy(_padded(chosen, IGNORED if name == "labels" else 0)).to(device)
+    return batch
+
+
+LEARNT = frozenset({"labels", "start_positions", "end_positions"})
+
+
+def _encode_pairs(tokenizer: Any, texts: Sequence[str], pairs: Sequence[str], max_length: int) -> Encodings:
+    whole = tokenizer(list(texts), list(pairs), verbose=False)["input_ids"]
+    out = tokenizer(list(texts), list(pairs), truncation="longest_first", max_length=max_length)
+    truncated = np.array([len(row) > max_length for row in whole])
+    fields = {"token_type_ids": out["token_type_ids"]} if "token_type_ids" in out else {}
+    return counted(tokenizer, out["input_ids"], truncated=truncated, fields=fields)
+
+
+def _padded(rows: Sequence[Sequence[int]], filler: int) -> np.ndarray:
+    """Return rows of numbers padded on the right, int64 of shape (rows, longest)."""
+    padded = np.full((len(rows), max(len(row) for row in rows)), filler, dtype=np.int64)
+    for number, row in enumerate(rows):
+        padded[number, : len(row)] = row
+    return padded

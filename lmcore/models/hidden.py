@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lmcore.models.encode import Encodings, length_sorted_batches, pad_batch
+from lmcore.models.encode import Encodings, batch_of, length_sorted_batches
 from lmcore.models.load import LoadedModel
 from lmcore.types import Report, Silent
 
@@ -47,7 +47,7 @@ def stream_hidden_states(
     done = 0
     for rows in length_sorted_batches(encodings.lengths, batch_size):
         report.check()
-        batch = pad_batch(loaded.tokenizer, [encodings.ids[r] for r in rows], loaded.device)
+        batch = batch_of(loaded.tokenizer, encodings, rows.tolist(), loaded.device, labels=False)
         with torch.inference_mode():
             out = loaded.model(**batch, output_hidden_states=True)
         states = tuple(out.hidden_states or (out.last_hidden_state,))

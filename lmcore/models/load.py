@@ -15,6 +15,7 @@ from lmcore.errors import InputError, OptionError, UnsafeError
 from lmcore.fingerprint import fingerprint, fingerprint_file
 from lmcore.models.catalogue import check_hub_id, packaged_folder, resolve_model
 from lmcore.settings import Settings
+from lmcore.tasks import load_task
 from lmcore.types import ModelRef
 
 MAX_TOKENS = 512
@@ -106,12 +107,19 @@ def load_model(
         task=task,
         model=model,
         tokenizer=tokenizer,
-        labels=tuple(config.id2label[i] for i in range(config.num_labels)) if task else (),
+        labels=_labels(config, task),
         fingerprint=_fingerprint(folder),
         device=where,
         nbytes=sum(sizes),
         max_length=_max_length(model, tokenizer),
     )
+
+
+def _labels(config: Any, task: str) -> tuple[str, ...]:
+    """Return the class names of a head, none for a task that writes text."""
+    if not task or not load_task(task).model_options(("",)):
+        return ()
+    return tuple(config.id2label[i] for i in range(config.num_labels))
 
 
 def model_folder(ref: ModelRef, settings: Settings) -> tuple[Path, str]:
@@ -182,7 +190,6 @@ def _read(ref: ModelRef, folder: Path, task: str) -> tuple[Any, Any]:
     from transformers.utils.logging import disable_progress_bar
 
     from lmcore.models.pooled import register
-    from lmcore.tasks import load_task
 
     register()
     disable_progress_bar()

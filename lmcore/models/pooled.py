@@ -54,6 +54,7 @@ class MeanPoolClassifier(PreTrainedModel):  # type: ignore[misc]
         input_ids: torch.Tensor | None = None,
         attention_mask: torch.Tensor | None = None,
         inputs_embeds: torch.Tensor | None = None,
+        token_type_ids: torch.Tensor | None = None,
         labels: torch.Tensor | None = None,
         output_hidden_states: bool = False,
         output_attentions: bool = False,
@@ -61,20 +62,27 @@ class MeanPoolClassifier(PreTrainedModel):  # type: ignore[misc]
     ) -> SequenceClassifierOutput:
         """Return logits (batch, classes), and the encoder's `hidden_states` and `attentions` where asked for."""
         reads_last = self.config.cut and self.config.layer > 0
+        pair = {} if token_type_ids is None else {"token_type_ids": token_type_ids}
         out = self.encoder(
             input_ids=input_ids,
             attention_mask=attention_mask,
             inputs_embeds=inputs_embeds,
             output_hidden_states=output_hidden_states or not reads_last,
             output_attentions=output_attentions,
+            **pair,
         )
         read = out.last_hidden_state if reads_last else out.hidden_states[self.config.layer]
         if attention_mask is None:
             attention_mask = torch.ones(read.shape[:2], dtype=torch.long, device=read.device)
         logits = self.classifier(mean_pool(read, attention_mask))
-        loss = nn.functional.cross_entropy(logits, labels) if labels is not None else None
+        loss = self._loss(logits, labels) if labels is not None else None
         hidden = (out.hidden_states or (read,)) if output_hidden_states else None
         return SequenceClassifierOutput(loss=loss, logits=logits, hidden_states=hidden, attentions=out.attentions)
+
+    def _loss(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        if self.config.problem_type == "multi_label_classification":
+            return nn.functional.binary_cross_entropy_with_logits(logits, labels)
+        return nn.functional.cross_entropy(logits, labels)
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:

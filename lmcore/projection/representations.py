@@ -12,7 +12,7 @@ import pandas as pd
 from lmcore.data.dataset import TextDataset
 from lmcore.errors import DataError, OptionError, StorageError
 from lmcore.fingerprint import fingerprint
-from lmcore.models.encode import Encodings
+from lmcore.models.encode import Encodings, encode_texts
 from lmcore.models.hidden import stream_hidden_states
 from lmcore.models.load import LoadedModel
 from lmcore.projection.maps import project
@@ -20,6 +20,8 @@ from lmcore.projection.outliers import find_outliers
 from lmcore.settings import Workspace
 from lmcore.storage import whole_folder, write_json
 from lmcore.tasks import load_task
+from lmcore.tasks.base import Task
+from lmcore.tasks.classes import ClassTask
 from lmcore.types import Part, Report, Silent
 
 MAX_POINTS = 20_000
@@ -102,17 +104,20 @@ def map_representations(
         Cancelled: the report asked to stop.
     """
     report = report or Silent()
-    frame = _sample(data.frame, config)
     task = load_task(data.task)
-    encodings = task.encode(loaded.tokenizer, frame, loaded.max_length)
+    frame = _sample(data.frame, task, config)
+    if isinstance(task, ClassTask):
+        encodings = task.encode(loaded.tokenizer, frame, loaded.max_length)
+    else:
+        encodings = encode_texts(loaded.tokenizer, task.texts(frame).tolist(), loaded.max_length)
     layer, vectors, logits = _vectors(loaded, encodings, config.layer, Part(report, 0.0, 0.6))
     ids = frame["id"].to_numpy()
     projected = project(vectors, method=config.method, ids=ids, report=Part(report, 0.6, 0.95), **dict(config.options))
     outliers = find_outliers(vectors, method=config.outliers, ids=ids, **dict(config.outlier_options))
     points = projected.to_frame()
-    points["text"], points["label"] = frame["text"].to_numpy(), frame["label"].to_numpy()
+    points["text"], points["label"] = task.texts(frame).to_numpy(), _strata(task, frame).to_numpy()
     points["predicted"], points["correct"], points["score"] = "", "", np.nan
-    if logits is not None and loaded.labels:
+    if logits is not None and loaded.task == task.name and isinstance(task, ClassTask):
         predictions = task.read(logits, ids.tolist(), loaded.labels)
         points["predicted"] = [p.label for p in predictions]
         points["score"] = [p.score for p in predictions]
@@ -175,16 +180,23 @@ def _folder(workspace: Workspace) -> Path:
     return workspace.results / "maps"
 
 
-def _sample(frame: pd.DataFrame, config: MapConfig) -> pd.DataFrame:
+def _strata(task: Task, frame: pd.DataFrame) -> pd.Series:
+    """Return each row's class, empty for a task without classes."""
+    strata = task.strata(frame)
+    return strata if strata is not None else pd.Series("", index=frame.index, dtype="str")
+
+
+def _sample(frame: pd.DataFrame, task: Task, config: MapConfig) -> pd.DataFrame:
     if not 2 <= config.rows <= MAX_POINTS:
         raise OptionError(f"The number of rows is {config.rows}: give 2 to {MAX_POINTS}.")
-    frame = frame[frame["text"].str.strip() != ""]
+    frame = frame[task.texts(frame).str.strip() != ""]
     if frame.empty:
         raise DataError("There is no row with a text to map: choose another split or data set.")
     if len(frame) <= config.rows:
         return frame.reset_index(drop=True)
     # Systematic sampling along the shuffled, label-sorted rows keeps every label's share.
-    shuffled = frame.sample(frac=1.0, random_state=config.seed).sort_values("label", kind="stable")
+    shuffled = frame.sample(frac=1.0, random_state=config.seed)
+    shuffled = shuffled.loc[_strata(task, shuffled).sort_values(kind="stable").index]
     taken = np.linspace(0, len(shuffled) - 1, config.rows).round().astype(int)
     return shuffled.iloc[taken].sort_values("id").reset_index(drop=True)
 

@@ -11,8 +11,15 @@ TASKS = Registry(
         summary="Give each text one of a fixed set of classes.",
         target="lmcore.tasks.classification:TextClassification",
         facts={
-            "columns": {"text": "the text to classify", "label": "its class"},
+            "columns": {
+                "text": "the text to classify",
+                "text_pair": "a second text, where a pair is to be classified",
+                "label": "its class",
+            },
             "metrics": ["accuracy", "precision_macro", "recall_macro", "f1_macro"],
+            "architectures": ["encoder", "decoder"],
+            "methods": ["head", "full"],
+            "analyse": True,
         },
     ),
 )

@@ -3,26 +3,61 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from lmcore.types import Prediction, Target
+import numpy as np
+
+from lmcore.errors import DataError, InputError
+from lmcore.types import Prediction, Report, Target
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
     import torch
 
     from lmcore.models.encode import Encodings
+    from lmcore.models.load import LoadedModel
+
+Role = Literal["text", "label", "tags", "answers", "output"]
+Architecture = Literal["encoder", "decoder", "encoder-decoder"]
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column that a task reads: its canonical name and the names it often has in files."""
+    """A column that a task reads.
+
+    Attributes:
+        name: its canonical name.
+        help: what it holds, in a few words.
+        aliases: the names that it often has in files.
+        required: whether a row is of no use without it.
+        role: ``text`` is read by the model; ``label`` is a class, ``tags`` has a tag for each word of the text,
+            ``answers`` are stretches of it, and ``output`` is text that the model should write.
+    """
 
     name: str
     help: str
     aliases: tuple[str, ...] = ()
     required: bool = True
+    role: Role = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A figure that says how good predictions are.
+
+    Attributes:
+        name: its identifier.
+        title: what a page shows.
+        unit: what its axis says, such as ``0 to 1``.
+        higher: whether more is better.
+        maximum: the largest value it can have, or None.
+    """
+
+    name: str
+    title: str
+    unit: str = "0 to 1"
+    higher: bool = True
+    maximum: float | None = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,51 +76,196 @@ class Scores:
 
 
 class Task(ABC):
-    """One language task; stateless."""
+    """One language task; stateless.
+
+    Attributes:
+        name: its identifier.
+        title: what a page shows.
+        columns: what it reads of a file.
+        metrics: what its evaluations measure.
+        main_metric: the figure that verdicts are about.
+        dev_metric: the figure by which an epoch is chosen on dev: one of the metrics, or ``loss``.
+        mean_pooled: whether a sentence encoder is fine-tuned on the mean of its token vectors.
+    """
 
     name: ClassVar[str]
     title: ClassVar[str]
     columns: ClassVar[tuple[Column, ...]]
+    metrics: ClassVar[tuple[Metric, ...]]
     main_metric: ClassVar[str]
+    dev_metric: ClassVar[str] = "loss"
+    mean_pooled: ClassVar[bool] = False
 
-    @abstractmethod
+    def metric(self, name: str) -> Metric:
+        """Return what is known about a metric by its name."""
+        return next((m for m in self.metrics if m.name == name), Metric(name, name.replace("_", " ")))
+
+    def inputs(self, frame: "pd.DataFrame | None" = None) -> list[str]:
+        """Return the columns that the model reads; with a frame, the optional ones that it lacks are left out."""
+        return [
+            c.name
+            for c in self.columns
+            if c.role == "text" and (c.required or frame is None or c.name in frame.columns)
+        ]
+
+    def outputs(self) -> list[str]:
+        """Return the columns with what the model should find or write."""
+        return [c.name for c in self.columns if c.role != "text"]
+
+    def texts(self, frame: "pd.DataFrame") -> "pd.Series":
+        """Return what the model reads of each row as one text, for people and for comparing rows."""
+        names = self.inputs(frame)
+        whole = frame[names[0]]
+        for name in names[1:]:
+            whole = whole + "\n" + frame[name]
+        return whole
+
+    def vocabulary_texts(self, frame: "pd.DataFrame") -> list[str]:
+        """Return the texts from which a new model's tokenizer learns its vocabulary."""
+        names = [*self.inputs(frame), *(c.name for c in self.columns if c.role == "output")]
+        return [text for name in names for text in frame[name]]
+
+    def strata(self, frame: "pd.DataFrame") -> "pd.Series | None":
+        """Return the classes that each split should have in its overall share; None where rows have none."""
+        name = next((c.name for c in self.columns if c.role == "label"), "")
+        return frame[name] if name in frame.columns else None
+
     def labels(self, frame: "pd.DataFrame") -> tuple[str, ...]:
-        """Return the distinct labels of the rows, sorted; empty labels are passed over."""
+        """Return the distinct labels of the rows, sorted; none for a task that writes text."""
+        return ()
 
-    @abstractmethod
-    def check(self, frame: "pd.DataFrame", what: str) -> None:
-        """Refuse rows that cannot be trained on.
+    def check(self, frame: "pd.DataFrame", what: str, labels: Sequence[str] | None = None) -> None:
+        """Refuse rows that cannot be trained on or measured.
+
+        Args:
+            frame: the rows.
+            what: what they are called in the message.
+            labels: the labels that the model knows, or None while there is no model yet.
 
         Raises:
-            DataError: with a sentence that says what is missing in ``what``.
+            DataError: with a sentence that names the first bad row and what is wrong with it.
         """
+        if frame.empty:
+            raise DataError(f"{what} has no rows: choose another split or data set.")
+        for column in (c for c in self.columns if c.required):
+            if column.name not in frame.columns:
+                raise DataError(f"{what} has no column {column.name} ({column.help}).")
+            empty = frame.index[frame[column.name].str.strip() == ""]
+            if len(empty):
+                row = int(frame.loc[empty[0], "id"]) + 1
+                raise DataError(
+                    f"{what} has {len(empty)} rows without a {column.name}, the first is row {row}: clean the data set "
+                    "first."
+                )
+        self.check_rows(frame, what, labels)
+
+    @abstractmethod
+    def check_rows(self, frame: "pd.DataFrame", what: str, labels: Sequence[str] | None) -> None:
+        """Refuse rows whose cells are filled but do not fit the task; see `check`."""
 
     @abstractmethod
     def model_class(self) -> Any:
         """Return the transformers auto class that loads a model for this task."""
 
-    @abstractmethod
-    def encode(self, tokenizer: Any, frame: "pd.DataFrame", max_length: int) -> "Encodings":
-        """Turn rows into token ids; says which rows were cut and how many tokens were unknown."""
+    def model_options(self, labels: Sequence[str]) -> dict[str, Any]:
+        """Return what a model's configuration has to say about this task."""
+        if not labels:
+            return {}
+        return {"id2label": dict(enumerate(labels)), "label2id": {name: i for i, name in enumerate(labels)}}
 
     @abstractmethod
-    def gold(self, frame: "pd.DataFrame", labels: Sequence[str]) -> "np.ndarray":
-        """Return the rows' training labels as integers into ``labels``."""
+    def encode(
+        self, tokenizer: Any, frame: "pd.DataFrame", max_length: int, labels: Sequence[str] | None = None
+    ) -> "Encodings":
+        """Turn rows into token ids; says which rows were cut and how many tokens were unknown.
+
+        Args:
+            tokenizer: a transformers tokenizer of the fast kind.
+            frame: the rows.
+            max_length: the largest number of tokens the model reads at once.
+            labels: where given, what is to be learnt is encoded too, as indices into these.
+        """
+
+    def collate(self, tokenizer: Any, encodings: "Encodings", rows: Sequence[int]) -> "dict[str, torch.Tensor]":
+        """Return one training batch of encoded rows."""
+        from lmcore.models.encode import batch_of
+
+        return batch_of(tokenizer, encodings, rows)
 
     @abstractmethod
-    def read(self, logits: "np.ndarray", ids: Sequence[int], labels: Sequence[str]) -> list[Prediction]:
-        """Turn raw outputs into predictions."""
+    def predict(
+        self,
+        loaded: "LoadedModel",
+        frame: "pd.DataFrame",
+        *,
+        batch_size: int = 32,
+        report: Report | None = None,
+    ) -> "Predicted":
+        """Run a model over rows.
+
+        Returns:
+            One prediction a row, in their order and with their ids, and the rows as the model saw them.
+        """
+
+    @abstractmethod
+    def measure(
+        self, frame: "pd.DataFrame", predictions: Sequence[Prediction], labels: Sequence[str]
+    ) -> dict[str, float]:
+        """Return the metrics alone, without intervals: quick enough for every epoch."""
 
     @abstractmethod
     def score(
         self, frame: "pd.DataFrame", predictions: Sequence[Prediction], labels: Sequence[str], *, seed: int
     ) -> Scores:
-        """Compare predictions with the rows' own labels."""
+        """Compare predictions with what the rows themselves say."""
 
     @abstractmethod
+    def table(self, frame: "pd.DataFrame", predictions: Sequence[Prediction]) -> "pd.DataFrame":
+        """Set predictions beside the rows.
+
+        Returns:
+            ``id``, ``text``, ``gold``, ``label`` (the prediction as text), ``score`` (how sure the model is, 0 to 1)
+            and ``correct``, then what the task adds.
+        """
+
+    def baselines(
+        self,
+        train: "pd.DataFrame",
+        dev: "pd.DataFrame",
+        test: "pd.DataFrame",
+        labels: Sequence[str],
+        *,
+        seed: int,
+    ) -> dict[str, list[Prediction]]:
+        """Return the predictions of simple honest rivals on the test rows, by their names."""
+        return {}
+
     def targets(self, prediction: Prediction) -> list[Target]:
         """Return what can be explained about a prediction, the most natural first."""
+        return []
 
-    @abstractmethod
     def objective(self, logits: "torch.Tensor", target: Target, labels: Sequence[str]) -> "torch.Tensor":
-        """Return the scalar to explain for each row of a batch, shape (batch,), in logits."""
+        """Return the scalar to explain for each row of a batch, shape (batch,), in logits.
+
+        Raises:
+            InputError: outputs of this task cannot be explained.
+        """
+        raise InputError(f"Attribution is not there for the task {self.name}: choose a version of another task.")
+
+
+@dataclass(frozen=True, eq=False)
+class Predicted:
+    """What a model said about some rows.
+
+    Attributes:
+        predictions: one a row, in the order of the rows.
+        encodings: the rows as the model saw them.
+    """
+
+    predictions: list[Prediction]
+    encodings: "Encodings"
+
+
+def row_number(frame: "pd.DataFrame", position: int) -> int:
+    """Return the number, from 1, that a row has in its file."""
+    return int(np.asarray(frame["id"])[position]) + 1

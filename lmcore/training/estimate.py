@@ -1,6 +1,7 @@
 """How long a training run will take and how much memory, before it starts."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,9 +9,11 @@ import numpy as np
 
 from lmcore.data.dataset import TextDataset
 from lmcore.errors import DataError
-from lmcore.models.encode import UNKNOWN_LIMIT, pad_batch
+from lmcore.models.encode import UNKNOWN_LIMIT, Encodings
+from lmcore.models.start import StartModel, start_model
 from lmcore.settings import MIB, Settings
 from lmcore.tasks import load_task
+from lmcore.tasks.base import Task
 from lmcore.training.config import TrainConfig
 
 SAMPLE_ROWS = 256
@@ -62,9 +65,14 @@ def estimate_training(config: TrainConfig, data: TextDataset, settings: Settings
     if not rows[0]:
         raise DataError(f"The train split of {data.name!r} has no rows: split the data set again.")
     sample = data.part("train").frame.iloc[:: max(1, rows[0] // SAMPLE_ROWS)].head(SAMPLE_ROWS)
-    model, tokenizer, limit, layers, width = _load(config, data, settings)
-    encodings = load_task(config.task).encode(tokenizer, sample, limit)
-    per_token = _seconds_per_token(model, tokenizer, encodings.ids, config.batch_size)
+    task = load_task(config.task)
+    labels = task.labels(data.part("train").frame)
+    start = _load(config, data, task, labels, settings)
+    model, limit = start.model, min(config.max_length, start.max_length)
+    encodings = task.encode(start.tokenizer, sample, limit, None if config.method == "head" else labels)
+    per_token = _seconds_per_token(model, start.tokenizer, task, encodings, config.batch_size)
+    inner = model.base_model.config
+    layers, width = inner.num_hidden_layers, inner.hidden_size
     mean = float(encodings.lengths.mean())
     weights = sum(p.numel() * p.element_size() for p in model.parameters())
     if config.method == "head":
@@ -84,30 +92,23 @@ def estimate_training(config: TrainConfig, data: TextDataset, settings: Settings
     )
 
 
-def _load(config: TrainConfig, data: TextDataset, settings: Settings) -> tuple[Any, Any, int, int, int]:
-    from lmcore.methods import load_target
-    from lmcore.models.catalogue import MODELS, resolve_model
-    from lmcore.models.configured import train_tokenizer
+def _load(config: TrainConfig, data: TextDataset, task: Task, labels: Sequence[str], settings: Settings) -> StartModel:
     from lmcore.models.load import load_model
 
-    ref = resolve_model(config.model, settings)
-    if ref.kind == "config":
-        tokenizer = train_tokenizer(data.part("train").frame["text"].head(2000).tolist())
-        model = load_target(MODELS[ref.name].target)(tokenizer, ("a", "b"), seed=0)
-        limit = tokenizer.model_max_length
-    else:
-        loaded = load_model(ref, task="", settings=settings)
-        model, tokenizer, limit = loaded.model, loaded.tokenizer, loaded.max_length
-    inner = model.base_model.config
-    return model, tokenizer, min(config.max_length, limit), inner.num_hidden_layers, inner.hidden_size
+    if config.method == "head":
+        loaded = load_model(config.model, task="", settings=settings)
+        return StartModel(loaded.model, loaded.tokenizer, loaded.max_length)
+    some = data.part("train").frame.head(2000)
+    return start_model(config.model, task, some, labels, seed=config.seed, settings=settings)
 
 
-def _seconds_per_token(model: Any, tokenizer: Any, ids: list[list[int]], batch_size: int) -> float:
+def _seconds_per_token(model: Any, tokenizer: Any, task: Task, encodings: Encodings, batch_size: int) -> float:
     """Return the median over three timed forward passes of one middling batch."""
     import torch
 
-    middling = sorted(ids, key=len)[len(ids) // 3 :][:batch_size]
-    batch = pad_batch(tokenizer, middling, str(next(model.parameters()).device))
+    middling = np.argsort(encodings.lengths, kind="stable")[len(encodings) // 3 :][:batch_size]
+    device = next(model.parameters()).device
+    batch = {name: values.to(device) for name, values in task.collate(tokenizer, encodings, middling.tolist()).items()}
     times = []
     with torch.inference_mode():
         for _ in range(4):

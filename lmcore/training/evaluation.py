@@ -13,11 +13,33 @@ from lmcore.data.dataset import TextDataset
 from lmcore.errors import StorageError, UnknownError
 from lmcore.fingerprint import fingerprint
 from lmcore.models.load import LoadedModel, load_model
-from lmcore.models.predict import predict_logits
 from lmcore.settings import Settings, Workspace
 from lmcore.storage import whole_folder, write_json
 from lmcore.tasks import load_task
+from lmcore.tasks.base import Metric
 from lmcore.types import ModelRef, Report, Silent
+
+
+@dataclass(frozen=True, slots=True)
+class Rival:
+    """A baseline beside a model.
+
+    Attributes:
+        name: of the baseline.
+        metric: by which they are compared.
+        value: the baseline's.
+        model: the model's.
+    """
+
+    name: str
+    metric: Metric
+    value: float
+    model: float
+
+    @property
+    def beats(self) -> bool:
+        """Whether the baseline is as good as the model or better."""
+        return self.value >= self.model if self.metric.higher else self.value <= self.model
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,9 +53,9 @@ class Evaluation:
         task: the task.
         metrics: name to value.
         intervals: name to the ends of its 95 % bootstrap interval.
-        predictions: ``id``, ``text``, ``gold``, ``label``, ``score``, ``correct`` and the probability of each class
-            as ``p:<class>``.
-        tables: ``by_class``, ``confusion`` and, after training, ``baselines``.
+        predictions: ``id``, ``text``, ``gold``, ``label``, ``score``, ``correct`` and what the task adds (the
+            probability of each class as ``p:<class>``).
+        tables: the task's own (``by_class``, ``confusion`` …) and, after training, ``baselines``.
         parameters: seed, split, rows, share of cut texts, share of unknown tokens.
     """
 
@@ -51,6 +73,21 @@ class Evaluation:
         """Return the wrong predictions, the surest first."""
         wrong = self.predictions[~self.predictions["correct"]]
         return wrong.sort_values("score", ascending=False, kind="stable").head(count)
+
+    @property
+    def main(self) -> Metric:
+        """The figure that verdicts are about."""
+        task = load_task(self.task)
+        return task.metric(task.main_metric)
+
+    @property
+    def rival(self) -> "Rival | None":
+        """The baseline that does best by the main figure; None where none was measured."""
+        table, metric = self.tables.get("baselines"), self.main
+        if table is None or table.empty:
+            return None
+        best = table.sort_values(metric.name, ascending=metric.higher).iloc[-1]
+        return Rival(str(best["name"]), metric, float(best[metric.name]), self.metrics[metric.name])
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row a metric: ``metric``, ``value``, ``low``, ``high``."""
@@ -87,30 +124,16 @@ def evaluate(
     loaded = version if isinstance(version, LoadedModel) else load_model(version, settings=settings)
     part, split = _part(data, split)
     task = load_task(loaded.task)
-    task.check(part.frame, f"The {split} split of {data.name!r}" if split else repr(data.name))
-    task.gold(part.frame, loaded.labels)
-    encodings = task.encode(loaded.tokenizer, part.frame, loaded.max_length)
-    logits = predict_logits(loaded, encodings, report=report or Silent())
-    predictions = task.read(logits, part.frame["id"].tolist(), loaded.labels)
-    scores = task.score(part.frame, predictions, loaded.labels, seed=seed)
-    frame = pd.DataFrame(
-        {
-            "id": part.frame["id"],
-            "text": part.frame["text"],
-            "gold": part.frame["label"],
-            "label": [p.label for p in predictions],
-            "score": [p.score for p in predictions],
-        }
-    )
-    frame["correct"] = frame["gold"] == frame["label"]
-    for label in loaded.labels:
-        frame[f"p:{label}"] = [p.probabilities[label] for p in predictions]
+    task.check(part.frame, f"The {split} split of {data.name!r}" if split else repr(data.name), loaded.labels)
+    predicted = task.predict(loaded, part.frame, report=report or Silent())
+    scores = task.score(part.frame, predicted.predictions, loaded.labels, seed=seed)
+    frame = task.table(part.frame, predicted.predictions)
     parameters = {
         "seed": seed,
         "split": split,
         "rows": len(frame),
-        "truncated_share": encodings.truncated_share,
-        "unknown_share": encodings.unknown_share,
+        "truncated_share": predicted.encodings.truncated_share,
+        "unknown_share": predicted.encodings.unknown_share,
     }
     return Evaluation(
         id=fingerprint(str(loaded.ref), loaded.fingerprint, part.fingerprint, parameters),

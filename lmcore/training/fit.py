@@ -16,7 +16,7 @@ from lmcore.tasks import load_task
 from lmcore.training.baseline import score_baselines
 from lmcore.training.config import TrainConfig
 from lmcore.training.evaluation import Evaluation, evaluate, save_evaluation
-from lmcore.training.methods import TRAINING
+from lmcore.training.methods import TRAINING, check_method
 from lmcore.training.tracking import TrackedRun, track_run
 from lmcore.training.trained import Trained, TrainJob
 from lmcore.types import Part, Report, Silent
@@ -78,8 +78,7 @@ def train(
     config = config.checked()
     job = _prepare(config, data, settings, report or Silent(), scratch, resume)
     test = data.part("test")
-    job.task.check(test.frame, f"The test split of {data.name!r}")
-    job.task.gold(test.frame, job.labels)
+    job.task.check(test.frame, f"The test split of {data.name!r}", job.labels)
     parameters = {**config.to_dict(), "data": str(data.ref or data.name), "data_fingerprint": data.fingerprint}
     with track_run(
         settings.workspace, name=config.name, parameters=parameters, tracking_uri=settings.tracking_uri
@@ -88,15 +87,15 @@ def train(
         trained: Trained = TRAINING[config.method].load()(
             TrainJob(**{**_fields(job), "report": Part(reporting, 0.0, 0.85)})
         )
-        version = _register(config, data, settings, trained, run.run_id)
+        version = _register(job, data, trained, run.run_id)
         reporting.progress(0.88, "Measuring on the test split, beside the baselines")
-        baselines = score_baselines(job.train, job.dev, test, job.labels, seed=config.seed)
+        baselines = score_baselines(job.task, job.train, job.dev, test, job.labels, seed=config.seed)
         evaluation = evaluate(
             version.ref,
             data,
             settings=settings,
             seed=config.seed,
-            tables={"baselines": baselines},
+            tables={} if baselines.empty else {"baselines": baselines},
             report=Part(reporting, 0.88, 1.0),
         )
         save_evaluation(settings.workspace, evaluation)
@@ -116,17 +115,16 @@ def _prepare(
     config: TrainConfig, data: TextDataset, settings: Settings, report: Report, scratch: Path | None, resume: bool
 ) -> TrainJob:
     task = load_task(config.task)
+    check_method(config.method, config.task)
     parts = {split: data.part(split) for split in ("train", "dev")}
-    for split, part in parts.items():
-        if split == "train" or part.frame.empty:
-            task.check(part.frame, f"The {split} split of {data.name!r}")
+    task.check(parts["train"].frame, f"The train split of {data.name!r}")
     if scratch is None:
         scratch = settings.workspace.checkpoints / fingerprint(config.to_dict(), data.fingerprint)
     if not resume:
         shutil.rmtree(scratch, ignore_errors=True)
     settings.workspace.folder(scratch)
     labels = task.labels(parts["train"].frame)
-    task.gold(parts["dev"].frame, labels)
+    task.check(parts["dev"].frame, f"The dev split of {data.name!r}", labels)
     return TrainJob(config, task, parts["train"], parts["dev"], labels, settings, scratch, resume, report)
 
 
@@ -154,20 +152,19 @@ class _Tracked:
         self._report.check()
 
 
-def _register(
-    config: TrainConfig, data: TextDataset, settings: Settings, trained: Trained, run_id: str
-) -> "ModelVersion":
+def _register(job: TrainJob, data: TextDataset, trained: Trained, run_id: str) -> "ModelVersion":
     from transformers.utils.logging import disable_progress_bar
 
     from lmcore.models.registry import ModelRegistry
 
+    config, settings = job.config, job.settings
     disable_progress_bar()
     facts = {
         "method": config.method,
         "base": config.model,
         "data": str(data.ref or data.name),
         "data_fingerprint": data.fingerprint,
-        "labels": list(trained.model.config.id2label.values()),
+        "labels": list(job.labels),
         "choices": dict(trained.choices),
         "unknown_share": trained.encodings.unknown_share,
         "truncated_share": trained.encodings.truncated_share,
@@ -194,12 +191,10 @@ def _warnings(trained: Trained, evaluation: Evaluation) -> tuple[str, ...]:
         )
     if trained.encodings.truncated_share > 0:
         found.append(f"{trained.encodings.truncated_share:.1%} of the training texts were cut at the longest length.")
-    baselines = evaluation.tables.get("baselines")
-    if baselines is not None:
-        best = baselines.sort_values("f1_macro").iloc[-1]
-        if best["f1_macro"] >= evaluation.metrics["f1_macro"]:
-            found.append(
-                f"The baseline {best['name']} is as good or better: macro F1 {best['f1_macro']:.3f} against "
-                f"{evaluation.metrics['f1_macro']:.3f}."
-            )
+    rival = evaluation.rival
+    if rival is not None and rival.beats:
+        found.append(
+            f"The baseline {rival.name} is as good or better: {rival.metric.title} {rival.value:.3f} against "
+            f"{evaluation.metrics[rival.metric.name]:.3f}."
+        )
     return tuple(found)

@@ -3,14 +3,14 @@
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from lmcore.errors import Cancelled, InputError, LmError, ResourceError
-from lmcore.models.encode import Encodings, pad_batch
-from lmcore.storage import disk_errors, sync_tree, whole_folder, write_json
+from lmcore.errors import Cancelled, LmError, ResourceError
+from lmcore.models.encode import Encodings
+from lmcore.models.start import StartModel, as_loaded, start_model
+from lmcore.storage import disk_errors, sync_tree, write_json
 from lmcore.training.checkpoints import newest_whole, seal
 from lmcore.training.sampling import LengthGroupedSampler
 from lmcore.training.trained import Trained, TrainJob
@@ -18,11 +18,9 @@ from lmcore.training.trained import Trained, TrainJob
 if TYPE_CHECKING:
     import torch
 
-    from lmcore.models.load import LoadedModel
-
 
 def fit_full(job: TrainJob) -> Trained:
-    """Train all weights and keep the epoch with the best accuracy on dev.
+    """Train all weights and keep the epoch that does best on dev by the task's own measure.
 
     A checkpoint is written every ``save_steps`` steps and when the run is cancelled. A resumed run takes up the
     newest whole one and gives the same weights as one that was never interrupted.
@@ -35,13 +33,23 @@ def fit_full(job: TrainJob) -> Trained:
         Cancelled: the report asked to stop.
     """
     import torch
+    from transformers import set_seed
 
+    set_seed(job.config.seed)
     job.report.progress(0.0, "Loading the model")
-    model, tokenizer, limit = _start_model(job)
-    train = job.task.encode(tokenizer, job.train.frame, limit)
-    dev = job.task.encode(tokenizer, job.dev.frame, limit)
-    gold = {"train": job.task.gold(job.train.frame, job.labels), "dev": job.task.gold(job.dev.frame, job.labels)}
-    trainer, watch = _trainer(job, model, tokenizer, _Rows(train, gold["train"]), _Rows(dev, gold["dev"]))
+    start = start_model(
+        job.config.model,
+        job.task,
+        job.train.frame,
+        job.labels,
+        seed=job.config.seed,
+        settings=job.settings,
+        tokenizer_folder=job.scratch / "tokenizer",
+    )
+    limit = min(job.config.max_length, start.max_length)
+    train, dev = (job.task.encode(start.tokenizer, p.frame, limit, job.labels) for p in (job.train, job.dev))
+    learner = replace(start, max_length=limit)
+    trainer, watch = _trainer(job, learner, train, dev)
     checkpoint = newest_whole(job.scratch) if job.resume else None
     try:
         with disk_errors(job.scratch):
@@ -52,102 +60,30 @@ def fit_full(job: TrainJob) -> Trained:
         ) from error
     if watch.cancelled:
         raise Cancelled("Training was stopped; its last checkpoint is kept, and the run can be resumed.")
-    best = watch.restore_best(model)
+    best = watch.restore_best(start.model)
     return Trained(
-        model=model.cpu().eval(),
-        tokenizer=tokenizer,
+        model=start.model.cpu().eval(),
+        tokenizer=start.tokenizer,
         choices={"epoch": best["epoch"]},
-        dev_metrics={"dev_accuracy": best["accuracy"]},
+        dev_metrics=best["metrics"],
         encodings=train,
     )
 
 
-def _start_model(job: TrainJob) -> tuple[Any, Any, int]:
-    """Return the model to be trained, its tokenizer and the token limit; the dev and test rows are not looked at."""
-    import torch
-    from transformers import AutoModelForSequenceClassification, AutoTokenizer, set_seed
+class _Windows:
+    """Encoded windows as a torch map-style data set: an item names its encodings and its number."""
 
-    from lmcore.methods import load_target
-    from lmcore.models.catalogue import MODELS, resolve_model
-    from lmcore.models.configured import train_tokenizer
-    from lmcore.models.load import load_model, model_folder, refuse_pickles
-
-    set_seed(job.config.seed)
-    ref = resolve_model(job.config.model, job.settings)
-    if ref.kind == "config":
-        kept = job.scratch / "tokenizer"
-        if kept.is_dir():
-            tokenizer = AutoTokenizer.from_pretrained(kept, local_files_only=True)
-        else:
-            tokenizer = train_tokenizer(job.train.frame["text"].tolist())
-            with whole_folder(kept) as folder:
-                tokenizer.save_pretrained(folder)
-        model = load_target(MODELS[ref.name].target)(tokenizer, job.labels, seed=job.config.seed)
-        return model, tokenizer, min(job.config.max_length, tokenizer.model_max_length)
-    folder, own_task = model_folder(ref, job.settings)
-    if folder.is_file():
-        raise InputError(f"{ref} holds quantised weights, which cannot all be trained: choose the method head.")
-    refuse_pickles(folder)
-    base = load_model(ref, task=own_task, device="cpu", settings=job.settings)
-    if own_task and base.labels == job.labels:
-        for parameter in base.model.parameters():
-            parameter.requires_grad_(True)
-        return base.model.float(), base.tokenizer, min(job.config.max_length, base.max_length)
-    if _is_mean_pooled(folder):
-        model = _mean_pooled(job, base)
-        return model, base.tokenizer, min(job.config.max_length, base.max_length)
-    names = {"id2label": dict(enumerate(job.labels)), "label2id": {n: i for i, n in enumerate(job.labels)}}
-    model = AutoModelForSequenceClassification.from_pretrained(
-        folder, local_files_only=True, use_safetensors=True, ignore_mismatched_sizes=True, dtype=torch.float32, **names
-    )
-    _set_padding(model, base.tokenizer)
-    return model, base.tokenizer, min(job.config.max_length, base.max_length)
-
-
-def _is_mean_pooled(folder: Path) -> bool:
-    """Say whether a model was trained to be read by its mean token vector, as sentence encoders note beside it."""
-    try:
-        noted = json.loads((folder / "1_Pooling" / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return bool(isinstance(noted, dict) and noted.get("pooling_mode_mean_tokens"))
-
-
-def _mean_pooled(job: TrainJob, base: "LoadedModel") -> Any:
-    """Return the encoder with a new linear classifier on the mean token vector of its last layer."""
-    from lmcore.models.pooled import build_classifier
-
-    encoder = base.model.float()
-    width = encoder.config.hidden_size
-    weight = np.random.default_rng(job.config.seed).normal(0.0, 0.02, (len(job.labels), width))
-    sample = pad_batch(base.tokenizer, job.task.encode(base.tokenizer, job.train.frame.head(4), base.max_length).ids)
-    model = build_classifier(encoder, base.layers, weight, np.zeros(len(job.labels)), job.labels, sample)
-    return model.requires_grad_(True)
-
-
-def _set_padding(model: Any, tokenizer: Any) -> None:
-    """Give a decoder that has none a padding token: its head finds a text's last token by it."""
-    if tokenizer.pad_token is None:
-        tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
-    if getattr(model.config, "pad_token_id", None) is None:
-        model.config.pad_token_id = tokenizer.pad_token_id
-
-
-class _Rows:
-    """Encoded rows with their class, as a torch map-style data set."""
-
-    def __init__(self, encodings: Encodings, gold: np.ndarray) -> None:
-        self.encodings, self.gold = encodings, gold
+    def __init__(self, encodings: Encodings) -> None:
+        self._encodings = encodings
 
     def __len__(self) -> int:
-        return len(self.gold)
+        return len(self._encodings)
 
-    def __getitem__(self, row: int) -> dict[str, Any]:
-        return {"ids": self.encodings.ids[row], "label": int(self.gold[row])}
+    def __getitem__(self, number: int) -> tuple[Encodings, int]:
+        return self._encodings, number
 
 
-def _trainer(job: TrainJob, model: Any, tokenizer: Any, train: _Rows, dev: _Rows) -> "tuple[Any, _Watch]":
-    import torch
+def _trainer(job: TrainJob, start: StartModel, train: Encodings, dev: Encodings) -> "tuple[Any, _Watch]":
     from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
     config = job.config
@@ -155,13 +91,12 @@ def _trainer(job: TrainJob, model: Any, tokenizer: Any, train: _Rows, dev: _Rows
 
     class Grouped(Trainer):  # type: ignore[misc]
         def _get_train_sampler(self, train_dataset: Any = None) -> Any:
-            return LengthGroupedSampler(train.encodings.lengths, config.batch_size, seed=config.seed)
+            return LengthGroupedSampler(train.lengths, config.batch_size, seed=config.seed)
 
-    def collate(rows: list[dict[str, Any]]) -> "dict[str, torch.Tensor]":
-        batch = pad_batch(tokenizer, [row["ids"] for row in rows])
-        return {**batch, "labels": torch.tensor([row["label"] for row in rows])}
+    def collate(items: list[tuple[Encodings, int]]) -> "dict[str, torch.Tensor]":
+        return job.task.collate(start.tokenizer, items[0][0], [number for _, number in items])
 
-    watch = type("Watch", (_Watch, TrainerCallback), {})(job, steps)
+    watch = type("Watch", (_Watch, TrainerCallback), {})(job, start, steps)
     arguments = TrainingArguments(
         output_dir=str(job.scratch),
         num_train_epochs=config.epochs,
@@ -172,6 +107,7 @@ def _trainer(job: TrainJob, model: Any, tokenizer: Any, train: _Rows, dev: _Rows
         warmup_steps=round(config.warmup * steps),
         lr_scheduler_type="linear",
         eval_strategy="epoch",
+        prediction_loss_only=True,
         save_strategy="steps",
         save_steps=config.save_steps,
         save_total_limit=2,
@@ -185,12 +121,11 @@ def _trainer(job: TrainJob, model: Any, tokenizer: Any, train: _Rows, dev: _Rows
         dataloader_pin_memory=False,
     )
     trainer = Grouped(
-        model=model,
+        model=start.model,
         args=arguments,
-        train_dataset=train,
-        eval_dataset=dev,
+        train_dataset=_Windows(train),
+        eval_dataset=_Windows(dev),
         data_collator=collate,
-        compute_metrics=lambda out: {"accuracy": float((out.predictions.argmax(axis=1) == out.label_ids).mean())},
         callbacks=[watch],
     )
     trainer.remove_callback(PrinterCallback)  # it prints to stdout, which belongs to the caller
@@ -200,8 +135,8 @@ def _trainer(job: TrainJob, model: Any, tokenizer: Any, train: _Rows, dev: _Rows
 class _Watch:
     """Passes on what the Trainer says, keeps the best epoch's weights, seals checkpoints, and stops when asked."""
 
-    def __init__(self, job: TrainJob, steps: int) -> None:
-        self._job, self._steps = job, steps
+    def __init__(self, job: TrainJob, start: StartModel, steps: int) -> None:
+        self._job, self._start, self._steps = job, start, steps
         self._epoch_steps = steps // job.config.epochs
         self._best_folder = job.scratch / "best"
         self._save_after = False
@@ -247,24 +182,41 @@ class _Watch:
 
     def on_evaluate(self, args: Any, state: Any, control: Any, metrics: Mapping[str, float], **rest: Any) -> None:
         """Record the dev figures and keep the weights of the best epoch."""
-        values = {"dev_loss": metrics["eval_loss"], "dev_accuracy": metrics["eval_accuracy"]}
+        values = {"dev_loss": metrics["eval_loss"], **self._measure(rest["model"])}
         self._job.report.metrics(state.global_step, values)
         earlier = self._read_best()
-        if earlier is None or values["dev_accuracy"] > earlier["accuracy"]:
-            self._keep(rest["model"], {"epoch": round(state.epoch), "accuracy": values["dev_accuracy"]})
+        if earlier is None or self._is_better(values, earlier["metrics"]):
+            self._keep(rest["model"], {"epoch": round(state.epoch), "metrics": values})
 
     def on_save(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
         """Seal the checkpoint that was just written."""
         seal(Path(args.output_dir) / f"checkpoint-{state.global_step}")
 
     def restore_best(self, model: Any) -> dict[str, Any]:
-        """Load the best epoch's weights into the model and return its epoch and accuracy."""
+        """Load the best epoch's weights into the model and return its epoch and dev figures."""
         from safetensors.torch import load_file
 
-        best = self._read_best() or {"epoch": 0, "accuracy": 0.0}
+        best = self._read_best() or {"epoch": 0, "metrics": {}}
         if best["epoch"]:
             model.load_state_dict(load_file(self._best_folder / f"{best['epoch']}.safetensors"))
         return best
+
+    def _measure(self, model: Any) -> dict[str, float]:
+        """Return the task's metrics on dev, named ``dev_…``; none where the loss decides."""
+        job = self._job
+        if job.task.dev_metric == "loss":
+            return {}
+        model.eval()
+        loaded = as_loaded(job.config.model, job.task, model, self._start, job.labels)
+        predictions = job.task.predict(loaded, job.dev.frame, batch_size=2 * job.config.batch_size).predictions
+        found = job.task.measure(job.dev.frame, predictions, job.labels)
+        return {f"dev_{name}": value for name, value in found.items()}
+
+    def _is_better(self, values: Mapping[str, float], earlier: Mapping[str, float]) -> bool:
+        name = self._job.task.dev_metric
+        higher = name != "loss" and self._job.task.metric(name).higher
+        new, old = values[f"dev_{name}"], earlier[f"dev_{name}"]
+        return new > old if higher else new < old
 
     def _ends_epoch(self, state: Any) -> bool:
         return bool(state.global_step % self._epoch_steps == 0)

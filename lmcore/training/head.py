@@ -10,6 +10,7 @@ import numpy as np
 from lmcore.errors import OptionError
 from lmcore.fingerprint import fingerprint
 from lmcore.storage import disk_errors
+from lmcore.tasks.classes import class_task
 from lmcore.training.trained import Trained, TrainJob
 from lmcore.types import Part
 
@@ -41,11 +42,11 @@ def fit_head(job: TrainJob) -> Trained:
         InputError: the model has no trained weights.
         Cancelled: the report asked to stop.
     """
-    from lmcore.models.encode import pad_batch
+    from lmcore.models.encode import batch_of
     from lmcore.models.load import load_model
     from lmcore.models.pooled import build_classifier
 
-    config, task = job.config, job.task
+    config, task = job.config, class_task(job.task)
     job.report.progress(0.0, "Loading the model")
     loaded = load_model(config.model, task="", settings=job.settings)
     layers = _layers(config.layer, loaded.layers)
@@ -56,7 +57,7 @@ def fit_head(job: TrainJob) -> Trained:
     x_train = _states(job, loaded, train, Part(job.report, 0.02, 0.02 + 0.68 * share))
     x_dev = _states(job, loaded, dev, Part(job.report, 0.02 + 0.68 * share, 0.70))
     best = _choose(job, layers, x_train, x_dev)
-    sample = pad_batch(loaded.tokenizer, train.ids[:4])
+    sample = batch_of(loaded.tokenizer, train, range(min(4, len(train))))
     model = build_classifier(loaded.model.cpu(), best.layer, best.fit.weight, best.fit.bias, job.labels, sample)
     return Trained(
         model=model,
@@ -102,7 +103,7 @@ def _save_array(path: Path, array: np.ndarray) -> None:
 def _choose(job: TrainJob, layers: list[int], x_train: np.ndarray, x_dev: np.ndarray) -> _Candidate:
     from lmcore.models.linear import fit_linear
 
-    gold, gold_dev = (job.task.gold(part.frame, job.labels) for part in (job.train, job.dev))
+    gold, gold_dev = (class_task(job.task).gold(part.frame, job.labels) for part in (job.train, job.dev))
     strengths = STRENGTHS if job.config.strength is None else (job.config.strength,)
     best: _Candidate | None = None
     for number, layer in enumerate(layers):

@@ -1,7 +1,15 @@
 """The ways of training."""
 
+from lmcore.errors import OptionError
 from lmcore.methods import Method, Registry, options_of
+from lmcore.tasks import TASKS
 from lmcore.training.config import TrainConfig
+
+
+def tasks_of(method: str) -> list[str]:
+    """Return the tasks that a way of training is for."""
+    return [name for name, task in TASKS.items() if method in task.facts["methods"]]
+
 
 TRAINING = Registry(
     "training method",
@@ -12,7 +20,7 @@ TRAINING = Registry(
         "on dev; minutes on a CPU.",
         target="lmcore.training.head:fit_head",
         options=options_of(TrainConfig, "head"),
-        facts={"tasks": ["text-classification"], "needs_weights": True},
+        facts={"tasks": tasks_of("head"), "needs_weights": True},
     ),
     Method(
         name="full",
@@ -20,6 +28,17 @@ TRAINING = Registry(
         summary="Trains every weight with AdamW and keeps the epoch that does best on dev; from random weights too.",
         target="lmcore.training.full:fit_full",
         options=options_of(TrainConfig, "full"),
-        facts={"tasks": ["text-classification"], "needs_weights": False},
+        facts={"tasks": tasks_of("full"), "needs_weights": False},
     ),
 )
+
+
+def check_method(method: str, task: str) -> None:
+    """Refuse a way of training that is not for a task.
+
+    Raises:
+        OptionError: it is not; the message lists those that are.
+    """
+    fitting = TASKS[task].facts["methods"]
+    if TRAINING[method].name not in fitting:
+        raise OptionError(f"The method {method} does not train {task}: choose {', '.join(fitting) or 'another task'}.")

@@ -2,11 +2,9 @@ import ast
 import subprocess
 import sys
 
-import numpy as np
 import pytest
-import torch
 
-from lmcore.models.configured import bert_small, build_bert, train_tokenizer
+from lmcore.models.configured import bert_small, train_tokenizer
 from lmcore.models.encode import encode_texts
 
 CHINESE = ["今天天气很好，我们去吃饭", "外卖送得很慢，饭都凉了", "很好吃，下次还点", "天气不好，送餐慢"] * 3
@@ -63,22 +61,8 @@ def test_more_than_a_thousand_characters_are_learnt():
     assert encode_texts(tokenizer, texts, 64).unknown_share == 0
 
 
-def test_the_same_seed_gives_the_same_weights_and_leaves_the_global_state_alone(tokenizer):
-    torch.manual_seed(3)
-    before, other_before = torch.get_rng_state(), np.random.get_state()[1].tolist()
-    models = [build_bert(tokenizer, ["a", "b"], seed=seed, layers=1, width=16, heads=2) for seed in (1, 1, 2)]
-    assert torch.equal(torch.get_rng_state(), before)
-    assert np.random.get_state()[1].tolist() == other_before
-    one, same, other = (model.bert.encoder.layer[0].output.dense.weight for model in models)
-    assert torch.equal(one, same)
-    assert not torch.equal(one, other)
-
-
 def test_the_small_bert_has_the_size_that_its_title_says(tokenizer):
-    model = bert_small(tokenizer, ["a", "b", "c"], seed=0)
-    config = model.config
+    config = bert_small(tokenizer)
     assert (config.num_hidden_layers, config.hidden_size, config.num_attention_heads) == (4, 256, 4)
-    assert config.id2label == {0: "a", 1: "b", 2: "c"}
-    assert config.label2id == {"a": 0, "b": 1, "c": 2}
     assert config.vocab_size == len(tokenizer)
-    assert not model.training
+    assert config.pad_token_id == tokenizer.pad_token_id

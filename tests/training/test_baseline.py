@@ -5,6 +5,7 @@ import pytest
 
 from lmcore.data.dataset import TextDataset
 from lmcore.data.split import split_dataset
+from lmcore.tasks import load_task
 from lmcore.training.baseline import score_baselines
 
 GOOD, BAD = ["很好吃", "味道好", "好喜欢"], ["送得慢", "太慢了", "饭凉了"]
@@ -12,7 +13,7 @@ GOOD, BAD = ["很好吃", "味道好", "好喜欢"], ["送得慢", "太慢了", 
 
 def baselines(data, labels, seed=0):
     parts = [data.part(split) for split in ("train", "dev", "test")]
-    return score_baselines(*parts, labels, seed=seed).set_index("name")
+    return score_baselines(load_task("text-classification"), *parts, labels, seed=seed).set_index("name")
 
 
 def split_of(texts, labels):

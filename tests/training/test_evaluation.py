@@ -122,7 +122,7 @@ def test_a_version_is_loaded_by_name(trained, topics, shared_settings):
 def test_rows_that_cannot_be_measured_are_named_before_any_is_predicted(
     changes, sentence, loaded, relabelled, settings, monkeypatch
 ):
-    monkeypatch.setattr("lmcore.training.evaluation.predict_logits", None)
+    monkeypatch.setattr("lmcore.models.predict.predict_logits", None)
     data = relabelled(lambda f: f.index[f["split"] == "test"][:1], **changes)
     with pytest.raises(DataError, match=sentence):
         evaluate(loaded, data, settings=settings)

@@ -122,12 +122,12 @@ def test_a_model_that_does_not_know_the_language_is_flagged(config, chinese, set
     assert result.warnings[0].startswith(
         f"The model does not know {result.version.facts['unknown_share']:.0%} of the tok"
     )
-    assert "The baseline TF-IDF + logistic regression is as good or better: macro F1 1.000" in result.warnings[-1]
+    assert "The baseline TF-IDF + logistic regression is as good or better: F1 (macro) 1.000" in result.warnings[-1]
 
 
 def test_a_model_from_a_configuration_knows_its_data(chinese, settings, tracked, monkeypatch):
-    def build(tokenizer, labels, *, seed):
-        return configured.build_bert(tokenizer, labels, seed=seed, layers=1, width=32, heads=2)
+    def build(tokenizer):
+        return configured.bert_config(tokenizer, layers=1, width=32, heads=2)
 
     monkeypatch.setattr(configured, "bert_small", build)
     result = train(TrainConfig("zh", model="config:bert-small", **FULL | {"epochs": 6}), chinese, settings=settings)

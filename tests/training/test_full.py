@@ -9,8 +9,9 @@ from transformers import AutoModelForSequenceClassification, GPT2Config, GPT2For
 from lmcore.errors import Cancelled, InputError, LmError, StorageError
 from lmcore.models import configured
 from lmcore.models.encode import encode_texts, pad_batch
+from lmcore.models.start import _is_mean_pooled
 from lmcore.training import full
-from lmcore.training.full import _is_mean_pooled, fit_full
+from lmcore.training.full import fit_full
 from tests.training.conftest import FULL, Recorder, Stopper, build_job
 
 STEPS = 6  # 96 rows in batches of 16
@@ -171,13 +172,13 @@ def test_the_weights_of_the_best_epoch_come_back(make_job, monkeypatch):
 
     def pretending(self, args, state, control, metrics, **rest):
         seen[round(state.epoch)] = {k: v.clone() for k, v in rest["model"].state_dict().items()}
-        metrics = {**metrics, "eval_accuracy": next(accuracies)}
+        monkeypatch.setattr(self, "_measure", lambda model: {"dev_accuracy": next(accuracies)})
         original(self, args, state, control, metrics, **rest)
 
     monkeypatch.setattr(full._Watch, "on_evaluate", pretending)
     trained = fit_full(make_job(**FULL))
     assert trained.choices == {"epoch": 2}
-    assert trained.dev_metrics == {"dev_accuracy": 0.9}
+    assert trained.dev_metrics["dev_accuracy"] == 0.9
     for name, tensor in weights(trained).items():
         assert torch.equal(tensor, seen[2][name])
     assert not torch.equal(seen[2]["classifier.weight"], seen[3]["classifier.weight"])
@@ -226,8 +227,8 @@ def test_memory_that_runs_out_is_one_sentence(make_job, monkeypatch):
 def small_bert(monkeypatch):
     """Make the model from a configuration a very small one."""
 
-    def build(tokenizer, labels, *, seed):
-        return configured.build_bert(tokenizer, labels, seed=seed, layers=1, width=32, heads=2)
+    def build(tokenizer):
+        return configured.bert_config(tokenizer, layers=1, width=32, heads=2)
 
     monkeypatch.setattr(configured, "bert_small", build)
 

@@ -1,0 +1,171 @@
+"""The model that a training run begins with: pre-trained weights with a head for the task, or random weights."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lmcore.errors import InputError
+from lmcore.models.catalogue import MODELS, check_architecture, resolve_model
+from lmcore.models.load import LoadedModel, load_model, model_folder, refuse_pickles
+from lmcore.settings import Settings
+from lmcore.storage import whole_folder
+from lmcore.tasks.base import Task
+from lmcore.types import ModelRef
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, eq=False)
+class StartModel:
+    """A model that is ready to be trained.
+
+    Attributes:
+        model: with every weight trainable, on the CPU, in float32.
+        tokenizer: its tokenizer.
+        max_length: the most tokens it takes.
+    """
+
+    model: Any
+    tokenizer: Any
+    max_length: int
+
+
+def start_model(
+    ref: "ModelRef | str",
+    task: Task,
+    frame: "pd.DataFrame",
+    labels: Sequence[str],
+    *,
+    seed: int,
+    settings: Settings,
+    tokenizer_folder: Path | None = None,
+) -> StartModel:
+    """Return the model to be trained; a new head and the weights of a configuration are drawn from ``seed``.
+
+    Args:
+        ref: what to begin with.
+        task: what it is to do.
+        frame: the training rows: a model from a configuration learns its tokenizer from them.
+        labels: the task's labels; none for a task that writes text.
+        seed: of random weights.
+        settings: the workspace.
+        tokenizer_folder: where a tokenizer that was learnt is kept, so that a resumed run finds it again.
+
+    Raises:
+        InputError: the model cannot be loaded, or not trained.
+        OptionError: the task cannot be done by a model of this architecture.
+    """
+    resolved = resolve_model(ref, settings)
+    if resolved.kind == "config":
+        check_architecture(resolved, task.name)
+        tokenizer = _tokenizer(resolved.name, task, frame, tokenizer_folder)
+        model = new_model(resolved.name, task, tokenizer, labels, seed=seed)
+        return StartModel(model, tokenizer, tokenizer.model_max_length)
+    return _pretrained(resolved, task, frame, tuple(labels), seed, settings)
+
+
+def new_model(name: str, task: Task, tokenizer: Any, labels: Sequence[str], *, seed: int) -> Any:
+    """Build a configuration's model for a task with random weights; the global random state is left as it was."""
+    import torch
+
+    config = MODELS[name].load()(tokenizer)
+    for key, value in task.model_options(labels).items():
+        setattr(config, key, value)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return task.model_class().from_config(config).eval()
+
+
+def as_loaded(ref: "ModelRef | str", task: Task, model: Any, start: StartModel, labels: Sequence[str]) -> LoadedModel:
+    """Return a model that is being trained as one that can predict."""
+    return LoadedModel(
+        ref=ModelRef.parse(ref),
+        task=task.name,
+        model=model,
+        tokenizer=start.tokenizer,
+        labels=tuple(labels),
+        fingerprint="",
+        device=str(model.device),
+        nbytes=0,
+        max_length=start.max_length,
+    )
+
+
+def _tokenizer(name: str, task: Task, frame: "pd.DataFrame", kept: Path | None) -> Any:
+    from transformers import AutoTokenizer
+
+    from lmcore.methods import load_target
+
+    if kept is not None and kept.is_dir():
+        return AutoTokenizer.from_pretrained(kept, local_files_only=True)
+    tokenizer = load_target(MODELS[name].facts["tokenizer"])(task.vocabulary_texts(frame))
+    if kept is not None:
+        with whole_folder(kept) as folder:
+            tokenizer.save_pretrained(folder)
+    return tokenizer
+
+
+def _pretrained(
+    ref: ModelRef, task: Task, frame: "pd.DataFrame", labels: tuple[str, ...], seed: int, settings: Settings
+) -> StartModel:
+    import torch
+
+    folder, own_task = model_folder(ref, settings)
+    if folder.is_file():
+        raise InputError(f"{ref} holds quantised weights, which cannot all be trained: choose the method head.")
+    refuse_pickles(folder)
+    base = load_model(ref, task=own_task, device="cpu", settings=settings)
+    if own_task == task.name and base.labels == labels:
+        return StartModel(base.model.float().requires_grad_(True), base.tokenizer, base.max_length)
+    if task.mean_pooled and _is_mean_pooled(folder):
+        model = _mean_pooled(base, task, frame, labels, seed)
+        return StartModel(model, base.tokenizer, base.max_length)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = task.model_class().from_pretrained(
+            folder,
+            local_files_only=True,
+            use_safetensors=True,
+            ignore_mismatched_sizes=True,
+            dtype=torch.float32,
+            **task.model_options(labels),
+        )
+    _set_padding(model, base.tokenizer)
+    return StartModel(model, base.tokenizer, base.max_length)
+
+
+def _is_mean_pooled(folder: Path) -> bool:
+    """Say whether a model was trained to be read by its mean token vector, as sentence encoders note beside it."""
+    try:
+        noted = json.loads((folder / "1_Pooling" / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return bool(isinstance(noted, dict) and noted.get("pooling_mode_mean_tokens"))
+
+
+def _mean_pooled(base: LoadedModel, task: Task, frame: "pd.DataFrame", labels: Sequence[str], seed: int) -> Any:
+    """Return the encoder with a new linear classifier on the mean token vector of its last layer."""
+    from lmcore.models.encode import batch_of
+    from lmcore.models.pooled import build_classifier
+
+    encoder = base.model.float()
+    width = encoder.config.hidden_size
+    weight = np.random.default_rng(seed).normal(0.0, 0.02, (len(labels), width))
+    some = task.encode(base.tokenizer, frame.head(4), base.max_length)
+    sample = batch_of(base.tokenizer, some, range(len(some)))
+    model = build_classifier(encoder, base.layers, weight, np.zeros(len(labels)), labels, sample)
+    model.config.problem_type = task.model_options(labels).get("problem_type")
+    return model.requires_grad_(True)
+
+
+def _set_padding(model: Any, tokenizer: Any) -> None:
+    """Give a decoder that has none a padding token: its head finds a text's last token by it."""
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
+    if getattr(model.config, "pad_token_id", None) is None:
+        model.config.pad_token_id = tokenizer.pad_token_id
