@@ -14,6 +14,7 @@ from lmcore.projection.methods import PROJECTION
 from lmcore.serving.server import server_state
 from lmcore.settings import Settings, Workspace
 from lmcore.training.evaluation import evaluations_of, load_evaluation
+from lmcore.training.verdict import headline
 
 if TYPE_CHECKING:
     from lmcore.training.evaluation import Evaluation
@@ -107,10 +108,8 @@ def _train(
     condition: Condition = "running" if running else "ready"
     if evaluation is None:
         return StageState("Train", condition, f"{best.ref} is registered, not evaluated.", "Evaluate it.", choices)
-    value, (low, high) = evaluation.metrics["f1_macro"], evaluation.intervals["f1_macro"]
-    said = f"{best.ref} has a macro F1 of {value:.2f} on the test split (95 % interval {low:.2f} to {high:.2f})."
-    baselines = evaluation.tables.get("baselines")
-    if baselines is not None and baselines["f1_macro"].max() >= value:
+    said = f"{best.ref} on the test split: {headline(evaluation)}."
+    if evaluation.rival is not None and evaluation.rival.beats:
         said += " A plain baseline does as well."
         return StageState("Train", "attention", said, "Try another model or method, or more data.", choices)
     return StageState("Train", condition, said, "Read its surest errors, or train a stronger one.", choices)

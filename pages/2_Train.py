@@ -2,15 +2,24 @@
 
 import streamlit as st
 
-from lmcore.charts import training as charts
 from lmcore.training.config import TrainConfig
 from lmcore.training.job import TARGET, job_config
 from lmcore.training.methods import TRAINING
-from lmcore.ui import cache, show, state
+from lmcore.training.verdict import verdict
+from lmcore.ui import cache, state
 from lmcore.ui.forms import method_choice, option_fields
 from lmcore.ui.jobs import watch_job
 from lmcore.ui.page import empty_state, open_page, shown_errors
-from lmcore.ui.train import base_models, default_config, describe_estimate, show_curves, version_label
+from lmcore.ui.train import (
+    base_models,
+    default_config,
+    describe_estimate,
+    fitting_methods,
+    show_curves,
+    show_errors,
+    show_metrics,
+    version_label,
+)
 
 open_page("Train")
 
@@ -28,7 +37,7 @@ def start_form() -> None:
         ref = state.pick("dataset", "Data set", split, help="Only data sets that are split are listed.", default=same)
         data = cache.dataset(str(ref))
         default = default_config(data)
-        models = base_models()
+        models = base_models(data.task)
         model = st.selectbox(
             "Model",
             list(models),
@@ -39,7 +48,7 @@ def start_form() -> None:
         )
         name = st.text_input("Name", value=default.name, key=f"train_name_{ref}", help="Versions are kept under it.")
     with right:
-        fitting = [n for n, m in TRAINING.items() if not (m.facts["needs_weights"] and model.startswith("config:"))]
+        fitting = fitting_methods(data.task, model)
         method = method_choice("Method", TRAINING, "train_method", names=fitting)
         with st.expander("Settings", icon=":material/tune:"):
             given = option_fields(TRAINING[method].options, f"train_{method}_{model}", default_values(model, method))
@@ -91,31 +100,9 @@ def evaluation() -> None:
         st.info(f"{ref} was not evaluated yet: run lmcore evaluate {ref} DATA on the command line.")
         return
     result = cache.evaluation(kept[0])
-    st.markdown(charts.verdict(result))
-    left, right = st.columns(2)
-    with left:
-        show.figure(charts.metric_intervals(result), "train_metrics")
-        show.figure(charts.confusion_matrix(result), "train_confusion")
-    with right:
-        show.figure(charts.class_metrics(result), "train_classes")
-    st.subheader("Errors the model is surest of")
-    errors = result.errors(20)
-    if errors.empty:
-        st.success("The model made no error on the test split.")
-    else:
-        shown = errors.assign(
-            row=errors["id"] + 1, predicted=errors["label"], label=errors["gold"], probability=errors["score"]
-        )
-        columns = ["row", "text", "label", "predicted", "probability"]
-        show.table(
-            shown[columns],
-            "train_errors",
-            alt="The wrong predictions with the highest probability first.",
-            percent=["probability"],
-        )
-        row = st.selectbox("Open an error in Analyse", errors["id"].tolist(), format_func=lambda i: f"Row {i + 1}")
-        choices: dict[state.Choice, str] = {"version": ref, "dataset": result.data.partition(":")[0], "row": str(row)}
-        state.link("pages/3_Analyse.py", f"Analyse row {row + 1}", choices)
+    st.markdown(verdict(result))
+    show_metrics(result)
+    show_errors(result)
 
 
 with shown_errors():

@@ -119,7 +119,7 @@ def test_a_good_version(look, workspace, registered):
     evaluate(workspace, registered)
     state = look("Train")
     assert state.condition == "ready"
-    assert state.verdict == ("models:/topics/1 has a macro F1 of 0.75 on the test split (95 % interval 0.50 to 0.88).")
+    assert state.verdict == "models:/topics/1 on the test split: Macro F1 is 0.750 (95 % interval 0.500 to 0.875)."
     assert state.choices == {"version": "models:/topics/1"}
 
 

@@ -1,20 +1,15 @@
 """Charts of training runs and evaluations."""
 
+from collections.abc import Mapping
+
 import altair as alt
 import pandas as pd
 
 from lmcore.charts.figure import Figure, bar_height, text_axis
+from lmcore.tasks.base import Metric
 from lmcore.training.evaluation import Evaluation
 
-_NAMES = {
-    "accuracy": "Accuracy",
-    "precision_macro": "Precision (macro)",
-    "recall_macro": "Recall (macro)",
-    "f1_macro": "F1 (macro)",
-    "precision": "Precision",
-    "recall": "Recall",
-    "f1": "F1",
-}
+_BY_CLASS = {"precision": "Precision", "recall": "Recall", "f1": "F1"}
 
 
 def metric_curves(metrics: pd.DataFrame, names: tuple[str, ...], *, title: str, x: str, y: str) -> Figure:
@@ -41,12 +36,20 @@ def metric_curves(metrics: pd.DataFrame, names: tuple[str, ...], *, title: str, 
     return Figure(chart, f"{title}. {said or 'No value yet'}.", data)
 
 
-def metric_intervals(evaluation: Evaluation) -> Figure:
-    """Draw the overall metrics with their 95 % intervals, beside the baselines'."""
-    frame = _beside_baselines(evaluation)
-    order = [_NAMES[name] for name in evaluation.metrics if name in _NAMES]
-    base = alt.Chart(frame, title="Test metrics with 95 % intervals").encode(
-        y=alt.Y("metric:N", sort=order, axis=text_axis("Metric")),
+def metric_units(evaluation: Evaluation) -> list[str]:
+    """Return the units of the metrics, in their order: each is drawn on an axis of its own."""
+    return list(dict.fromkeys(evaluation.metric(name).unit for name in evaluation.metrics))
+
+
+def metric_intervals(evaluation: Evaluation, unit: str) -> Figure:
+    """Draw the overall metrics of one unit with their 95 % intervals, beside the baselines'."""
+    known = {name: evaluation.metric(name) for name in evaluation.metrics}
+    chosen = {name: metric for name, metric in known.items() if metric.unit == unit}
+    frame = _beside_baselines(evaluation, chosen)
+    maximum = next(iter(chosen.values())).maximum
+    scale = alt.Scale(domain=[0, maximum]) if maximum else alt.Scale(zero=True)
+    base = alt.Chart(frame, title=f"{_rows_of(evaluation)} metrics with 95 % intervals").encode(
+        y=alt.Y("metric:N", sort=[metric.title for metric in chosen.values()], axis=text_axis("Metric")),
         yOffset=alt.YOffset("model:N", sort=list(frame["model"])),
     )
     color = alt.Color(
@@ -54,22 +57,21 @@ def metric_intervals(evaluation: Evaluation) -> Figure:
     )
     hover = ["model:N", "metric:N", *(alt.Tooltip(f"{c}:Q", format=".3f") for c in ("value", "low", "high"))]
     bars = base.mark_rule(strokeWidth=2).encode(
-        x=alt.X("low:Q", title="Value (0 to 1)", scale=alt.Scale(domain=[0, 1])), x2="high:Q", color=color
+        x=alt.X("low:Q", title=f"Value ({unit})", scale=scale), x2="high:Q", color=color
     )
     points = base.mark_point(filled=True, size=70, opacity=1).encode(
         x="value:Q", color=color, shape=alt.Shape("model:N", legend=None, sort=list(frame["model"])), tooltip=hover
     )
-    model = frame[frame["model"] == "this model"].set_index("metric")
     said = ", ".join(
-        f"{name} {row['value']:.3f} ({row['low']:.3f} to {row['high']:.3f})" for name, row in model.iterrows()
+        _said(metric, evaluation.metrics[name], evaluation.intervals[name]) for name, metric in chosen.items()
     )
     chart = (bars + points).properties(height=bar_height(len(frame), each=20) + 60)
-    return Figure(chart, f"Metrics on the test split with 95 % intervals: {said}.", frame)
+    return Figure(chart, f"Metrics with 95 % intervals: {said}.", frame)
 
 
 def class_metrics(evaluation: Evaluation) -> Figure:
     """Draw precision, recall and F1 of each class with their 95 % intervals."""
-    table = evaluation.tables["by_class"].replace({"metric": _NAMES})
+    table = evaluation.tables["by_class"].replace({"metric": _BY_CLASS})
     order = ["Precision", "Recall", "F1"]
     base = alt.Chart(table, title="Precision, recall and F1 by class, with 95 % intervals").encode(
         y=alt.Y("label:N", axis=text_axis("Class")), yOffset=alt.YOffset("metric:N", sort=order)
@@ -89,7 +91,7 @@ def confusion_matrix(evaluation: Evaluation) -> Figure:
     """Draw how many rows of each true class were given each class."""
     table = evaluation.tables["confusion"].copy()
     table["share"] = table["rows"] / table.groupby("gold")["rows"].transform("sum").clip(lower=1)
-    base = alt.Chart(table, title="Confusion matrix (rows of the test split)").encode(
+    base = alt.Chart(table, title="Confusion matrix (rows)").encode(
         x=alt.X(
             "predicted:N",
             axis=alt.Axis(
@@ -119,34 +121,25 @@ def confusion_matrix(evaluation: Evaluation) -> Figure:
     return Figure((cells + numbers).properties(height=size), said, table)
 
 
-def _beside_baselines(evaluation: Evaluation) -> pd.DataFrame:
-    rows = [("this model", name, value, *evaluation.intervals[name]) for name, value in evaluation.metrics.items()]
+def _rows_of(evaluation: Evaluation) -> str:
+    return (str(evaluation.parameters.get("split") or "")).capitalize() or "All"
+
+
+def _said(metric: Metric, value: float, ends: tuple[float, float]) -> str:
+    return f"{metric.title} {metric.show(value)} ({metric.show(ends[0])} to {metric.show(ends[1])})"
+
+
+def _beside_baselines(evaluation: Evaluation, metrics: Mapping[str, Metric]) -> pd.DataFrame:
+    rows = [
+        ("this model", metric.title, evaluation.metrics[name], *evaluation.intervals[name])
+        for name, metric in metrics.items()
+    ]
     baselines = evaluation.tables.get("baselines")
     if baselines is not None:
         for _, line in baselines.iterrows():
             rows += [
-                (line["name"], name, line[name], line[f"{name}_low"], line[f"{name}_high"])
-                for name in evaluation.metrics
+                (line["name"], metric.title, line[name], line[f"{name}_low"], line[f"{name}_high"])
+                for name, metric in metrics.items()
                 if name in baselines
             ]
-    frame = pd.DataFrame(rows, columns=["model", "metric", "value", "low", "high"])
-    return frame.replace({"metric": _NAMES})
-
-
-def verdict(evaluation: Evaluation) -> str:
-    """Say in plain sentences how good a version is and whether it beats the plain baselines."""
-    value, (low, high) = evaluation.metrics["f1_macro"], evaluation.intervals["f1_macro"]
-    said = (
-        f"On {evaluation.parameters['rows']} test rows it is right in {evaluation.metrics['accuracy']:.1%}; "
-        f"macro F1 is {value:.3f} (95 % interval {low:.3f} to {high:.3f})."
-    )
-    baselines = evaluation.tables.get("baselines")
-    if baselines is None:
-        return said
-    best = baselines.sort_values("f1_macro").iloc[-1]
-    if value <= best["f1_macro"]:
-        return f"{said} **{best['name']} does as well or better: {best['f1_macro']:.3f}.**"
-    clearly = (
-        "clearly beats" if low > best["f1_macro"] else "is ahead of, but within the interval does not clearly beat,"
-    )
-    return f"{said} It {clearly} the best baseline, {best['name']} with {best['f1_macro']:.3f}."
+    return pd.DataFrame(rows, columns=["model", "metric", "value", "low", "high"])

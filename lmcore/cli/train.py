@@ -16,16 +16,11 @@ from lmcore.types import SPLITS
 
 if TYPE_CHECKING:
     from lmcore.data.dataset import TextDataset
+    from lmcore.tasks.base import Metric
     from lmcore.training.estimate import Estimate
     from lmcore.training.evaluation import Evaluation
     from lmcore.training.fit import TrainResult
 
-_OVERALL = {
-    "accuracy": "accuracy",
-    "precision_macro": "precision (macro)",
-    "recall_macro": "recall (macro)",
-    "f1_macro": "F1 (macro)",
-}
 _ENDS = ("_low", "_high")
 _SHOWN_ERRORS = 5
 _DEFAULT = TrainConfig(name="x")
@@ -106,12 +101,9 @@ def evaluate_command(session: Session, version: str, data: str, split: str, seed
     save_evaluation(session.settings.workspace, found)
     rows = found.parameters["rows"]
     wrong = int((~found.predictions["correct"]).sum())
-    shown: list[Any] = [
-        f"{found.version} on {rows} rows of {found.data}: {wrong} wrong.",
-        _metrics_table(found),
-        "By class:",
-        _class_table(found),
-    ]
+    shown: list[Any] = [f"{found.version} on {rows} rows of {found.data}: {wrong} wrong.", _metrics_table(found)]
+    if "by_class" in found.tables:
+        shown += ["By class:", _class_table(found)]
     errors = found.errors(_SHOWN_ERRORS)
     if len(errors):
         listed = [(r["id"] + 1, r["gold"], r["label"], r["score"], r["text"]) for r in records(errors)]
@@ -151,6 +143,7 @@ def _submit(session: Session, config: TrainConfig, data: str, estimate: "Estimat
 
 def _train(session: Session, config: TrainConfig, dataset: "TextDataset", estimate: "Estimate", resume: bool) -> Answer:
     from lmcore.training.fit import train
+    from lmcore.training.verdict import verdict
 
     try:
         with session.report() as report:
@@ -160,11 +153,9 @@ def _train(session: Session, config: TrainConfig, dataset: "TextDataset", estima
             "Training was stopped and its last checkpoint is kept: run the same command with --resume to go on."
         ) from error
     found = result.evaluation
-    low, high = found.intervals["accuracy"]
     ref = str(result.version.ref)
     shown: list[Any] = [
-        f"{ref} was trained in {result.seconds:.0f} seconds and is right on {found.metrics['accuracy']:.1%} of "
-        f"{found.parameters['rows']} test rows (95 % interval {low:.1%} to {high:.1%}).",
+        f"{ref} was trained in {result.seconds:.0f} seconds. {verdict(found).replace('**', '')}",
         _metrics_table(found),
         *result.warnings,
         f"Make it the champion with: lmcore models promote {result.version.name} {result.version.version}",
@@ -180,7 +171,7 @@ def _training_document(result: "TrainResult", estimate: "Estimate") -> dict[str,
         "data": found.data,
         "metrics": result.metrics,
         "intervals": found.intervals,
-        "baselines": records(found.tables["baselines"]),
+        "baselines": records(found.tables["baselines"]) if "baselines" in found.tables else [],
         "choices": result.choices,
         "warnings": result.warnings,
         "seconds": result.seconds,
@@ -196,8 +187,7 @@ def _evaluation_document(found: "Evaluation") -> dict[str, Any]:
         "task": found.task,
         "metrics": found.metrics,
         "intervals": found.intervals,
-        "by_class": records(found.tables["by_class"]),
-        "confusion": records(found.tables["confusion"]),
+        **{name: records(table) for name, table in found.tables.items()},
         "errors": records(found.errors()[["id", "text", "gold", "label", "score"]]),
         "parameters": found.parameters,
     }
@@ -207,13 +197,16 @@ def _metrics_table(found: "Evaluation") -> Any:
     own = {"name": "this model", **found.metrics}
     own |= {f"{metric}{end}": x for metric, ends in found.intervals.items() for end, x in zip(_ENDS, ends, strict=True)}
     models = [own, *(records(found.tables["baselines"]) if "baselines" in found.tables else [])]
-    rows = [[title, *[_with_interval(model, metric) for model in models]] for metric, title in _OVERALL.items()]
+    rows = [
+        [found.metric(name).title, *[_with_interval(model, found.metric(name)) for model in models]]
+        for name in found.metrics
+    ]
     return table(("", *[str(model["name"]) for model in models]), rows)
 
 
-def _with_interval(model: Mapping[str, Any], metric: str) -> str:
-    low, high = (model[metric + end] for end in _ENDS)
-    return f"{model[metric]:.3f} ({low:.2f}–{high:.2f})"
+def _with_interval(model: Mapping[str, Any], metric: "Metric") -> str:
+    value, low, high = (metric.show(model[metric.name + end]) for end in ("", *_ENDS))
+    return f"{value} ({low}–{high})"
 
 
 def _class_table(found: "Evaluation") -> Any:

@@ -54,14 +54,23 @@ class ModelChoice:
     languages: tuple[str, ...] = ()
 
 
-def list_models(settings: Settings) -> list[ModelChoice]:
-    """Return the base models at hand: installed packages, configurations, then folders of ``model_dirs``."""
+def list_models(settings: Settings, task: str = "") -> list[ModelChoice]:
+    """Return the base models at hand: installed packages, configurations, then folders of ``model_dirs``.
+
+    Args:
+        settings: names the folders.
+        task: leaves out listed models whose architecture cannot do it; empty keeps all.
+    """
+    from lmcore.tasks import TASKS
+
+    fitting = TASKS[task].facts["architectures"] if task else None
     choices = [
         ModelChoice(
             ModelRef(method.facts["kind"], method.name), method.title, method.summary, tuple(method.facts["languages"])
         )
         for method in MODELS.values()
-        if method.facts["kind"] != "packaged" or _package_root(method.facts) is not None
+        if (method.facts["kind"] != "packaged" or _package_root(method.facts) is not None)
+        and (fitting is None or method.facts["architecture"] in fitting)
     ]
     for folder in _model_folders(settings):
         choices.append(ModelChoice(ModelRef("folder", str(folder)), folder.name, f"Local folder in {folder.parent}."))

@@ -96,7 +96,7 @@ def predict_texts(loaded: LoadedModel, texts: "Sequence[str | Mapping[str, str]]
         loaded: a model with a task's head.
         texts: plain texts for a task that reads one column, or a mapping from each of its columns to a text.
     """
-    names = load_task(loaded.task).inputs()
+    names = load_task(loaded.task).required()
     rows = [{names[0]: item} if isinstance(item, str) else dict(item) for item in texts]
     columns = list(dict.fromkeys([*names, *(name for row in rows for name in row)]))
     frame = pd.DataFrame({name: pd.Series([row.get(name, "") for row in rows], dtype="str") for name in columns})

@@ -19,6 +19,7 @@ TASKS = Registry(
             "metrics": ["accuracy", "precision_macro", "recall_macro", "f1_macro"],
             "architectures": ["encoder", "decoder"],
             "methods": ["head", "full"],
+            "models": {"en": "packaged:all-MiniLM-L6-v2", "zh": "config:bert-small"},
             "analyse": True,
         },
     ),

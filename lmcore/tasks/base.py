@@ -59,6 +59,14 @@ class Metric:
     higher: bool = True
     maximum: float | None = 1.0
 
+    def show(self, value: float) -> str:
+        """Return a value as text: three decimals for a share of 1, one for anything larger."""
+        return f"{value:.3f}" if self.maximum == 1 else f"{value:.1f}"
+
+    def better(self, value: float, other: float) -> bool:
+        """Say whether a value is better than another."""
+        return value > other if self.higher else value < other
+
 
 @dataclass(frozen=True, eq=False)
 class Scores:
@@ -107,6 +115,10 @@ class Task(ABC):
             for c in self.columns
             if c.role == "text" and (c.required or frame is None or c.name in frame.columns)
         ]
+
+    def required(self) -> list[str]:
+        """Return the columns without which the model cannot read a row."""
+        return [c.name for c in self.columns if c.role == "text" and c.required]
 
     def outputs(self) -> list[str]:
         """Return the columns with what the model should find or write."""

@@ -24,9 +24,9 @@ class ClassTask(Task):
     mean_pooled = True
     metrics: ClassVar[tuple[Metric, ...]] = (
         Metric("accuracy", "Accuracy"),
-        Metric("precision_macro", "Precision (macro)"),
-        Metric("recall_macro", "Recall (macro)"),
-        Metric("f1_macro", "F1 (macro)"),
+        Metric("precision_macro", "Macro precision"),
+        Metric("recall_macro", "Macro recall"),
+        Metric("f1_macro", "Macro F1"),
     )
 
     def labels(self, frame: "pd.DataFrame") -> tuple[str, ...]:

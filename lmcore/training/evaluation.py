@@ -39,7 +39,7 @@ class Rival:
     @property
     def beats(self) -> bool:
         """Whether the baseline is as good as the model or better."""
-        return self.value >= self.model if self.metric.higher else self.value <= self.model
+        return not self.metric.better(self.model, self.value)
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,8 +77,7 @@ class Evaluation:
     @property
     def main(self) -> Metric:
         """The figure that verdicts are about."""
-        task = load_task(self.task)
-        return task.metric(task.main_metric)
+        return self.metric(load_task(self.task).main_metric)
 
     @property
     def rival(self) -> "Rival | None":
@@ -88,6 +87,10 @@ class Evaluation:
             return None
         best = table.sort_values(metric.name, ascending=metric.higher).iloc[-1]
         return Rival(str(best["name"]), metric, float(best[metric.name]), self.metrics[metric.name])
+
+    def metric(self, name: str) -> Metric:
+        """Return what is known about one of the metrics."""
+        return load_task(self.task).metric(name)
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row a metric: ``metric``, ``value``, ``low``, ``high``."""

@@ -14,6 +14,7 @@ import streamlit as st
 from lmcore.charts import serving as charts
 from lmcore.errors import InputError, LmError
 from lmcore.serving import ServerState, ServingStats, read_stats, send, server_state, start_server, stop_server
+from lmcore.tasks import TASKS
 from lmcore.ui import cache, show
 from lmcore.ui.page import empty_state, shown_errors
 
@@ -61,7 +62,7 @@ def versions_table(versions: "Sequence[ModelVersion]") -> None:
     """Draw what is registered, with the figures of the last evaluation on a test split."""
     frame = pd.DataFrame([_version_row(version) for version in versions])
     show.table(
-        frame.astype({"Macro F1": float, "Accuracy": float}).round(3),
+        frame.astype({"Value": float}).round(3),
         "operate_versions",
         alt="The registered versions with what they were made from and how good they are on their test split.",
         placeholder="–",
@@ -270,7 +271,7 @@ def _draw_stats(stats: ServingStats) -> None:
 
 
 def _version_row(version: "ModelVersion") -> dict[str, Any]:
-    test = _test_metrics(str(cache.settings().workspace.root), str(version.ref))
+    measured = _test_figure(str(cache.settings().workspace.root), str(version.ref))
     created = pd.Timestamp(version.created, unit="s", tz="UTC").tz_convert(st.context.timezone or "UTC")
     return {
         "Name": version.name,
@@ -279,19 +280,24 @@ def _version_row(version: "ModelVersion") -> dict[str, Any]:
         "Method": version.facts.get("method", ""),
         "Base": version.facts.get("base", ""),
         "Data": version.facts.get("data", ""),
-        "Macro F1": test.get("f1_macro"),
-        "Accuracy": test.get("accuracy"),
+        "Task": TASKS[version.task].title if version.task in TASKS else version.task,
+        "Measured by": measured[0],
+        "Value": measured[1],
         "Created": created.strftime("%Y-%m-%d %H:%M"),
         "Available": version.available,
     }
 
 
 @st.cache_data(ttl=_METRICS_SECONDS, max_entries=512, show_spinner=False)
-def _test_metrics(root: str, ref: str) -> dict[str, float]:
+def _test_figure(root: str, ref: str) -> tuple[str, float | None]:
+    """Return the title and value of a version's main figure."""
     from lmcore.training.evaluation import load_evaluation
 
     kept = cache.evaluations_of(ref)
-    return dict(load_evaluation(cache.settings().workspace, kept[0]).metrics) if kept else {}
+    if not kept:
+        return "", None
+    found = load_evaluation(cache.settings().workspace, kept[0])
+    return found.main.title, found.metrics[found.main.name]
 
 
 def _answer_frame(answer: Answer) -> pd.DataFrame:

@@ -9,28 +9,39 @@ from lmcore.charts import training as charts
 from lmcore.data.dataset import TextDataset
 from lmcore.data.text import is_chinese
 from lmcore.settings import MIB
-from lmcore.training.config import PRETRAINED_DEFAULT, TrainConfig
-from lmcore.ui import cache, show
+from lmcore.tasks import TASKS, load_task
+from lmcore.training.config import TrainConfig
+from lmcore.training.methods import TRAINING
+from lmcore.ui import cache, show, state
 
 if TYPE_CHECKING:
     from lmcore.models.registry import ModelVersion
     from lmcore.training.estimate import Estimate
+    from lmcore.training.evaluation import Evaluation
+
+SHOWN_ERRORS = 20
 
 
-def base_models() -> dict[str, str]:
-    """Return the models that can be trained, text form to title: base models first, then registered versions."""
+def base_models(task: str) -> dict[str, str]:
+    """Return the models that can be trained for a task, text form to title: base models first, then versions."""
     from lmcore.models.catalogue import list_models
 
-    found = {str(choice.ref): choice.title for choice in list_models(cache.settings())}
+    found = {str(choice.ref): choice.title for choice in list_models(cache.settings(), task)}
     return found | {str(v.ref): f"{v.name}, version {v.version}" for v in cache.versions() if v.available}
+
+
+def fitting_methods(task: str, model: str) -> list[str]:
+    """Return the ways of training that go with a task and a model."""
+    fitting = [name for name, method in TRAINING.items() if task in method.facts["tasks"]]
+    return [name for name in fitting if not (TRAINING[name].facts["needs_weights"] and model.startswith("config:"))]
 
 
 def default_config(data: TextDataset) -> TrainConfig:
     """Return what suits a data set: a packaged encoder for English, a model from a configuration for Chinese."""
-    sample = data.frame["text"].head(200)
-    if sample.map(is_chinese).mean() > 0.5:
-        return TrainConfig(name=data.name, task=data.task, model="config:bert-small", method="full")
-    return TrainConfig(name=data.name, task=data.task, model=PRETRAINED_DEFAULT, method="head")
+    task = load_task(data.task)
+    chinese = task.texts(data.frame.head(200)).map(is_chinese).mean() > 0.5
+    model = TASKS[data.task].facts["models"]["zh" if chinese else "en"]
+    return TrainConfig(name=data.name, task=data.task, model=model, method=fitting_methods(data.task, model)[0])
 
 
 def describe_estimate(config: TrainConfig, data: TextDataset) -> "Estimate":
@@ -54,24 +65,63 @@ def describe_estimate(config: TrainConfig, data: TextDataset) -> "Estimate":
 
 
 def show_curves(metrics: pd.DataFrame) -> None:
-    """Draw the live curves: dev accuracy by layer for `head`, losses and dev accuracy by step for `full`."""
-    if "loss" in set(metrics["name"]):
-        left, right = st.columns(2)
-        with left:
-            loss = charts.metric_curves(
-                metrics, ("loss", "dev_loss"), title="Loss", x="Training step", y="Cross-entropy (nats)"
-            )
-            show.figure(loss, "curve_loss")
-        with right:
-            accuracy = charts.metric_curves(
-                metrics, ("dev_accuracy",), title="Accuracy on dev", x="Training step", y="Accuracy (0 to 1)"
-            )
-            show.figure(accuracy, "curve_accuracy")
-    else:
+    """Draw the live curves: dev figures by layer for `head`, losses and dev figures by step for the others."""
+    names = set(metrics["name"])
+    dev = tuple(sorted(name for name in names if name.startswith("dev_") and name != "dev_loss"))
+    if "loss" not in names:
+        shown = ("dev_accuracy",)
         by_layer = charts.metric_curves(
-            metrics, ("dev_accuracy",), title="Accuracy on dev by layer", x="Layer", y="Accuracy (0 to 1)"
+            metrics, shown, title="Accuracy on dev by layer", x="Layer", y="Accuracy (0 to 1)"
         )
         show.figure(by_layer, "curve_layer")
+        return
+    left, right = st.columns(2)
+    with left:
+        loss = charts.metric_curves(
+            metrics, ("loss", "dev_loss"), title="Loss", x="Training step", y="Cross-entropy (nats)"
+        )
+        show.figure(loss, "curve_loss")
+    if dev:
+        with right:
+            curves = charts.metric_curves(metrics, dev, title="Figures on dev", x="Training step", y="Value (0 to 1)")
+            show.figure(curves, "curve_dev")
+
+
+def show_metrics(result: "Evaluation") -> None:
+    """Draw the figures of an evaluation, and by class and as a confusion matrix where the task has classes."""
+    left, right = st.columns(2)
+    with left:
+        for unit in charts.metric_units(result):
+            show.figure(charts.metric_intervals(result, unit), f"train_metrics_{unit}")
+        if "confusion" in result.tables:
+            show.figure(charts.confusion_matrix(result), "train_confusion")
+    if "by_class" in result.tables:
+        with right:
+            show.figure(charts.class_metrics(result), "train_classes")
+
+
+def show_errors(result: "Evaluation") -> None:
+    """List the errors that the model is surest of, each with a link that opens it in Analyse."""
+    st.subheader("Errors the model is surest of")
+    errors = result.errors(SHOWN_ERRORS)
+    if errors.empty:
+        st.success("The model made no error on these rows.")
+        return
+    shown = errors.assign(
+        row=errors["id"] + 1, predicted=errors["label"], wanted=errors["gold"], sureness=errors["score"]
+    )
+    show.table(
+        shown[["row", "text", "wanted", "predicted", "sureness"]],
+        "train_errors",
+        alt="The wrong predictions with the highest probability first.",
+        percent=["sureness"],
+    )
+    if not TASKS[result.task].facts["analyse"]:
+        return
+    row = st.selectbox("Open an error in Analyse", errors["id"].tolist(), format_func=lambda i: f"Row {i + 1}")
+    data = result.data.partition(":")[0]
+    choices: dict[state.Choice, str] = {"version": result.version, "dataset": data, "row": str(row)}
+    state.link("pages/3_Analyse.py", f"Analyse row {row + 1}", choices)
 
 
 def version_label(version: "ModelVersion") -> str:

@@ -109,7 +109,7 @@ def test_evaluating_keeps_the_result(ask, trained_home):
 def test_evaluating_for_people(run, trained_home):
     shown = run("evaluate", "models:/topics/1", "topics@1", home=trained_home).stdout
     assert shown.startswith("models:/topics/1 on 12 rows of topics@1:test:")
-    assert "F1 (macro)" in shown
+    assert "Macro F1" in shown
     assert "By class" in shown
 
 

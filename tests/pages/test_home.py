@@ -53,7 +53,7 @@ def test_the_cards_say_what_there_is_and_lead_to_it(open_app, filled, home):
     assert not app.exception
     for sentence in (
         f"the newest, {filled.split}, has 120 rows and is split.",
-        f"{filled.version} has a macro F1 of {measured.metrics['f1_macro']:.2f} on the test split (95 % interval",
+        f"{filled.version} on the test split: Macro F1 is {measured.metrics['f1_macro']:.3f} (95 % interval",
         f"{filled.version} is wrong on {len(measured.errors())} of 12 test rows; the surest error takes",
         f"1 map; the newest is PCA of layer 2 over {filled.split}, neighbourhoods kept to 0.",
         f"{filled.version} is the champion; no server is running.",

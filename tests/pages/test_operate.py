@@ -107,8 +107,10 @@ def test_a_version_is_promoted_and_it_can_be_undone(open_app, registered):
 def test_the_table_says_what_a_version_is(open_app, registered):
     table = open_app(PAGE).dataframe[0].value
     assert list(table["Version"]) == [2, 1]
-    assert list(table["Macro F1"].isna()) == [True, False]
-    assert list(table["Accuracy"])[1] == 0.75
+    assert list(table["Value"].isna()) == [True, False]
+    assert list(table["Measured by"]) == ["", "Macro F1"]
+    assert list(table["Value"])[1] == 0.7
+    assert set(table["Task"]) == {"Text classification"}
     assert set(table["Data"]) == {"topics@1"}
     assert table["Available"].all()
 

@@ -167,7 +167,7 @@ def test_the_evaluation_names_its_errors_and_leads_to_them(open_app, filled, hom
     assert f"right in {result.metrics['accuracy']:.1%}" in said(app)
     assert len(words(app)) == 3
     assert list(app.dataframe[0].value["row"]) == [i + 1 for i in wrong["id"]]
-    assert list(app.dataframe[0].value["probability"]) == sorted(wrong["score"], reverse=True)
+    assert list(app.dataframe[0].value["sureness"]) == sorted(wrong["score"], reverse=True)
     first = int(wrong["id"].iloc[0])
     assert link(app, f"Analyse row {first + 1}") == {
         "page": "Analyse",
@@ -233,7 +233,7 @@ def test_a_model_without_errors_is_congratulated(open_app, filled, home):
     app = open_app(PAGE)
     assert not app.exception
     assert not app.dataframe
-    assert app.success[0].value == "The model made no error on the test split."
+    assert app.success[0].value == "The model made no error on these rows."
 
 
 def test_chinese_data_are_offered_a_model_from_a_configuration(open_app, home):

@@ -122,7 +122,7 @@ def test_a_model_that_does_not_know_the_language_is_flagged(config, chinese, set
     assert result.warnings[0].startswith(
         f"The model does not know {result.version.facts['unknown_share']:.0%} of the tok"
     )
-    assert "The baseline TF-IDF + logistic regression is as good or better: F1 (macro) 1.000" in result.warnings[-1]
+    assert "The baseline TF-IDF + logistic regression is as good or better: Macro F1 1.000" in result.warnings[-1]
 
 
 def test_a_model_from_a_configuration_knows_its_data(chinese, settings, tracked, monkeypatch):
