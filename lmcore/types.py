@@ -10,6 +10,9 @@ from lmcore.errors import InputError
 ModelKind = Literal["registry", "folder", "gguf", "packaged", "config", "hub", "auto"]
 TargetKind = Literal["class", "tag", "span", "phrase", "token", "link"]
 
+Input = str | Mapping[str, str]
+"""What a model reads of one row: its text, or each of its texts by the column's name."""
+
 SPLITS = ("train", "dev", "test")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _PREFIXES: dict[str, ModelKind] = {

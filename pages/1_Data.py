@@ -17,9 +17,10 @@ def profile(ref: str) -> None:
     found = cache.profile(ref)
     st.markdown("\n".join(f"- {sentence}" for sentence in (f"{found.rows:,} rows.", *found.verdict)))
     left, right = st.columns(2)
-    with left:
-        show.figure(charts.label_distribution(found), "data_labels")
-    with right:
+    if len(found.labels):
+        with left:
+            show.figure(charts.label_distribution(found), "data_labels")
+    with right if len(found.labels) else left:
         chart = st.container()
         unit = st.segmented_control(
             "Length in", ["words", "characters"], default="words", key="data_unit", required=True
@@ -37,12 +38,12 @@ def view(ref: str, name: str) -> None:
     if name == "Profile":
         profile(ref)
     elif name == "Defects":
-        show_issues(cache.profile(ref).issues, data.frame)
+        show_issues(cache.profile(ref).issues, data)
     elif name == "Clean":
         clean_form(data)
     elif name == "Split":
         if data.is_split:
-            balance = charts.split_balance(data.frame)
+            balance = charts.split_balance(data)
             st.markdown(balance.alt)
             show.figure(balance, "data_splits")
         split_form(data)

@@ -4,7 +4,10 @@ import altair as alt
 import pandas as pd
 
 from lmcore.charts.figure import Figure, bar_height, text_axis
+from lmcore.data.dataset import TextDataset
 from lmcore.data.profile import DataProfile
+from lmcore.tasks import load_task
+from lmcore.types import SPLITS
 
 SHOWN_LABELS = 40
 
@@ -54,11 +57,18 @@ def text_lengths(profile: DataProfile, unit: str) -> Figure:
     return Figure(bars.properties(height=300), said, profile.lengths)
 
 
-def split_balance(frame: pd.DataFrame) -> Figure:
-    """Draw the share of each label in train, dev and test."""
-    counts = frame.groupby(["split", "label"]).size().rename("rows").reset_index()
+def split_balance(data: TextDataset) -> Figure:
+    """Draw the share of each label in train, dev and test, or the rows of each where there are no classes."""
+    frame, task = data.frame, load_task(data.task)
+    order = list(SPLITS)
+    sizes = frame["split"].value_counts()
+    said = "Rows by split: " + ", ".join(f"{name} {sizes.get(name, 0):,}" for name in order) + "."
+    strata = task.strata(frame)
+    if strata is None:
+        return _split_sizes(sizes, said)
+    labelled = pd.DataFrame({"split": frame["split"], "label": strata})
+    counts = labelled.groupby(["split", "label"]).size().rename("rows").reset_index()
     counts["share"] = counts["rows"] / counts.groupby("split")["rows"].transform("sum")
-    order = ["train", "dev", "test"]
     chart = (
         alt.Chart(counts, title="Share of each label by split")
         .mark_bar(height={"band": 0.8})
@@ -71,6 +81,18 @@ def split_balance(frame: pd.DataFrame) -> Figure:
         )
         .properties(height=bar_height(len(counts), each=18))
     )
-    sizes = frame["split"].value_counts()
-    said = ", ".join(f"{name} {sizes.get(name, 0):,}" for name in order)
-    return Figure(chart, f"Rows by split: {said}.", counts)
+    return Figure(chart, said, counts)
+
+
+def _split_sizes(sizes: pd.Series, said: str) -> Figure:
+    rows = pd.DataFrame({"split": list(SPLITS), "rows": [int(sizes.get(name, 0)) for name in SPLITS]})
+    chart = (
+        alt.Chart(rows, title="Rows of each split")
+        .mark_bar()
+        .encode(
+            y=alt.Y("split:N", sort=list(SPLITS), axis=text_axis("Split")),
+            x=alt.X("rows:Q", title="Rows"),
+            tooltip=["split:N", "rows:Q"],
+        )
+    )
+    return Figure(chart.properties(height=bar_height(len(rows))), said, rows)

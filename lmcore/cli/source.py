@@ -23,14 +23,14 @@ class Source:
 
     Attributes:
         place: a file, ``sample:NAME``, ``name@version`` or ``hub:org/name``.
-        task: the task's name.
+        task: the task's name; None takes a sample's or stored data set's own, else the first one.
         columns: the task's column to the file's.
         name: what to call the data set, or None.
         header: whether the file's first row names the columns.
     """
 
     place: str
-    task: str
+    task: str | None
     columns: Mapping[str, str]
     name: str | None
     header: str
@@ -53,13 +53,24 @@ class Source:
 
         return load_dataset(
             self.place,
-            task=self.task,
+            task=self.task or self._own_task(settings),
             columns=self.columns or None,
             name=self.name,
             header=cast("HeaderChoice", self.header),
             limit_bytes=settings.upload_bytes,
             workspace=settings.workspace,
         )
+
+    def _own_task(self, settings: Settings) -> str:
+        from lmcore.data.load import is_stored
+        from lmcore.data.samples import SAMPLES
+        from lmcore.data.store import DatasetStore
+
+        if self.place.startswith("sample:"):
+            return str(SAMPLES[self.place.removeprefix("sample:")].facts["task"])
+        if is_stored(self.place):
+            return DatasetStore(settings.workspace).load(self.place).task
+        return next(iter(TASKS))
 
     def load_stored(self, settings: Settings) -> "TextDataset":
         """Read the rows and store them as they came, unless they are stored already."""
@@ -76,9 +87,7 @@ def source_parameters(function: Function) -> Function:
         click.option(
             "--task",
             type=click.Choice(list(TASKS)),
-            default=next(iter(TASKS)),
-            show_default=True,
-            help="What it is for.",
+            help=f"What it is for.  [default: a sample's or stored data set's own, else {next(iter(TASKS))}]",
         ),
     ]
     for name, help_text in _columns().items():

@@ -7,10 +7,20 @@ from typing import Any
 import pandas as pd
 
 from lmcore.data.dataset import TextDataset
-from lmcore.data.issues import conflicting_labels, duplicate, empty_text, mend, missing_label
-from lmcore.data.text import comparison_key, tidy
+from lmcore.data.issues import (
+    comparison_keys,
+    conflicting_labels,
+    duplicate,
+    empty_text,
+    lacks,
+    mend,
+    missing_label,
+)
+from lmcore.data.text import tidy
 from lmcore.errors import DataError, OptionError
 from lmcore.methods import Method, Option, Registry
+from lmcore.tasks import load_task
+from lmcore.tasks.base import Task
 
 CLEANING = Registry(
     "cleaning rule",
@@ -19,28 +29,28 @@ CLEANING = Registry(
         title="Mend mojibake",
         summary="Undo a wrong decoding: cafÃ© becomes café; full-width punctuation and curly quotes stay.",
         target="lmcore.data.clean:fix_mojibake",
-        facts={"columns": ["text"], "handles": ["mojibake"]},
+        facts={"roles": ["editable"], "handles": ["mojibake"]},
     ),
     Method(
         name="tidy_space",
         title="Tidy white space",
         summary="Strip the text, make every run of white space one space, and take invisible characters out.",
         target="lmcore.data.clean:tidy_space",
-        facts={"columns": ["text"], "handles": []},
+        facts={"roles": ["editable"], "handles": []},
     ),
     Method(
         name="drop_empty",
         title="Drop empty texts",
         summary="Drop rows without a text.",
         target="lmcore.data.clean:drop_empty",
-        facts={"columns": ["text"], "handles": ["empty_text"]},
+        facts={"roles": ["text"], "handles": ["empty_text"]},
     ),
     Method(
         name="drop_unlabelled",
         title="Drop rows without a label",
         summary="Drop rows whose label is empty.",
         target="lmcore.data.clean:drop_unlabelled",
-        facts={"columns": ["label"], "handles": ["missing_label"]},
+        facts={"roles": ["answer"], "handles": ["missing_label"]},
     ),
     Method(
         name="resolve_conflicts",
@@ -57,14 +67,14 @@ CLEANING = Registry(
                 choices=("drop", "majority"),
             ),
         ),
-        facts={"columns": ["text", "label"], "handles": ["conflicting_labels"]},
+        facts={"roles": ["text", "label"], "handles": ["conflicting_labels"]},
     ),
     Method(
         name="drop_duplicates",
         title="Drop duplicates",
         summary="Keep the first of the rows with the same text and label; letter case and white space do not count.",
         target="lmcore.data.clean:drop_duplicates",
-        facts={"columns": ["text", "label"], "handles": ["duplicate"]},
+        facts={"roles": ["text", "answer"], "handles": ["duplicate"]},
     ),
 )
 
@@ -112,15 +122,15 @@ def clean_dataset(
         DataError: no row would be left, or a rule needs a column that the data set lacks.
     """
     checked = _checked(data, rules, options or {})
-    frame = data.frame
+    frame, task = data.frame, load_task(data.task)
     changes = []
     for rule, values in checked.items():
-        after = CLEANING[rule].load()(frame, **values)
-        changes.append(_changes(rule, frame, after))
+        after = CLEANING[rule].load()(frame, task, **values)
+        changes.append(_changes(rule, frame, after, task))
         frame = after
     if frame.empty:
         raise DataError(f"Cleaning would leave no row of {data.name!r}: apply fewer rules, or load other data.")
-    every = pd.concat(changes, ignore_index=True) if changes else _changes("", frame, frame)
+    every = pd.concat(changes, ignore_index=True) if changes else _changes("", frame, frame, task)
     return Cleaning(
         data=data.derive(frame, name="clean", rules=list(checked), options={r: v for r, v in checked.items() if v}),
         changes=every,
@@ -129,74 +139,80 @@ def clean_dataset(
     )
 
 
-def fix_mojibake(frame: pd.DataFrame) -> pd.DataFrame:
+def fix_mojibake(frame: pd.DataFrame, task: Task) -> pd.DataFrame:
     """Return the rows with wrong decodings undone."""
-    return frame.assign(text=frame["text"].map(mend))
+    return frame.assign(**{name: frame[name].map(mend) for name in task.written(frame)})
 
 
-def tidy_space(frame: pd.DataFrame) -> pd.DataFrame:
+def tidy_space(frame: pd.DataFrame, task: Task) -> pd.DataFrame:
     """Return the rows with tidy white space."""
-    return frame.assign(text=frame["text"].map(tidy))
+    return frame.assign(**{name: frame[name].map(tidy) for name in task.written(frame)})
 
 
-def drop_empty(frame: pd.DataFrame) -> pd.DataFrame:
+def drop_empty(frame: pd.DataFrame, task: Task) -> pd.DataFrame:
     """Return the rows that have a text."""
-    return _without(frame, empty_text(frame))
+    return _without(frame, empty_text(frame, task))
 
 
-def drop_unlabelled(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows that have a label."""
-    return _without(frame, missing_label(frame))
+def drop_unlabelled(frame: pd.DataFrame, task: Task) -> pd.DataFrame:
+    """Return the rows that have a label, or whatever else the task wants to be found."""
+    return _without(frame, missing_label(frame, task))
 
 
-def resolve_conflicts(frame: pd.DataFrame, *, strategy: str) -> pd.DataFrame:
+def resolve_conflicts(frame: pd.DataFrame, task: Task, *, strategy: str) -> pd.DataFrame:
     """Return the rows without those whose text has several labels, or with its most frequent one alone."""
-    members = conflicting_labels(frame)
+    members = conflicting_labels(frame, task)
     if strategy == "drop":
         return _without(frame, members)
     rows = frame[frame["id"].isin(members["id"])]
-    votes = rows.groupby([rows["text"].map(comparison_key).rename("key"), "label"]).size().rename("votes").reset_index()
+    keys = comparison_keys(rows, task)
+    votes = rows.groupby([keys.rename("key"), "label"]).size().rename("votes").reset_index()
     most = votes[votes["votes"] == votes.groupby("key")["votes"].transform("max")]
     winners = most.drop_duplicates("key", keep=False).set_index("key")["label"]
-    lost = rows["text"].map(comparison_key).map(winners) != rows["label"]
-    return _without(frame, rows[lost])
+    return _without(frame, rows[keys.map(winners) != rows["label"]])
 
 
-def drop_duplicates(frame: pd.DataFrame) -> pd.DataFrame:
+def drop_duplicates(frame: pd.DataFrame, task: Task) -> pd.DataFrame:
     """Return the rows without those that repeat an earlier one."""
-    return _without(frame, duplicate(frame))
+    return _without(frame, duplicate(frame, task))
 
 
 def _checked(
     data: TextDataset, rules: Iterable[str] | None, options: Mapping[str, Mapping[str, object]]
 ) -> dict[str, dict[str, Any]]:
-    """Return the rules to apply, in order, each with all its options."""
-    wanted = set(CLEANING) if rules is None else {CLEANING[rule].name for rule in rules}
+    """Return the rules to apply, in order, each with all its options.
+
+    Without a choice these are all that go with the data; a rule that was asked for and does not is refused.
+    """
+    task = load_task(data.task)
+    lacking = {rule: lacks(data.frame, task, method.facts["roles"]) for rule, method in CLEANING.items()}
+    wanted = {CLEANING[rule].name for rule in rules or [] if rule} if rules is not None else set()
+    if rules is None:
+        wanted = {rule for rule in CLEANING if not lacking[rule]}
     for rule in options:
         if CLEANING[rule].name not in wanted:
             raise OptionError(f"There are options for {rule}, which is not applied: add it to the rules.")
-    checked = {rule: method.check(options.get(rule, {})) for rule, method in CLEANING.items() if rule in wanted}
-    for rule in checked:
-        for column in CLEANING[rule].facts["columns"]:
-            if column not in data.frame.columns:
-                raise DataError(f"{data.name!r} has no column {column}, which {rule} needs: leave this rule out.")
-    return checked
+    for rule in wanted:
+        if lacking[rule]:
+            raise DataError(f"{rule} cannot be applied to {data.name!r}, since {lacking[rule]}: leave this rule out.")
+    return {rule: method.check(options.get(rule, {})) for rule, method in CLEANING.items() if rule in wanted}
 
 
 def _without(frame: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     return frame[~frame["id"].isin(rows["id"])]
 
 
-def _changes(rule: str, before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
-    left = before["id"].map(after.set_index("id")["text"])
+def _changes(rule: str, before: pd.DataFrame, after: pd.DataFrame, task: Task) -> pd.DataFrame:
+    texts = task.texts(before)
+    left = before["id"].map(pd.Series(task.texts(after).to_numpy(), index=after["id"].to_numpy()))
     dropped = ~before["id"].isin(after["id"])
-    touched = dropped | (left != before["text"])
+    touched = dropped | (left != texts)
     return pd.DataFrame(
         {
             "id": before.loc[touched, "id"],
             "rule": rule,
             "action": dropped[touched].map({True: "dropped", False: "changed"}).astype("str"),
-            "before": before.loc[touched, "text"],
+            "before": texts[touched],
             "after": left[touched].fillna("").astype("str"),
         }
     ).reset_index(drop=True)

@@ -48,9 +48,10 @@ def canonical_frame(
         OptionError: ``columns`` names a column that the task does not have.
     """
     chosen = _chosen(table, task, what, columns or {})
+    labels = {column.name for column in task.columns if column.role == "label"}
     frame = pd.DataFrame({"id": np.arange(len(table), dtype=np.int64)})
     for name, source in chosen.items():
-        frame[name] = table[source].str.strip() if name == "label" else table[source]
+        frame[name] = table[source].str.strip() if name in labels else table[source]
     used = set(chosen.values())
     split = next((c for c in table.columns if c.casefold() == "split" and c not in used and _is_split(table[c])), None)
     if split is not None:
@@ -77,7 +78,7 @@ def suggest_columns(frame: pd.DataFrame, task: str) -> dict[str, str]:
     for column in load_task(task).columns:
         if column.required and column.name not in chosen:
             free = [c for c in frame.columns if c not in chosen.values() and c.casefold() not in {"id", "split"}]
-            guess = _most_class_like(frame, free) if column.name == "label" else _longest(frame, free, chosen)
+            guess = _most_class_like(frame, free) if column.role == "label" else _longest(frame, free, chosen)
             if guess is not None:
                 chosen[column.name] = guess
     return chosen

@@ -8,6 +8,8 @@ import pandas as pd
 from lmcore.data.dataset import TextDataset
 from lmcore.data.text import comparison_key, is_blank
 from lmcore.methods import Method, Registry
+from lmcore.tasks import load_task
+from lmcore.tasks.base import Task
 
 ISSUES = Registry(
     "issue",
@@ -16,35 +18,35 @@ ISSUES = Registry(
         title="Missing label",
         summary="The label is empty.",
         target="lmcore.data.issues:missing_label",
-        facts={"columns": ["label"]},
+        facts={"roles": ["answer"]},
     ),
     Method(
         name="empty_text",
         title="Empty text",
         summary="The text is empty, or has nothing but white space and invisible characters.",
         target="lmcore.data.issues:empty_text",
-        facts={"columns": ["text"]},
+        facts={"roles": ["text"]},
     ),
     Method(
         name="duplicate",
         title="Duplicate",
         summary="An earlier row has the same text and label; letter case and white space do not count.",
         target="lmcore.data.issues:duplicate",
-        facts={"columns": ["text", "label"]},
+        facts={"roles": ["text", "answer"]},
     ),
     Method(
         name="conflicting_labels",
         title="Conflicting labels",
         summary="The same text has different labels in different rows.",
         target="lmcore.data.issues:conflicting_labels",
-        facts={"columns": ["text", "label"]},
+        facts={"roles": ["text", "label"]},
     ),
     Method(
         name="mojibake",
         title="Mojibake",
         summary="The text was once decoded with the wrong encoding, such as cafÃ© for café, and can be mended.",
         target="lmcore.data.issues:mojibake",
-        facts={"columns": ["text"]},
+        facts={"roles": ["text"]},
     ),
 )
 
@@ -97,12 +99,13 @@ def find_issues(data: TextDataset, kinds: Iterable[str] | None = None) -> DataIs
     wanted = list(ISSUES) if kinds is None else list(dict.fromkeys(kinds))
     not_checked: dict[str, str] = {}
     found: dict[str, pd.DataFrame] = {}
+    task = load_task(data.task)
     for kind in wanted:
-        missing = [column for column in ISSUES[kind].facts["columns"] if column not in data.frame.columns]
-        if missing:
-            not_checked[kind] = f"{ISSUES[kind].title} is not checked: the data set has no column {missing[0]}."
+        lacking = lacks(data.frame, task, ISSUES[kind].facts["roles"])
+        if lacking:
+            not_checked[kind] = f"{ISSUES[kind].title} is not checked: {lacking}."
         else:
-            found[kind] = ISSUES[kind].load()(data.frame)
+            found[kind] = ISSUES[kind].load()(data.frame, task)
     not_checked |= {kind: f"{ISSUES[kind].title} was not asked for." for kind in ISSUES if kind not in wanted}
     tables = [table.assign(kind=kind)[["id", "kind", "detail"]] for kind, table in found.items() if len(table)]
     frame = pd.concat(tables, ignore_index=True) if tables else _table([], []).assign(kind="")[["id", "kind", "detail"]]
@@ -115,40 +118,67 @@ def find_issues(data: TextDataset, kinds: Iterable[str] | None = None) -> DataIs
     )
 
 
-def missing_label(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return rows without a label: ``id`` and ``detail``."""
-    ids = frame.loc[_blank(frame["label"]), "id"].tolist()
-    return _table(ids, ["no label"] * len(ids))
+def lacks(frame: pd.DataFrame, task: Task, roles: Iterable[str]) -> str:
+    """Say in a few words which column a check needs that is not there; empty where none is.
+
+    Args:
+        frame: the rows.
+        task: their task.
+        roles: ``text`` for what is read, ``answer`` for what is to be found, ``label`` for a class, ``editable`` for texts
+            that may be changed without moving marks in them.
+    """
+    if "label" in roles and task.strata(frame) is None:
+        return "the data set has no column label"
+    if "answer" in roles and not task.answers(frame):
+        return f"the data set has no column {(task.outputs() or ['label'])[0]}"
+    if "editable" in roles and not task.editable:
+        return f"the words of {task.title.lower()} data carry marks that would move"
+    return ""
 
 
-def empty_text(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return rows in whose text nothing can be seen: ``id`` and ``detail``."""
-    texts = frame.loc[_blank(frame["text"]), ["id", "text"]]
-    return _table(texts["id"].tolist(), ["white space only" if text else "no text" for text in texts["text"]])
+def missing_label(frame: pd.DataFrame, task: Task) -> pd.DataFrame:
+    """Return rows that lack a label, or whatever else the task wants to be found: ``id`` and ``detail``."""
+    empty = pd.Series(False, index=frame.index)
+    for name in task.answers(frame):
+        empty |= _blank(frame[name])
+    ids = frame.loc[empty, "id"].tolist()
+    return _table(ids, [f"no {task.answers(frame)[0]}"] * len(ids))
 
 
-def duplicate(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return rows that repeat the text and label of an earlier one: ``id`` and ``detail``."""
-    rows = _keyed(frame)
+def empty_text(frame: pd.DataFrame, task: Task) -> pd.DataFrame:
+    """Return rows in one of whose texts nothing can be seen: ``id`` and ``detail``."""
+    found: dict[int, str] = {}
+    for name in task.required():
+        for row, text in zip(*(frame.loc[_blank(frame[name]), column] for column in ("id", name)), strict=True):
+            found.setdefault(int(row), f"white space only in {name}" if text else f"no {name}")
+    return _table(list(found), list(found.values()))
+
+
+def duplicate(frame: pd.DataFrame, task: Task) -> pd.DataFrame:
+    """Return rows that repeat the texts and labels of an earlier one: ``id`` and ``detail``."""
+    rows = _keyed(frame, task)
     repeats = rows[rows.duplicated(["key", "label"])]
     first = rows.drop_duplicates(["key", "label"]).set_index(["key", "label"])["id"]
     earlier = [first[key, label] for key, label in zip(repeats["key"], repeats["label"], strict=True)]
     return _table(repeats["id"].tolist(), [f"repeats row {row + 1}" for row in earlier])
 
 
-def conflicting_labels(frame: pd.DataFrame) -> pd.DataFrame:
+def conflicting_labels(frame: pd.DataFrame, task: Task) -> pd.DataFrame:
     """Return all rows of a text that has several labels: ``id`` and ``detail``."""
-    rows = _keyed(frame)
+    rows = _keyed(frame, task)
     members = rows[rows.groupby("key")["label"].transform("nunique") > 1]
     labels = members.groupby("key")["label"].agg(lambda group: ", ".join(sorted(set(group))))
-    return _table(members["id"].tolist(), [f"labelled {labels[key]}" for key in members["key"]])
+    return _table(members["id"].tolist(), [f"labelled {labels[key][:200]}" for key in members["key"]])
 
 
-def mojibake(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return rows whose text was decoded wrongly and can be mended: ``id`` and ``detail``."""
-    mended = frame["text"].map(mend)
-    rows = frame.loc[mended != frame["text"], "id"]
-    return _table(rows.tolist(), [f"reads: {text[:80]}" for text in mended[rows.index]])
+def mojibake(frame: pd.DataFrame, task: Task) -> pd.DataFrame:
+    """Return rows with a text that was decoded wrongly and can be mended: ``id`` and ``detail``."""
+    found: dict[int, str] = {}
+    for name in task.written(frame):
+        mended = frame[name].map(mend)
+        for row in frame.index[mended != frame[name]]:
+            found.setdefault(int(frame["id"][row]), f"reads: {mended[row][:80]}")
+    return _table(list(found), list(found.values()))
 
 
 def mend(text: str) -> str:
@@ -158,10 +188,21 @@ def mend(text: str) -> str:
     return str(fix_encoding(text))
 
 
-def _keyed(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return ``id``, ``key`` and ``label`` of the rows that have both a text and a label."""
-    whole = frame.loc[~_blank(frame["text"]) & ~_blank(frame["label"]), ["id", "text", "label"]]
-    return whole.assign(key=whole["text"].map(comparison_key))
+def comparison_keys(frame: pd.DataFrame, task: Task) -> pd.Series:
+    """Return what the texts of two rows must share to be duplicates; see `comparison_key`."""
+    return task.texts(frame).map(comparison_key)
+
+
+def _keyed(frame: pd.DataFrame, task: Task) -> pd.DataFrame:
+    """Return ``id``, ``key`` and ``label`` of the rows that have both texts and labels."""
+    whole = pd.Series(True, index=frame.index)
+    for name in (*task.required(), *task.answers(frame)):
+        whole &= ~_blank(frame[name])
+    rows = frame[whole]
+    label = pd.Series("", index=rows.index, dtype="str")
+    for name in task.answers(frame):
+        label = label + (rows[name] if label.empty or not label.iloc[0] else "\n" + rows[name])
+    return pd.DataFrame({"id": rows["id"], "key": comparison_keys(rows, task), "label": label})
 
 
 def _blank(column: pd.Series) -> pd.Series:

@@ -66,7 +66,7 @@ def load_dataset(
         InputError: the name is not usable.
     """
     kind = load_task(task)
-    if isinstance(source, DatasetRef) or (isinstance(source, str) and _STORED.fullmatch(source)):
+    if isinstance(source, DatasetRef) or (isinstance(source, str) and is_stored(source)):
         return _stored(source, task, name, workspace)
     if name is not None:
         check_name(name, "data set name")
@@ -77,6 +77,11 @@ def load_dataset(
         raise DataError(f"{found.what} has no rows: give at least one.")
     frame = canonical_frame(found.table, kind, found.what, columns)
     return TextDataset(name=name or safe_name(found.title), task=task, frame=frame, source=found.origin)
+
+
+def is_stored(source: str) -> bool:
+    """Say whether a text has the form of a stored data set's name, such as ``name@3``."""
+    return bool(_STORED.fullmatch(source))
 
 
 def safe_name(title: str) -> str:

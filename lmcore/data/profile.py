@@ -12,6 +12,8 @@ from lmcore.data.dataset import TextDataset
 from lmcore.data.issues import DataIssues, find_issues
 from lmcore.data.text import is_blank, words
 from lmcore.errors import DataError
+from lmcore.tasks import load_task
+from lmcore.tasks.base import Task
 
 LANGUAGE_ROWS = 500
 _LANGUAGE_CHARACTERS = 2000
@@ -85,9 +87,10 @@ def profile_dataset(data: TextDataset) -> DataProfile:
     if frame.empty:
         raise DataError(f"{data.name!r} has no rows: choose another split or data set.")
     issues = find_issues(data)
-    labels = _labels(frame)
-    lengths = _lengths(frame)
-    languages = _languages(frame["text"])
+    task = load_task(data.task)
+    labels = _labels(frame, task)
+    lengths = _lengths(frame, task)
+    languages = _languages(task.texts(frame))
     imbalance = float(labels["rows"].max() / labels["rows"].min()) if len(labels) else 0.0
     return DataProfile(
         rows=len(frame),
@@ -97,7 +100,11 @@ def profile_dataset(data: TextDataset) -> DataProfile:
         languages=languages,
         issues=issues,
         imbalance=imbalance,
-        verdict=(*_class_sentences(labels, imbalance), *_issue_sentences(issues), *_text_sentences(lengths, languages)),
+        verdict=(
+            *_class_sentences(task, labels, imbalance),
+            *_issue_sentences(issues),
+            *_text_sentences(lengths, languages),
+        ),
         fingerprint=data.fingerprint,
     )
 
@@ -115,21 +122,22 @@ def _columns(frame: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _labels(frame: pd.DataFrame) -> pd.DataFrame:
-    labels = frame["label"] if "label" in frame.columns else pd.Series([], dtype="str")
-    counts = Counter(label for label in labels if not is_blank(label))
+def _labels(frame: pd.DataFrame, task: Task) -> pd.DataFrame:
+    """Count the labels: a row's class, or each row's tags or labels where it has several."""
+    counts = Counter(label for row in task.label_lists(frame) for label in row if not is_blank(label))
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     rows = pd.DataFrame(ranked, columns=["label", "rows"]).astype({"label": "str", "rows": "int64"})
     return rows.assign(share=rows["rows"] / max(int(rows["rows"].sum()), 1))
 
 
-def _lengths(frame: pd.DataFrame) -> pd.DataFrame:
+def _lengths(frame: pd.DataFrame, task: Task) -> pd.DataFrame:
+    texts, strata = task.texts(frame), task.strata(frame)
     return pd.DataFrame(
         {
             "id": frame["id"],
-            "label": frame["label"] if "label" in frame.columns else "",
-            "characters": frame["text"].map(len).astype("int64"),
-            "words": frame["text"].map(lambda text: len(words(text))).astype("int64"),
+            "label": strata if strata is not None else "",
+            "characters": texts.map(len).astype("int64"),
+            "words": texts.map(lambda text: len(words(text))).astype("int64"),
         }
     )
 
@@ -143,7 +151,9 @@ def _languages(texts: pd.Series) -> dict[str, float]:
     return {code: count / len(places) for code, count in counts.most_common()}
 
 
-def _class_sentences(labels: pd.DataFrame, imbalance: float) -> list[str]:
+def _class_sentences(task: Task, labels: pd.DataFrame, imbalance: float) -> list[str]:
+    if not any(column.role in {"label", "tags"} for column in task.columns):
+        return []
     if len(labels) < 2:
         only = f"There is only the class {labels['label'][0]!r}" if len(labels) else "There are no labels"
         return [f"{only}: a classifier needs at least two classes."]

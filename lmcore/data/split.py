@@ -36,7 +36,7 @@ def split_dataset(
     """
     shares = _shares(ratios)
     frame = data.frame.drop(columns="split", errors="ignore")
-    keys = _group_keys(data, frame)
+    keys = load_task(data.task).groups(frame).map(comparison_key)
     groups = pd.Series(np.arange(len(frame))).groupby(keys.to_numpy(), sort=True)
     if groups.ngroups < len(SPLITS):
         raise DataError(
@@ -46,8 +46,9 @@ def split_dataset(
     rng = np.random.default_rng(seed)
     members = [group.to_numpy() for _, group in groups]
     order = rng.permutation(len(members))
-    if stratify:
-        labels = frame["label"].to_numpy()
+    strata = load_task(data.task).strata(frame)
+    if stratify and strata is not None:
+        labels = strata.to_numpy()
         order = np.array(sorted(order, key=lambda g: _majority(labels[members[g]])))
     split = np.empty(len(frame), dtype=object)
     for group, number in zip(order, _deal(len(members), shares, rng), strict=True):
@@ -67,11 +68,6 @@ def _shares(ratios: Sequence[float]) -> np.ndarray:
         raise OptionError(f"The ratios are {list(ratios)}: give three numbers above 0, for example 8 1 1.")
     normalised: np.ndarray = values / values.sum()
     return normalised
-
-
-def _group_keys(data: TextDataset, frame: pd.DataFrame) -> pd.Series:
-    first = load_task(data.task).columns[0].name
-    return frame[first].map(comparison_key)
 
 
 def _majority(labels: np.ndarray) -> str:

@@ -1,6 +1,6 @@
 """Running a model over texts."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,7 @@ import pandas as pd
 from lmcore.models.encode import Encodings, batch_of, length_sorted_batches
 from lmcore.models.load import LoadedModel
 from lmcore.tasks import load_task
-from lmcore.types import Prediction, Report, Silent
+from lmcore.types import Input, Prediction, Report, Silent
 
 BATCH_SIZE = 32
 
@@ -89,7 +89,7 @@ def predict_rows(
     return load_task(loaded.task).predict(loaded, frame, batch_size=batch_size, report=report).predictions
 
 
-def predict_texts(loaded: LoadedModel, texts: "Sequence[str | Mapping[str, str]]") -> list[Prediction]:
+def predict_texts(loaded: LoadedModel, texts: Sequence[Input]) -> list[Prediction]:
     """Predict inputs; the ids are their positions.
 
     Args:

@@ -97,7 +97,7 @@ def _add_predict(app: FastAPI, service: PredictionService, limits: Limits) -> No
     async def predict(request: Request) -> JSONResponse:
         """Predict one text or several."""
         try:
-            texts = parse_texts(await read_body(request, limits), limits)
+            texts = parse_texts(await read_body(request, limits), limits, service.predictor.reads)
             entries = await service.answer(texts)
         except InputError as error:
             status = 413 if isinstance(error, TooLarge) else 422

@@ -8,11 +8,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from lmcore.errors import ServerError
-from lmcore.types import Prediction
+from lmcore.types import Input, Prediction
 
 MAX_BATCH = 64
 MAX_WAITING = 512
-Predict = Callable[[Sequence[str]], list[Prediction]]
+Predict = Callable[[Sequence[Input]], list[Prediction]]
 
 
 @dataclass(eq=False)
@@ -27,7 +27,7 @@ class Ticket:
         latency_ms: time from then to its predictions; 0 before.
     """
 
-    texts: Sequence[str]
+    texts: Sequence[Input]
     received: float = field(default_factory=time.time)
     started: float = field(default_factory=time.perf_counter)
     answer: "Future[list[Prediction]]" = field(default_factory=Future)
@@ -66,7 +66,7 @@ class Batcher:
         """How many texts wait for the model now."""
         return self._waiting
 
-    def submit(self, texts: Sequence[str]) -> "Future[list[Prediction]]":
+    def submit(self, texts: Sequence[Input]) -> "Future[list[Prediction]]":
         """Queue a request.
 
         Raises:

@@ -1,10 +1,12 @@
 """Reading the body of a prediction request within limits."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lmcore.errors import InputError
+from lmcore.types import Input
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -18,7 +20,11 @@ SCHEMA: dict[str, Any] = {
                 "type": "object",
                 "properties": {
                     "text": {"type": "string", "description": "one text"},
-                    "texts": {"type": "array", "items": {"type": "string"}, "description": "several texts"},
+                    "texts": {
+                        "type": "array",
+                        "items": {"anyOf": [{"type": "string"}, {"type": "object"}]},
+                        "description": "several texts; where the model reads more than one, an object with each by name",
+                    },
                 },
                 "description": "either text or texts",
             },
@@ -68,8 +74,14 @@ async def read_body(request: "Request", limits: Limits) -> bytes:
     return b"".join(parts)
 
 
-def parse_texts(body: bytes, limits: Limits) -> list[str]:
+def parse_texts(body: bytes, limits: Limits, names: Sequence[str] = ("text",)) -> list[Input]:
     """Return the texts of a body.
+
+    Args:
+        body: JSON.
+        limits: how much it may hold.
+        names: the columns that the model reads: a text alone is the first of a single one; otherwise an object gives
+            each by its name.
 
     Raises:
         InputError: it has another form, or more or longer texts than the limits allow.
@@ -86,8 +98,19 @@ def parse_texts(body: bytes, limits: Limits) -> list[str]:
     if not 1 <= len(texts) <= limits.texts:
         raise InputError(f"The request has {len(texts)} texts: send 1 to {limits.texts} at once.")
     for number, text in enumerate(texts, 1):
-        _check_text(number, text, limits)
+        if isinstance(text, dict) or len(names) > 1:
+            _check_object(number, text, limits, names)
+        else:
+            _check_text(number, text, limits)
     return texts
+
+
+def _check_object(number: int, item: object, limits: Limits, names: Sequence[str]) -> None:
+    form = "{" + ", ".join(f'"{name}": "…"' for name in names) + "}"
+    if not isinstance(item, dict) or not set(names) <= item.keys():
+        raise InputError(f"Text {number} is not complete: this model reads {' and '.join(names)}; send {form}.")
+    for value in item.values():
+        _check_text(number, value, limits)
 
 
 def _check_text(number: int, text: object, limits: Limits) -> None:

@@ -6,12 +6,13 @@ from typing import Any
 from lmcore.errors import ServerError
 from lmcore.serving.server import server_state
 from lmcore.settings import Workspace
+from lmcore.types import Input
 
 TIMEOUT_SECONDS = 30.0
 
 
 def send(
-    workspace: Workspace, texts: Sequence[str], *, api_key: str = "", timeout: float = TIMEOUT_SECONDS
+    workspace: Workspace, texts: Sequence[Input], *, api_key: str = "", timeout: float = TIMEOUT_SECONDS
 ) -> dict[str, Any]:
     """Send texts to the running prediction server and return its answer.
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from lmcore.errors import InputError
 from lmcore.models.load import LoadedModel
 from lmcore.models.predict import predict_texts
-from lmcore.types import Prediction
+from lmcore.tasks import load_task
+from lmcore.types import Input, Prediction
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +43,16 @@ class Predictor:
         ref = self.loaded.ref
         return str(ref) if ref.kind == "registry" else f"{ref.kind}:{Path(ref.name).name}#{self.loaded.fingerprint}"
 
-    def predict(self, texts: Sequence[str]) -> list[Prediction]:
+    @property
+    def reads(self) -> list[str]:
+        """The columns that the model reads of each row."""
+        return load_task(self.loaded.task).required()
+
+    def predict(self, texts: Sequence[Input]) -> list[Prediction]:
         """Predict texts in batches of like length.
 
         Args:
-            texts: any strings.
+            texts: any strings, or an object with each text where the task reads several.
 
         Returns:
             One prediction for each text, in their order, with their positions as ids; a `FailedPrediction` where
@@ -58,7 +64,7 @@ class Predictor:
             found = self._halve(texts)
         return [replace(item, id=number) for number, item in enumerate(found)]
 
-    def _halve(self, texts: Sequence[str]) -> list[Prediction]:
+    def _halve(self, texts: Sequence[Input]) -> list[Prediction]:
         """Predict all, or each half where that fails, down to the one text that is to blame."""
         try:
             return [_finite(item) for item in predict_texts(self.loaded, texts)]

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections import Counter as Count
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 from lmcore.serving.batcher import MAX_WAITING, Batcher, Ticket
 from lmcore.serving.monitor import RequestLog, RequestRecord, ServingStats
 from lmcore.serving.predictor import FailedPrediction, Predictor
-from lmcore.types import Prediction
+from lmcore.types import Input, Prediction
 
 _SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
@@ -45,11 +46,12 @@ class PredictionService:
         waiting.set_function(lambda: self._batcher.waiting)
         Info("lmscope_model", "The model version that answers.", registry=self.metrics).info({"version": self.version})
 
-    async def answer(self, texts: Sequence[str]) -> list[dict[str, Any]]:
+    async def answer(self, texts: Sequence[Input]) -> list[dict[str, Any]]:
         """Return what the API says about each text.
 
         Returns:
-            ``label``, ``probabilities`` and ``version`` for each text, or ``error`` where it could not be predicted.
+            ``label``, ``probabilities`` and ``version`` for each text, with ``spans`` and ``text`` where there are some, or
+            ``error`` where it could not be predicted.
 
         Raises:
             ServerError: too many texts wait already.
@@ -74,7 +76,12 @@ class PredictionService:
     def _describe(self, item: Prediction) -> dict[str, Any]:
         if isinstance(item, FailedPrediction):
             return {"error": item.error}
-        return {"label": item.label, "probabilities": dict(item.probabilities), "version": self.version}
+        answer: dict[str, Any] = {"label": item.label, "probabilities": dict(item.probabilities)}
+        if item.spans:
+            answer["spans"] = [asdict(span) for span in item.spans]
+        if item.text:
+            answer["text"] = item.text
+        return {**answer, "version": self.version}
 
     def _finished(self, answers: Sequence[tuple[Ticket, list[Prediction]]]) -> None:
         records = [self._record(ticket, predictions) for ticket, predictions in answers]

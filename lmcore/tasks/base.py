@@ -94,6 +94,7 @@ class Task(ABC):
         main_metric: the figure that verdicts are about.
         dev_metric: the figure by which an epoch is chosen on dev: one of the metrics, or ``loss``.
         mean_pooled: whether a sentence encoder is fine-tuned on the mean of its token vectors.
+        editable: whether cleaning may change a text; not where tags or places of answers belong to its characters.
     """
 
     name: ClassVar[str]
@@ -103,6 +104,7 @@ class Task(ABC):
     main_metric: ClassVar[str]
     dev_metric: ClassVar[str] = "loss"
     mean_pooled: ClassVar[bool] = False
+    editable: ClassVar[bool] = True
 
     def metric(self, name: str) -> Metric:
         """Return what is known about a metric by its name."""
@@ -124,6 +126,15 @@ class Task(ABC):
         """Return the columns with what the model should find or write."""
         return [c.name for c in self.columns if c.role != "text"]
 
+    def answers(self, frame: "pd.DataFrame") -> list[str]:
+        """Return the output columns that must be filled and are there."""
+        return [c.name for c in self.columns if c.role != "text" and c.required and c.name in frame.columns]
+
+    def written(self, frame: "pd.DataFrame") -> list[str]:
+        """Return the columns with language in them that cleaning may change."""
+        outputs = [c.name for c in self.columns if c.role == "output" and c.name in frame.columns]
+        return [*self.inputs(frame), *outputs]
+
     def texts(self, frame: "pd.DataFrame") -> "pd.Series":
         """Return what the model reads of each row as one text, for people and for comparing rows."""
         names = self.inputs(frame)
@@ -136,6 +147,15 @@ class Task(ABC):
         """Return the texts from which a new model's tokenizer learns its vocabulary."""
         names = [*self.inputs(frame), *(c.name for c in self.columns if c.role == "output")]
         return [text for name in names for text in frame[name]]
+
+    def groups(self, frame: "pd.DataFrame") -> "pd.Series":
+        """Return what rows must not share across splits: the text, of a pair the first one."""
+        return frame[self.required()[0]]
+
+    def label_lists(self, frame: "pd.DataFrame") -> list[list[str]]:
+        """Return the labels of each row, for counting them; none for a task that writes text."""
+        strata = self.strata(frame)
+        return [] if strata is None else [[label] for label in strata]
 
     def strata(self, frame: "pd.DataFrame") -> "pd.Series | None":
         """Return the classes that each split should have in its overall share; None where rows have none."""

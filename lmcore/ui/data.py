@@ -19,6 +19,7 @@ from lmcore.ui.forms import option_fields
 
 SHOWN_ROWS = 1000
 RULES_IN_LINE = 3
+NO_COLUMN = "(none)"
 HEADERS: tuple[HeaderChoice, ...] = ("auto", "yes", "no")
 _HEADERS: dict[HeaderChoice, str] = {"auto": "Guess", "yes": "Yes", "no": "No"}
 
@@ -37,8 +38,9 @@ def bring_in(expanded: bool) -> None:
             _sample()
 
 
-def show_issues(issues: DataIssues, frame: pd.DataFrame) -> None:
+def show_issues(issues: DataIssues, data: TextDataset) -> None:
     """List the rows with a defect, and name what is not checked yet."""
+    frame, named = data.frame, {column.name for column in load_task(data.task).columns}
     found = issues.frame.merge(frame, on="id", how="left")
     if found.empty:
         st.success("No defect of the kinds that are checked was found.", icon=":material/check_circle:")
@@ -54,7 +56,7 @@ def show_issues(issues: DataIssues, frame: pd.DataFrame) -> None:
         )
         shown = found[found["kind"].isin(kinds)] if kinds else found
         shown = shown.assign(row=shown["id"] + 1, kind=shown["kind"].map(lambda kind: ISSUES[kind].title))
-        columns = ["row", "kind", "detail", "text", "label"]
+        columns = ["row", "kind", "detail", *(c for c in frame.columns if c in named)]
         show.table(shown[columns].head(SHOWN_ROWS), "data_issues", alt="Rows with a defect, with its kind.", height=320)
     listed = ", ".join(kind.replace("_", " ") for kind in issues.not_checked)
     st.caption(f"Not checked yet: {listed}.", help=" ".join(issues.not_checked.values()))
@@ -109,7 +111,7 @@ def _sample() -> None:
     name = st.selectbox("Sample", list(SAMPLES), format_func=lambda n: SAMPLES[n].title, key="data_sample")
     st.caption(SAMPLES[name].summary)
     if st.button("Take this sample", type="primary", icon=":material/download:"):
-        _keep(load_dataset(f"sample:{name}", task="text-classification", name=name))
+        _keep(load_dataset(f"sample:{name}", task=SAMPLES[name].facts["task"], name=name))
 
 
 def _upload() -> None:
@@ -137,20 +139,22 @@ def _column_mapping(table: pd.DataFrame, task: str) -> dict[str, str]:
     asked = load_task(task).columns
     chosen = {}
     for place, column in zip(st.columns(len(asked)), asked, strict=True):
-        index = names.index(guessed[column.name]) if guessed.get(column.name) in names else 0
+        offered = names if column.required else [NO_COLUMN, *names]
+        index = offered.index(guessed[column.name]) if guessed.get(column.name) in offered else 0
         title = f"Column with {column.help}"
-        chosen[column.name] = place.selectbox(
-            title, names, index=index, key=f"data_column_{column.name}_{'|'.join(names)}"
-        )
+        picked = place.selectbox(title, offered, index=index, key=f"data_column_{column.name}_{'|'.join(names)}")
+        if picked != NO_COLUMN:
+            chosen[column.name] = picked
     return chosen
 
 
 def _hub() -> None:
     name = st.text_input("Data set on the Hugging Face hub", placeholder="org/name", key="data_hub")
+    task = st.selectbox("Task", list(TASKS), format_func=lambda n: TASKS[n].title, key="data_hub_task")
     st.caption("Its train, validation and test splits are kept. This needs a network that reaches the hub.")
     if st.button("Bring it in", type="primary", icon=":material/cloud_download:", disabled=not name.strip()):
         with st.spinner("Reading from the hub …"):
-            data = load_dataset(f"hub:{name.strip()}", task="text-classification")
+            data = load_dataset(f"hub:{name.strip()}", task=task)
         _keep(data)
 
 
