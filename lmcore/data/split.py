@@ -64,7 +64,7 @@ def split_dataset(
 def _shares(ratios: Sequence[float]) -> np.ndarray:
     values = np.asarray(ratios, dtype=float)
     if values.shape != (len(SPLITS),) or not np.isfinite(values).all() or (values <= 0).any():
-        raise OptionError(f"The ratios are {list(ratios)}: give three numbers above 0, for example 8 1 1.")
+        raise OptionError(f"The ratios are {list(ratios)}: give three numbers above 0, for example 8:1:1.")
     normalised: np.ndarray = values / values.sum()
     return normalised
 
