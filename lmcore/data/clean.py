@@ -11,6 +11,7 @@ from lmcore.data.issues import conflicting_labels, duplicate, empty_text, mend, 
 from lmcore.data.text import comparison_key, tidy
 from lmcore.errors import DataError, OptionError
 from lmcore.methods import Method, Option, Registry
+from lmcore.types import Report, Silent
 
 CLEANING = Registry(
     "cleaning rule",
@@ -95,6 +96,8 @@ def clean_dataset(
     data: TextDataset,
     rules: Iterable[str] | None = None,
     options: Mapping[str, Mapping[str, object]] | None = None,
+    *,
+    report: Report | None = None,
 ) -> Cleaning:
     """Apply cleaning rules in the order of `CLEANING`, whatever order they are given in.
 
@@ -102,6 +105,7 @@ def clean_dataset(
         data: any data set; it is not changed.
         rules: names out of `CLEANING`; all where it is None.
         options: rule to its options.
+        report: hears how far it is.
 
     Returns:
         The cleaned data set and every change.
@@ -110,11 +114,15 @@ def clean_dataset(
         UnknownError: there is no such rule; the message lists those that exist.
         OptionError: an option is not valid, or belongs to a rule that is not applied.
         DataError: no row would be left, or a rule needs a column that the data set lacks.
+        Cancelled: the report asked to stop.
     """
+    report = report or Silent()
     checked = _checked(data, rules, options or {})
     frame = data.frame
     changes = []
-    for rule, values in checked.items():
+    for number, (rule, values) in enumerate(checked.items()):
+        report.check()
+        report.progress(number / len(checked), CLEANING[rule].title)
         after = CLEANING[rule].load()(frame, **values)
         changes.append(_changes(rule, frame, after))
         frame = after

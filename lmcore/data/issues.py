@@ -8,6 +8,7 @@ import pandas as pd
 from lmcore.data.dataset import TextDataset
 from lmcore.data.text import comparison_key, is_blank
 from lmcore.methods import Method, Registry
+from lmcore.types import Report, Silent
 
 ISSUES = Registry(
     "issue",
@@ -81,23 +82,28 @@ class DataIssues:
         return self.frame
 
 
-def find_issues(data: TextDataset, kinds: Iterable[str] | None = None) -> DataIssues:
+def find_issues(data: TextDataset, kinds: Iterable[str] | None = None, *, report: Report | None = None) -> DataIssues:
     """Look for defects.
 
     Args:
         data: any data set.
         kinds: names out of `ISSUES`; all where it is None.
+        report: hears how far it is.
 
     Returns:
         The defects, and what was not checked.
 
     Raises:
         UnknownError: there is no such kind; the message lists those that exist.
+        Cancelled: the report asked to stop.
     """
+    report = report or Silent()
     wanted = list(ISSUES) if kinds is None else list(dict.fromkeys(kinds))
     not_checked: dict[str, str] = {}
     found: dict[str, pd.DataFrame] = {}
-    for kind in wanted:
+    for number, kind in enumerate(wanted):
+        report.check()
+        report.progress(number / len(wanted), f"Checking for {ISSUES[kind].title.lower()}")
         missing = [column for column in ISSUES[kind].facts["columns"] if column not in data.frame.columns]
         if missing:
             not_checked[kind] = f"{ISSUES[kind].title} is not checked: the data set has no column {missing[0]}."
