@@ -21,7 +21,7 @@ def start_form() -> None:
     if not split:
         empty_state("No data set is split into train, dev and test yet.", label="Go to Data", page="pages/1_Data.py")
         return
-    left, right = st.columns(2)
+    left, right = show.side_by_side()
     with left:
         name = state.chosen("dataset").partition("@")[0]
         same = next((r for r in split if r.startswith(f"{name}@")), "")
@@ -66,7 +66,7 @@ def runs() -> None:
     """Watch one job out of those that were started."""
     jobs = {job.id: job for job in cache.board().list(kind="train")}
     if not jobs:
-        st.caption("No training has been started yet.")
+        st.caption("No training has been started on this page yet.")
         return
     job_id = state.pick("job", "Run", list(jobs), format_func=lambda i: f"{jobs[i].title} · {jobs[i].state}")
     watch_job(str(job_id), show_curves)
@@ -92,7 +92,7 @@ def evaluation() -> None:
         return
     result = cache.evaluation(kept[0])
     st.markdown(charts.verdict(result))
-    left, right = st.columns(2)
+    left, right = show.side_by_side()
     with left:
         show.figure(charts.metric_intervals(result), "train_metrics")
         show.figure(charts.confusion_matrix(result), "train_confusion")

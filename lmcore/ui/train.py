@@ -56,13 +56,16 @@ def describe_estimate(config: TrainConfig, data: TextDataset) -> "Estimate":
 def show_curves(metrics: pd.DataFrame) -> None:
     """Draw the live curves: dev accuracy by layer for `head`, losses and dev accuracy by step for `full`."""
     if "loss" in set(metrics["name"]):
-        left, right = st.columns(2)
+        left, right = show.side_by_side()
         with left:
             loss = charts.metric_curves(
                 metrics, ("loss", "dev_loss"), title="Loss", x="Training step", y="Cross-entropy (nats)"
             )
             show.figure(loss, "curve_loss")
         with right:
+            if "dev_accuracy" not in set(metrics["name"]):
+                st.caption("The accuracy on dev is measured at the end of each epoch: none has ended yet.")
+                return
             accuracy = charts.metric_curves(
                 metrics, ("dev_accuracy",), title="Accuracy on dev", x="Training step", y="Accuracy (0 to 1)"
             )
