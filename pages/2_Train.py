@@ -6,7 +6,7 @@ from lmcore.training.config import TrainConfig
 from lmcore.training.job import TARGET, job_config
 from lmcore.training.methods import TRAINING
 from lmcore.training.verdict import verdict
-from lmcore.ui import cache, state
+from lmcore.ui import cache, show, state
 from lmcore.ui.forms import method_choice, option_fields
 from lmcore.ui.jobs import watch_job
 from lmcore.ui.page import empty_state, open_page, shown_errors
@@ -30,7 +30,7 @@ def start_form() -> None:
     if not split:
         empty_state("No data set is split into train, dev and test yet.", label="Go to Data", page="pages/1_Data.py")
         return
-    left, right = st.columns(2)
+    left, right = show.side_by_side()
     with left:
         name = state.chosen("dataset").partition("@")[0]
         same = next((r for r in split if r.startswith(f"{name}@")), "")
@@ -75,7 +75,7 @@ def runs() -> None:
     """Watch one job out of those that were started."""
     jobs = {job.id: job for job in cache.board().list(kind="train")}
     if not jobs:
-        st.caption("No training has been started yet.")
+        st.caption("No training has been started on this page yet.")
         return
     job_id = state.pick("job", "Run", list(jobs), format_func=lambda i: f"{jobs[i].title} · {jobs[i].state}")
     watch_job(str(job_id), show_curves)

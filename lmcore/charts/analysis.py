@@ -19,7 +19,12 @@ def class_probabilities(probabilities: Mapping[str, float]) -> Figure:
     frame = frame.sort_values("probability", ascending=False)
     base = alt.Chart(frame, title="Probability of each class").encode(
         y=alt.Y("class:N", sort=None, axis=text_axis("Class")),
-        x=alt.X("probability:Q", title="Probability (0 to 1)", scale=alt.Scale(domain=[0, 1.1], clamp=True)),
+        x=alt.X(
+            "probability:Q",
+            title="Probability (0 to 1)",
+            scale=alt.Scale(domain=[0, 1.1], clamp=True),  # with room for the number at the end of the longest bar
+            axis=alt.Axis(values=[0, 0.2, 0.4, 0.6, 0.8, 1]),
+        ),
     )
     bars = base.mark_bar().encode(tooltip=["class:N", alt.Tooltip("probability:Q", format=".4f")])
     values = base.mark_text(align="left", dx=4).encode(text=alt.Text("probability:Q", format=".1%"))

@@ -10,6 +10,7 @@ from lmcore.tasks.base import Metric
 from lmcore.training.evaluation import Evaluation
 
 _BY_CLASS = {"precision": "Precision", "recall": "Recall", "f1": "F1"}
+_CURVES = {"loss": "train", "dev_loss": "dev"}
 
 
 def metric_curves(metrics: pd.DataFrame, names: tuple[str, ...], *, title: str, x: str, y: str) -> Figure:
@@ -23,11 +24,14 @@ def metric_curves(metrics: pd.DataFrame, names: tuple[str, ...], *, title: str, 
         y: title of the value axis, with its unit.
     """
     data = metrics[metrics["name"].isin(names)][["step", "name", "value"]]
+    titles = {name: _CURVES.get(name, name.removeprefix("dev_").replace("_", " ")) for name in names}
+    data = data.replace({"name": titles})
+    order = list(titles.values())
     marks = alt.Chart(data, title=title).encode(
         x=alt.X("step:Q", title=x, axis=alt.Axis(tickMinStep=1, format="d")),
-        y=alt.Y("value:Q", title=y, scale=alt.Scale(zero=False)),
-        color=alt.Color("name:N", title=None, legend=alt.Legend(orient="top") if len(names) > 1 else None),
-        shape=alt.Shape("name:N", legend=None),
+        y=alt.Y("value:Q", title=y, scale=alt.Scale(zero=False), axis=alt.Axis(format=".4~g")),
+        color=alt.Color("name:N", title=None, sort=order, legend=alt.Legend(orient="top") if len(names) > 1 else None),
+        shape=alt.Shape("name:N", sort=order, legend=None),
         tooltip=["name:N", "step:Q", alt.Tooltip("value:Q", format=".4f")],
     )
     chart = (marks.mark_line() + marks.mark_point(filled=True, size=40)).properties(height=300)
@@ -78,10 +82,13 @@ def class_metrics(evaluation: Evaluation) -> Figure:
     )
     color = alt.Color("metric:N", title=None, sort=order, legend=alt.Legend(orient="top"))
     hover = ["label:N", "metric:N", *(alt.Tooltip(f"{c}:Q", format=".3f") for c in ("value", "low", "high")), "rows:Q"]
-    bars = base.mark_bar(height={"band": 0.8}).encode(
-        x=alt.X("value:Q", title="Value (0 to 1)", scale=alt.Scale(domain=[0, 1])), color=color, tooltip=hover
+    # The bars let the ground through, so that the intervals are seen on them in light and dark.
+    bars = base.mark_bar(height={"band": 0.8}, opacity=0.65).encode(
+        x=alt.X("value:Q", title="Value (0 to 1)", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(tickCount=10)),
+        color=color,
+        tooltip=hover,
     )
-    whiskers = base.mark_rule().encode(x="low:Q", x2="high:Q")
+    whiskers = base.mark_rule(strokeWidth=1.5).encode(x="low:Q", x2="high:Q")
     worst = table[table["metric"] == "F1"].sort_values("value").iloc[0]
     chart = (bars + whiskers).properties(height=bar_height(len(table), each=18))
     return Figure(chart, f"The class with the lowest F1 is {worst['label']} with {worst['value']:.3f}.", table)

@@ -24,6 +24,7 @@ __all__ = ["main"]
 _QUIET = {
     "TRANSFORMERS_VERBOSITY": "error",
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "HF_HUB_VERBOSITY": "error",
     "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
     "TOKENIZERS_PARALLELISM": "false",
 }
@@ -53,7 +54,7 @@ def main(context: click.Context, home: Path | None) -> None:
         os.environ.setdefault(name, value)
     settings = Settings.from_environment()
     if home:
-        settings = replace(settings, workspace=Workspace(home.expanduser().absolute()))
+        settings = replace(settings, workspace=Workspace(Path(os.path.expanduser(home)).absolute()))
     context.obj = Session(settings)
 
 

@@ -11,6 +11,7 @@ from lmcore.cli.options import given_options, method_flags
 from lmcore.cli.output import Answer, records, table
 from lmcore.cli.source import Source, source_parameters
 from lmcore.data.clean import CLEANING
+from lmcore.types import Part
 
 if TYPE_CHECKING:
     from lmcore.data.clean import Cleaning
@@ -45,8 +46,9 @@ def clean_command(session: Session, /, source: str, rules: tuple[str, ...], prev
     wanted = Source.taken(source, parameters)
     flags = {option.name: parameters[option.name] for rule in CLEANING.values() for option in rule.options}
     options = _by_rule(given_options(flags), rules or tuple(CLEANING))
-    raw = wanted.load(session.settings) if preview else wanted.load_stored(session.settings)
-    cleaning = clean_dataset(raw, rules or None, options)
+    with session.report() as report:
+        raw = wanted.load(session.settings) if preview else wanted.load_stored(session.settings)
+        cleaning = clean_dataset(raw, rules or None, options, report=Part(report, 0.2, 1.0))
     found = {"rows_before": len(raw), "rows_after": len(cleaning.data), "counts": cleaning.counts}
     found["changes"] = records(cleaning.changes)
     shown = _show(cleaning, len(raw))

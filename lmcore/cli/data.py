@@ -9,13 +9,14 @@ from lmcore.cli.command import CommandGroup, Session
 from lmcore.cli.output import Answer, records, table
 from lmcore.cli.source import Source, source_parameters
 from lmcore.errors import OptionError, UnknownError
-from lmcore.types import SPLITS
+from lmcore.types import SPLITS, Part
 
 if TYPE_CHECKING:
     from lmcore.data.dataset import TextDataset
     from lmcore.data.profile import DataProfile
     from lmcore.data.store import DatasetInfo
 
+_SHOWN_CLASSES = 30
 # The cleaning rules need pandas, so that their flags are made only when they are asked for.
 _LAZY = {"clean": "lmcore.cli.clean:clean_command"}
 
@@ -40,8 +41,9 @@ def profile_data(session: Session, /, source: str, **parameters: Any) -> Answer:
     """Describe SOURCE: classes, lengths, languages, missing values, duplicates and other defects; nothing is stored."""
     from lmcore.data.profile import profile_dataset
 
-    data = Source.taken(source, parameters).load(session.settings)
-    profile = profile_dataset(data)
+    with session.report() as report:
+        data = Source.taken(source, parameters).load(session.settings)
+        profile = profile_dataset(data, report=Part(report, 0.2, 1.0))
     document = {"name": data.name, "source": data.source, "task": data.task, "ref": str(data.ref) if data.ref else None}
     splits = {split: len(data.part(split)) for split in SPLITS} if data.is_split else None
     return Answer({**document, "splits": splits, **profile.describe()}, _show_profile(data, profile))
@@ -65,10 +67,14 @@ def split_data(session: Session, /, source: str, ratios: str, seed: int, stratif
     from lmcore.data.store import DatasetStore
 
     shares = _ratios(ratios)
-    raw = Source.taken(source, parameters).load_stored(session.settings)
-    data = DatasetStore(session.settings.workspace).save(
-        split_dataset(raw, ratios=shares, seed=seed, stratify=stratify)
-    )
+    with session.report() as report:
+        raw = Source.taken(source, parameters).load_stored(session.settings)
+        report.check()
+        report.progress(0.3, "Splitting")
+        data = split_dataset(raw, ratios=shares, seed=seed, stratify=stratify)
+        report.check()
+        report.progress(0.8, "Storing")
+        data = DatasetStore(session.settings.workspace).save(data)
     sizes = {split: len(data.part(split)) for split in SPLITS}
     listed = ", ".join(f"{count:,} in {split}" for split, count in sizes.items())
     said = [f"{data.ref} has {len(data):,} rows: {listed}.", f"Train on it with: lmcore train {data.ref}"]
@@ -137,12 +143,15 @@ def _ratios(text: str) -> list[float]:
 
 def _show_profile(data: "TextDataset", profile: "DataProfile") -> list[Any]:
     described = profile.describe()
-    classes = [(row["label"], row["rows"], f"{row['share']:.0%}") for row in records(profile.labels)]
+    shown = profile.labels.head(_SHOWN_CLASSES)
+    classes = [(row["label"], row["rows"], f"{row['share']:.0%}") for row in records(shown)]
+    left = len(profile.labels) - len(shown)
     missing = [(row["column"], row["missing"], row["distinct"]) for row in records(profile.columns)]
     lengths = [(unit, *(round(value) for value in sizes.values())) for unit, sizes in described["lengths"].items()]
     return [
-        f"{data.ref or data.name}: {profile.rows:,} rows. {' '.join(profile.verdict)}",
+        f"{data.ref or data.name}: {profile.rows:,} row{'s' * (profile.rows != 1)}. {' '.join(profile.verdict)}",
         table(("class", "rows", "share"), classes),
+        *([f"{left:,} more classes are not shown."] if left else []),
         table(("column", "missing", "distinct"), missing),
         table(("length in", "smallest", "median", "mean", "largest"), lengths),
         f"Not checked yet: {', '.join(kind.replace('_', ' ') for kind in profile.issues.not_checked)}.",

@@ -45,8 +45,9 @@ def print_answer(answer: Answer, *, as_json: bool) -> None:
 
 
 def to_json(value: Any) -> str:
-    """Write values as JSON; what is not a number becomes null."""
-    return json.dumps(_plain(value), ensure_ascii=False, indent=2, allow_nan=False)
+    """Write values as JSON; what is not a number becomes null, and bytes of a name that are no text question marks."""
+    text = json.dumps(_plain(value), ensure_ascii=False, indent=2, allow_nan=False)
+    return text.encode(errors="replace").decode()
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, wrap: bool = False) -> "Table":

@@ -17,12 +17,12 @@ def cell_text(value: object) -> str:
     form, lists and mappings are JSON, and missing values (None, NaN, NaT) are empty.
     """
     if isinstance(value, str):
-        return _encodable(value)
+        return encodable(value)
     if isinstance(value, bool | np.bool_):
         return "true" if value else "false"
     if isinstance(value, list | tuple | np.ndarray | Mapping):
         plain = value.tolist() if isinstance(value, np.ndarray) else value
-        return _encodable(json.dumps(plain, ensure_ascii=False, default=cell_text))
+        return encodable(json.dumps(plain, ensure_ascii=False, default=cell_text))
     if value is None or value is pd.NaT or value is pd.NA:
         return ""
     if isinstance(value, numbers.Real):
@@ -31,7 +31,7 @@ def cell_text(value: object) -> str:
         return value.decode("utf-8", "replace")
     if isinstance(value, datetime.datetime) and value.time() == datetime.time(0):
         return value.date().isoformat()
-    return value.isoformat() if isinstance(value, datetime.date | datetime.time) else _encodable(str(value))
+    return value.isoformat() if isinstance(value, datetime.date | datetime.time) else encodable(str(value))
 
 
 def text_frame(frame: pd.DataFrame) -> pd.DataFrame:
@@ -56,6 +56,15 @@ def free_name(name: str, taken: list[str]) -> str:
     return candidate
 
 
+def encodable(text: str) -> str:
+    """Replace halves of surrogate pairs, which JSON and file names can carry and no file can store."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
+
+
 def _text_column(column: pd.Series) -> pd.Series:
     if isinstance(column.dtype, pd.StringDtype):
         return column.astype("str").fillna("")
@@ -69,12 +78,3 @@ def _number(value: numbers.Real) -> str:
     if math.isnan(number):
         return ""
     return str(int(number)) if number.is_integer() and abs(number) < 1e15 else repr(number)
-
-
-def _encodable(text: str) -> str:
-    """Replace halves of surrogate pairs, which JSON can carry and no file can store."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text

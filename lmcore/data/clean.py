@@ -21,6 +21,7 @@ from lmcore.errors import DataError, OptionError
 from lmcore.methods import Method, Option, Registry
 from lmcore.tasks import load_task
 from lmcore.tasks.base import Task
+from lmcore.types import Report, Silent
 
 CLEANING = Registry(
     "cleaning rule",
@@ -105,6 +106,8 @@ def clean_dataset(
     data: TextDataset,
     rules: Iterable[str] | None = None,
     options: Mapping[str, Mapping[str, object]] | None = None,
+    *,
+    report: Report | None = None,
 ) -> Cleaning:
     """Apply cleaning rules in the order of `CLEANING`, whatever order they are given in.
 
@@ -112,6 +115,7 @@ def clean_dataset(
         data: any data set; it is not changed.
         rules: names out of `CLEANING`; all where it is None.
         options: rule to its options.
+        report: hears how far it is.
 
     Returns:
         The cleaned data set and every change.
@@ -120,11 +124,15 @@ def clean_dataset(
         UnknownError: there is no such rule; the message lists those that exist.
         OptionError: an option is not valid, or belongs to a rule that is not applied.
         DataError: no row would be left, or a rule needs a column that the data set lacks.
+        Cancelled: the report asked to stop.
     """
+    report = report or Silent()
     checked = _checked(data, rules, options or {})
     frame, task = data.frame, load_task(data.task)
     changes = []
-    for rule, values in checked.items():
+    for number, (rule, values) in enumerate(checked.items()):
+        report.check()
+        report.progress(number / len(checked), CLEANING[rule].title)
         after = CLEANING[rule].load()(frame, task, **values)
         changes.append(_changes(rule, frame, after, task))
         frame = after

@@ -10,6 +10,7 @@ from lmcore.data.text import comparison_key, is_blank
 from lmcore.methods import Method, Registry
 from lmcore.tasks import load_task
 from lmcore.tasks.base import Task
+from lmcore.types import Report, Silent
 
 ISSUES = Registry(
     "issue",
@@ -83,24 +84,29 @@ class DataIssues:
         return self.frame
 
 
-def find_issues(data: TextDataset, kinds: Iterable[str] | None = None) -> DataIssues:
+def find_issues(data: TextDataset, kinds: Iterable[str] | None = None, *, report: Report | None = None) -> DataIssues:
     """Look for defects.
 
     Args:
         data: any data set.
         kinds: names out of `ISSUES`; all where it is None.
+        report: hears how far it is.
 
     Returns:
         The defects, and what was not checked.
 
     Raises:
         UnknownError: there is no such kind; the message lists those that exist.
+        Cancelled: the report asked to stop.
     """
+    report = report or Silent()
     wanted = list(ISSUES) if kinds is None else list(dict.fromkeys(kinds))
     not_checked: dict[str, str] = {}
     found: dict[str, pd.DataFrame] = {}
     task = load_task(data.task)
-    for kind in wanted:
+    for number, kind in enumerate(wanted):
+        report.check()
+        report.progress(number / len(wanted), f"Checking for {ISSUES[kind].title.lower()}")
         lacking = lacks(data.frame, task, ISSUES[kind].facts["roles"])
         if lacking:
             not_checked[kind] = f"{ISSUES[kind].title} is not checked: {lacking}."

@@ -1,5 +1,6 @@
 """Loading a data set from wherever it is."""
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -8,7 +9,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from lmcore.data.cells import text_frame
+from lmcore.data.cells import encodable, text_frame
 from lmcore.data.columns import canonical_frame, known_names
 from lmcore.data.dataset import TextDataset
 from lmcore.data.header import HeaderChoice
@@ -119,10 +120,15 @@ def _read(source: "str | Path | Upload | pd.DataFrame", task: Task, header: Head
         file = base_name(source.name)
         table = read_table(source.content, name=file, header=header, known=known, limit_bytes=limit_bytes)
         return _Found(table, file, PurePath(file).stem, f"upload:{file}")
-    path = Path(source).expanduser()
-    return _Found(
-        read_table(path, header=header, known=known, limit_bytes=limit_bytes), path.name, path.stem, str(path)
-    )
+    path = _path(source)
+    table = read_table(path, header=header, known=known, limit_bytes=limit_bytes)
+    return _Found(table, *map(encodable, (path.name, path.stem, str(path))))
+
+
+def _path(source: str | Path) -> Path:
+    if not str(source).strip():
+        raise DataError("There is no file '': give a file, sample:NAME, name@version or hub:org/name.")
+    return Path(os.path.expanduser(source))  # Path.expanduser raises where there is no such user; shells do not
 
 
 def _stored(source: "str | DatasetRef", task: str, name: str | None, workspace: Workspace | None) -> TextDataset:

@@ -10,13 +10,16 @@ import pandas as pd
 
 from lmcore.data.dataset import TextDataset
 from lmcore.data.issues import DataIssues, find_issues
-from lmcore.data.text import is_blank, words
+from lmcore.data.text import is_blank, is_chinese, words
 from lmcore.errors import DataError
 from lmcore.tasks import load_task
 from lmcore.tasks.base import Task
+from lmcore.types import Part, Report, Silent
 
 LANGUAGE_ROWS = 500
 _LANGUAGE_CHARACTERS = 2000
+_LEAST_CHARACTERS = 20
+_LEAST_CHINESE = 10
 LONG_TEXT = 10_000
 FEW_ROWS = 10
 
@@ -38,7 +41,7 @@ class DataProfile:
         columns: ``column``, ``missing`` (rows without a value), ``share`` (of all rows, 0 to 1) and ``distinct`` values.
         labels: ``label``, ``rows`` and ``share`` (of the labelled rows, 0 to 1), the most frequent first.
         lengths: ``id``, ``label``, ``characters`` and ``words`` (Chinese is cut by dictionary) of every text.
-        languages: ISO 639 code to share of the rows looked at, 0 to 1, the most frequent first.
+        languages: ISO 639 code to share of the texts it was told for, 0 to 1, the most frequent first.
         issues: the defects that were found.
         imbalance: rows of the largest class over those of the smallest, 1 or more; 0 without classes.
         verdict: what matters, in plain sentences.
@@ -75,21 +78,32 @@ class DataProfile:
         return self.lengths
 
 
-def profile_dataset(data: TextDataset) -> DataProfile:
+def profile_dataset(data: TextDataset, *, report: Report | None = None) -> DataProfile:
     """Describe a data set.
 
-    Languages are told for at most `LANGUAGE_ROWS` texts, evenly spaced (py3langid, after Lui & Baldwin 2012).
+    Languages are told for at most `LANGUAGE_ROWS` texts, evenly spaced, without those that are too short to tell
+    (py3langid, after Lui & Baldwin 2012).
+
+    Args:
+        data: any data set.
+        report: hears how far it is.
 
     Raises:
         DataError: it has no rows.
+        Cancelled: the report asked to stop.
     """
+    report = report or Silent()
     frame = data.frame
     if frame.empty:
         raise DataError(f"{data.name!r} has no rows: choose another split or data set.")
-    issues = find_issues(data)
+    issues = find_issues(data, report=Part(report, 0.0, 0.7))
     task = load_task(data.task)
     labels = _labels(frame, task)
+    report.check()
+    report.progress(0.7, "Counting words")
     lengths = _lengths(frame, task)
+    report.check()
+    report.progress(0.85, "Telling languages")
     languages = _languages(task.texts(frame))
     imbalance = float(labels["rows"].max() / labels["rows"].min()) if len(labels) else 0.0
     return DataProfile(
@@ -147,8 +161,14 @@ def _languages(texts: pd.Series) -> dict[str, float]:
 
     written = texts[~texts.map(is_blank).astype(bool)].to_numpy()
     places = np.unique(np.linspace(0, len(written) - 1, min(LANGUAGE_ROWS, len(written))).astype(int))
-    counts = Counter(str(py3langid.classify(written[place][:_LANGUAGE_CHARACTERS])[0]) for place in places)
-    return {code: count / len(places) for code, count in counts.most_common()}
+    told = [text[:_LANGUAGE_CHARACTERS] for text in written[places] if _is_tellable(text)]
+    counts = Counter(str(py3langid.classify(text)[0]) for text in told)
+    return {code: count / len(told) for code, count in counts.most_common()}
+
+
+def _is_tellable(text: str) -> bool:
+    """Say whether a text is long enough: shorter English is taken for Swedish or Latin in one case of three."""
+    return len(text) >= (_LEAST_CHINESE if is_chinese(text) else _LEAST_CHARACTERS)
 
 
 def _class_sentences(task: Task, labels: pd.DataFrame, imbalance: float) -> list[str]:

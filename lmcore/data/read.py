@@ -5,6 +5,7 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
+from lmcore.data.cells import encodable
 from lmcore.data.delimited import read_delimited
 from lmcore.data.header import HeaderChoice
 from lmcore.data.parquet import read_parquet
@@ -42,9 +43,9 @@ def read_table(
         DataError: the file is missing, too large, empty, binary, damaged or ragged; the message names it and, where
             it applies, the line, row and column.
     """
-    what = base_name(name or (source.name if isinstance(source, Path) else "the file"))
-    if isinstance(source, Path) and not source.is_file():
-        raise DataError(f"There is no file {str(source)!r}: give the path of a {', '.join(SUFFIXES)} file.")
+    what = encodable(base_name(name or (source.name if isinstance(source, Path) else "the file")))
+    if isinstance(source, Path):
+        _refuse_missing(source)
     suffix = PurePosixPath(what.lower()).suffix
     if suffix not in SUFFIXES:
         raise DataError(f"{what} has an unknown ending: the endings that are read are {', '.join(SUFFIXES)}.")
@@ -73,6 +74,19 @@ def _reader(
     return readers[suffix]
 
 
+def _refuse_missing(path: Path) -> None:
+    try:
+        found = path.is_file()
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    if not found:
+        raise DataError(f"There is no file {str(path)!r}: give the path of a {', '.join(SUFFIXES)} file.")
+
+
+def _unreadable(path: Path, error: OSError) -> DataError:
+    return DataError(f"{path} cannot be read ({error.strerror}): give a file that this user may read.")
+
+
 def _content(source: Path | bytes, what: str, limit_bytes: int) -> bytes:
     if isinstance(source, bytes):
         _refuse_size(len(source), what, limit_bytes)
@@ -81,7 +95,7 @@ def _content(source: Path | bytes, what: str, limit_bytes: int) -> bytes:
         _refuse_size(source.stat().st_size, what, limit_bytes)
         return source.read_bytes()
     except OSError as error:
-        raise DataError(f"{source} cannot be read ({error.strerror}): give a file that this user may read.") from error
+        raise _unreadable(source, error) from error
 
 
 def _refuse_size(size: int, what: str, limit_bytes: int) -> None:

@@ -19,7 +19,9 @@ def read_json_lines(content: bytes, what: str) -> pd.DataFrame:
         DataError: a line is not a JSON object; the message names it.
     """
     lines = io.TextIOWrapper(io.BytesIO(content), detect_encoding(content, what))
-    return _to_frame(((f"line {n}", _parse(line, f"Line {n} of {what}")) for n, line in _numbered(lines)), what)
+    return _to_frame(
+        ((f"Line {n}", _parse(line.rstrip(), f"Line {n} of {what}")) for n, line in _numbered(lines)), what
+    )
 
 
 def read_json(content: bytes, what: str) -> pd.DataFrame:
@@ -32,7 +34,7 @@ def read_json(content: bytes, what: str) -> pd.DataFrame:
     if not content[:1024].decode(encoding, "ignore").lstrip().startswith("["):
         return read_json_lines(content, what)
     rows = _parse(content.decode(encoding), what)
-    return _to_frame(((f"element {n}", row) for n, row in enumerate(rows, 1)), what)
+    return _to_frame(((f"Element {n}", row) for n, row in enumerate(rows, 1)), what)
 
 
 def _numbered(lines: io.TextIOWrapper) -> Iterator[tuple[int, str]]:
@@ -58,7 +60,7 @@ def _to_frame(rows: Iterator[tuple[str, Any]], what: str) -> pd.DataFrame:
     for place, row in rows:
         if not isinstance(row, dict):
             raise DataError(
-                f"The {place} of {what} is not a JSON object: write one object for each row, for example "
+                f"{place} of {what} is not a JSON object: write one object for each row, for example "
                 '{"text": "…", "label": "…"}.'
             )
         for key, value in row.items():

@@ -1,5 +1,6 @@
 """Splitting into train, dev and test so that no text stands in two of them."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -19,7 +20,8 @@ def split_dataset(
 
     Rows with the same text (letter case and white space aside) always get the same split. Rows are ordered at
     random, by class where ``stratify`` is set, and the splits are dealt out evenly along that order, so that each
-    split has its share of the whole and of each class to within two groups of equal texts.
+    split has its share of the whole and of each class to within two groups of equal texts. With ``stratify``, a class
+    that this leaves out of train then changes places with a text of the largest, so that a model can learn it.
 
     Args:
         data: any data set; a split it already has is replaced.
@@ -46,12 +48,15 @@ def split_dataset(
     rng = np.random.default_rng(seed)
     members = [group.to_numpy() for _, group in groups]
     order = rng.permutation(len(members))
+    dealt = _deal(len(members), shares, rng)
     strata = load_task(data.task).strata(frame)
     if stratify and strata is not None:
         labels = strata.to_numpy()
-        order = np.array(sorted(order, key=lambda g: _majority(labels[members[g]])))
+        classes = [_majority(labels[group]) for group in members]
+        order = np.array(sorted(order, key=lambda g: classes[g]))
+        dealt = _with_all_in_train(dealt, [classes[g] for g in order])
     split = np.empty(len(frame), dtype=object)
-    for group, number in zip(order, _deal(len(members), shares, rng), strict=True):
+    for group, number in zip(order, dealt, strict=True):
         split[members[group]] = SPLITS[number]
     return data.derive(
         frame.assign(split=split),
@@ -65,7 +70,7 @@ def split_dataset(
 def _shares(ratios: Sequence[float]) -> np.ndarray:
     values = np.asarray(ratios, dtype=float)
     if values.shape != (len(SPLITS),) or not np.isfinite(values).all() or (values <= 0).any():
-        raise OptionError(f"The ratios are {list(ratios)}: give three numbers above 0, for example 8 1 1.")
+        raise OptionError(f"The ratios are {list(ratios)}: give three numbers above 0, for example 8:1:1.")
     normalised: np.ndarray = values / values.sum()
     return normalised
 
@@ -88,3 +93,18 @@ def _deal(count: int, shares: np.ndarray, rng: np.random.Generator) -> list[int]
         given[number] += 1
         dealt.append(number)
     return dealt
+
+
+def _with_all_in_train(dealt: Sequence[int], classes: Sequence[str]) -> list[int]:
+    """Swap places until every class has one in train, as far as other classes have more than one there."""
+    swapped = list(dealt)
+    trained = Counter(name for name, number in zip(classes, dealt, strict=True) if number == 0)
+    for place, name in enumerate(classes):
+        if trained[name]:
+            continue
+        largest, count = trained.most_common(1)[0]
+        if count > 1:
+            other = next(p for p, number in enumerate(swapped) if number == 0 and classes[p] == largest)
+            swapped[place], swapped[other] = 0, swapped[place]
+            trained[name], trained[largest] = 1, count - 1
+    return swapped

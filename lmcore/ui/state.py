@@ -49,13 +49,12 @@ def pick(
             f"The link names the {label.lower()} {wanted!r}, which is not here: {format_func(current)} is shown."
         )
     key, seed = f"pick_{name}", f"seeded_{name}"
-    labels = [format_func(option) for option in options]
-    shown, seeded = st.session_state.get(key), st.session_state.get(seed, ("", []))
-    # A box that is set anew also shows a label that has changed; what the viewer has just chosen is left alone.
-    if shown not in options or (shown == seeded[0] and seeded != (current, labels)):
-        st.session_state[key] = current
+    shown, seeded = st.session_state.get(key), st.session_state.get(seed, "")
+    # What the viewer has just chosen is left alone. Else the box is set each time: after a change of page the key still
+    # tells what the box of the other page showed, while the box of this one would begin with its first option.
+    st.session_state[key] = shown if shown in options and shown != seeded else current
     value: str = st.selectbox(label, options, format_func=format_func, key=key, help=help)
-    st.session_state[seed] = (value, labels)
+    st.session_state[seed] = value
     if {st.session_state.get(f"chosen_{name}"), st.query_params.get(name)} != {value}:
         choose(name, value)
     return value

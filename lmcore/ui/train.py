@@ -75,21 +75,23 @@ def show_curves(metrics: pd.DataFrame) -> None:
         )
         show.figure(by_layer, "curve_layer")
         return
-    left, right = st.columns(2)
+    left, right = show.side_by_side()
     with left:
         loss = charts.metric_curves(
             metrics, ("loss", "dev_loss"), title="Loss", x="Training step", y="Cross-entropy (nats)"
         )
         show.figure(loss, "curve_loss")
-    if dev:
-        with right:
+    with right:
+        if not dev:
+            st.caption("The figures on dev are measured at the end of each epoch: none has ended yet.")
+        else:
             curves = charts.metric_curves(metrics, dev, title="Figures on dev", x="Training step", y="Value (0 to 1)")
             show.figure(curves, "curve_dev")
 
 
 def show_metrics(result: "Evaluation") -> None:
     """Draw the figures of an evaluation, and by class and as a confusion matrix where the task has classes."""
-    left, right = st.columns(2)
+    left, right = show.side_by_side()
     with left:
         for unit in charts.metric_units(result):
             show.figure(charts.metric_intervals(result, unit), f"train_metrics_{unit}")

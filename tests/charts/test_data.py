@@ -80,7 +80,7 @@ def test_texts_without_a_word(check):
 @pytest.mark.parametrize("labels", [["a", "b"], CHINESE, ["only"]], ids=["two", "Chinese", "one"])
 def test_splits(check, labels):
     data = split_dataset(dataset(labels))
-    figure = split_balance(data.frame)
+    figure = split_balance(data)
     check(figure)
     assert figure.alt == "Rows by split: train 32, dev 4, test 4."
     assert figure.data.groupby("split")["share"].sum().round(6).eq(1).all()

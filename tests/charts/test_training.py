@@ -46,6 +46,7 @@ def test_curves(check):
     assert set(figure.data["value"]) == {2.0, 2.1, 1.0}
     assert "1.000" in figure.alt
     assert "2.100" in figure.alt
+    assert set(figure.data["name"]) == {"train", "dev"}
 
 
 def test_curves_of_nothing_yet(check):

@@ -47,6 +47,21 @@ def test_profile_for_people(run, source):
     assert "Not checked yet: near duplicate" in shown
 
 
+def test_progress_is_told_but_a_refusal_stands_alone(run, source, tmp_path):
+    for command in ("profile", "clean", "split"):
+        assert "%  " in run("data", command, source, *COLUMNS).stderr
+        assert len(run("data", command, tmp_path / "nosuch.csv").stderr.splitlines()) == 1
+
+
+def test_profile_shows_the_largest_of_many_classes(run, tmp_path):
+    path = tmp_path / "many.csv"
+    path.write_text("text,label\n" + "".join(f"text number {n},class {n:02}\n" for n in range(50)))
+    shown = run("data", "profile", path).stdout
+    assert "class 29" in shown
+    assert "class 30" not in shown
+    assert "20 more classes are not shown." in shown
+
+
 def test_profile_of_a_split_counts_its_parts(ask, trained_home):
     found = ask("data", "profile", "topics@1", home=trained_home)
     assert found["ref"] == "topics@1"

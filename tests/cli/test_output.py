@@ -31,6 +31,10 @@ def test_json_takes_what_results_hold():
     assert "中" in to_json(value)
 
 
+def test_json_can_be_printed_where_a_name_is_no_text():
+    assert json.loads(to_json({"file": "caf\udce9.csv"})) == {"file": "caf?.csv"}
+
+
 def test_json_refuses_what_it_cannot_say():
     with pytest.raises(TypeError, match="object is not a JSON value"):
         to_json({"x": object()})

@@ -44,6 +44,15 @@ def test_bad_input_from_outside(tmp_path):
     assert "Traceback" not in done.stderr
 
 
+def test_the_libraries_below_do_not_speak_for_themselves():
+    code = (
+        "from lmcore.cli import main\nmain(['methods', '--json'], standalone_mode=False)\n"
+        "from huggingface_hub.utils.logging import get_logger\nget_logger('huggingface_hub.file').warning('Retrying')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+
+
 def test_training_that_is_interrupted_can_be_resumed(ask, trained_home, tiny_folder):
     train = [
         "train",

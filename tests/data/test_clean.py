@@ -112,9 +112,10 @@ def test_wrong_rules_and_options(defective, rules, options, error, message):
 
 def test_a_rule_whose_column_is_missing_is_refused(defective):
     texts = defective.derive(defective.frame.drop(columns="label"))
-    with pytest.raises(DataError, match="has no column label, which drop_unlabelled needs"):
-        clean_dataset(texts)
+    with pytest.raises(DataError, match=r"drop_unlabelled cannot be applied .* the data set has no column label"):
+        clean_dataset(texts, ["drop_unlabelled"])
     assert len(clean_dataset(texts, ["drop_empty"]).data) == 8
+    assert "drop_unlabelled" not in clean_dataset(texts).counts
 
 
 def test_a_split_stays(topics):

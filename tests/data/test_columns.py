@@ -52,7 +52,7 @@ def test_what_a_mapping_leaves_out_is_found_by_name():
         ({"text": 2}, DataError, "no column at position 2: give 0 to 1"),
         ({"text": -1}, DataError, "no column at position -1"),
         ({"text": "label", "label": "label"}, DataError, "given twice"),
-        ({"summary": "words"}, OptionError, "has no column 'summary'; it reads: text, label"),
+        ({"summary": "words"}, OptionError, "has no column 'summary'; it reads: text, text_pair, label"),
     ],
 )
 def test_wrong_mappings(columns, error, message):

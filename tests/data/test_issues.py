@@ -3,6 +3,7 @@ import pytest
 
 from lmcore.data.issues import ISSUES, NOT_CHECKED, find_issues, mend
 from lmcore.errors import UnknownError
+from lmcore.tasks import load_task
 
 
 def ids(issues, kind):
@@ -36,7 +37,7 @@ def test_details_name_the_other_row_and_the_labels(defective):
     assert issues["conflicting_labels", 5] == "labelled billing, delivery"
     assert issues["mojibake", 7] == "reads: the café bill"
     assert issues["empty_text", 2] == "no text"
-    assert issues["empty_text", 3] == "white space only"
+    assert issues["empty_text", 3] == "white space only in text"
 
 
 def test_empty_and_unlabelled_rows_are_no_duplicates_or_conflicts(make_data):
@@ -102,6 +103,6 @@ def test_what_is_written_well_is_left_alone(text):
 def test_checks_of_an_empty_frame(topics):
     empty = topics.frame.iloc[:0]
     for method in ISSUES.values():
-        found = method.load()(empty)
+        found = method.load()(empty, load_task(topics.task))
         assert isinstance(found, pd.DataFrame)
         assert found.empty

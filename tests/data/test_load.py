@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pandas as pd
@@ -124,6 +125,20 @@ def test_a_path_that_is_not_there():
     for source in ("no/such/file.csv", Path("none.csv"), ""):
         with pytest.raises(DataError, match="There is no file"):
             load_dataset(source, task=TASK)
+
+
+def test_a_home_that_is_not_there_and_no_source_at_all():
+    with pytest.raises(DataError, match=r"There is no file '~nosuchuser/reviews\.csv'"):
+        load_dataset("~nosuchuser/reviews.csv", task=TASK)
+    with pytest.raises(DataError, match="There is no file '': give a file, sample:NAME"):
+        load_dataset("", task=TASK)
+
+
+def test_a_file_name_in_another_encoding_can_be_stored(tmp_path, workspace):
+    path = tmp_path / os.fsdecode(b"caf\xe9.csv")
+    path.write_text("text,label\na b,x\nc d,y\n")
+    stored = DatasetStore(workspace).save(load_dataset(path, task=TASK))
+    assert DatasetStore(workspace).load(stored.ref).source.endswith("caf\ufffd.csv")
 
 
 def test_a_text_of_a_hundred_thousand_characters_is_split_and_stored(workspace, topic_frame):

@@ -1,11 +1,13 @@
 import json
 import time
+from typing import ClassVar
 
 import pytest
 
 from lmcore.data.load import load_dataset
 from lmcore.data.profile import profile_dataset
-from lmcore.errors import DataError
+from lmcore.errors import Cancelled, DataError
+from lmcore.types import Silent
 
 TASK = "text-classification"
 
@@ -87,6 +89,29 @@ def test_several_languages_are_said(make_data):
     chinese = [(f"快递{n}很慢，等了三天才送到我家", "b") for n in range(5)]
     verdict = profile_dataset(make_data(*english, *chinese)).verdict
     assert any(sentence.startswith("The texts are in several languages: ") for sentence in verdict)
+
+
+def test_no_language_is_told_from_a_word_or_two(make_data):
+    profile = profile_dataset(make_data(("good soup", "a"), ("bye now", "b"), ("foo bar", "b"), ("不错", "a")))
+    assert profile.languages == {}
+    assert not any("languages" in sentence for sentence in profile.verdict)
+
+
+def test_progress_is_told_and_a_stop_is_heard(defective):
+    class Stopping(Silent):
+        told: ClassVar[list[float]] = []
+
+        def progress(self, fraction, message=""):
+            self.told.append(fraction)
+
+        def check(self):
+            if len(self.told) == 6:
+                raise Cancelled("Stopped.")
+
+    with pytest.raises(Cancelled):
+        profile_dataset(defective, report=Stopping())
+    assert Stopping.told == sorted(Stopping.told)
+    assert len(set(Stopping.told)) >= 5
 
 
 def test_all_texts_empty(make_data):

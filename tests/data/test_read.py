@@ -57,6 +57,11 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path):
             read_table(path)
 
 
+def test_a_name_that_no_file_can_have_is_refused(tmp_path):
+    with pytest.raises(DataError, match=r"cannot be read \(File name too long\)"):
+        read_table(tmp_path / f"{'x' * 300}.csv")
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
 def test_a_file_that_may_not_be_read(tmp_path):
     path = tmp_path / "a.csv"

@@ -26,8 +26,9 @@ def test_an_array_of_objects_and_lines_under_the_same_ending():
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (lines({"text": "a"}, '{"text": "b"'), r"Line 2 of a\.jsonl is not valid JSON"),
-        (lines({"text": "a"}, "", "[1]"), r"The line 3 of a\.jsonl is not a JSON object"),
+        (lines({"text": "a"}, '{"text": "b"'), r"^Line 2 of a\.jsonl is not valid JSON"),
+        (lines({"text": "a"}, '{"text":', {"text": "c"}), r"^Line 2 of a\.jsonl is not valid JSON"),
+        (lines({"text": "a"}, "", "[1]"), r"^Line 3 of a\.jsonl is not a JSON object"),
         (lines("nonsense"), r"Line 1 of a\.jsonl is not valid JSON"),
         (b"\n \n", r"a\.jsonl is empty"),
         (lines("[" * 100_000), "too deep"),
@@ -43,7 +44,7 @@ def test_broken_lines_are_named(content, message):
     ("content", "message"),
     [
         (b'[{"text": "a"},\n {"text" "b"}]', r"a\.json, line 2 is not valid JSON"),
-        (b'[{"text": "a"}, 3]', r"The element 2 of a\.json is not a JSON object"),
+        (b'[{"text": "a"}, 3]', r"^Element 2 of a\.json is not a JSON object"),
         (b"[]", r"a\.json is empty"),
     ],
 )

@@ -56,6 +56,25 @@ def test_stratified_splits_have_each_class_in_its_share(make_data, seed):
             assert abs(counts.get(split, 0) - size * share) <= 2
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_a_class_of_one_row_is_in_train(make_data, seed):
+    data = make_data(*((f"common {n}", "common") for n in range(30)), ("odd", "lonely"), ("queer", "alone"))
+    plain = split_dataset(data, seed=seed, stratify=False).frame["split"].value_counts()
+    frame = split_dataset(data, seed=seed).frame
+    assert {"lonely", "alone", "common"} == set(frame.loc[frame["split"] == "train", "label"])
+    assert frame["split"].value_counts().to_dict() == plain.to_dict()
+
+
+def test_two_classes_of_two_rows_can_be_trained_on(make_data):
+    frame = split_dataset(make_data(("r", "a"), ("s", "a"), ("t", "b"), ("u", "b"))).frame
+    assert set(frame.loc[frame["split"] == "train", "label"]) == {"a", "b"}
+
+
+def test_more_classes_than_train_can_hold(make_data):
+    frame = split_dataset(make_data(*((f"text {n}", f"class {n}") for n in range(20)))).frame
+    assert frame["split"].value_counts().to_dict() == {"train": 16, "dev": 2, "test": 2}
+
+
 def test_the_seed_decides(repetitive):
     splits = [split_dataset(repetitive, seed=seed).frame["split"].tolist() for seed in (0, 0, 1)]
     assert splits[0] == splits[1]

@@ -60,7 +60,7 @@ def test_an_empty_workspace_says_what_to_do_first(open_app):
     assert not app.error
     assert "No data set is split" in said(app)
     assert [link.proto.page for link in app.main.get("page_link")] == ["Data"]
-    assert "No training has been started yet." in said(app)
+    assert "No training has been started on this page yet." in said(app)
     assert "No version is registered yet." in said(app)
     assert "Start training" not in labels(app)
 

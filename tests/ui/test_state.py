@@ -61,6 +61,18 @@ def test_the_choice_of_another_page_is_taken_over(app):
     assert picked(app.run()) == "b"
 
 
+def test_a_choice_goes_along_to_a_page_that_has_the_same_box(tmp_path):
+    script = "from tests.ui.test_state import page\n\npage()\n"
+    (tmp_path / "pages").mkdir()
+    for file in ("Home.py", "pages/1_Other.py"):
+        (tmp_path / file).write_text(script)
+    app = AppTest.from_file(tmp_path / "Home.py")
+    app.query_params["dataset"] = "b"
+    assert picked(app.run()) == "b"
+    assert picked(app.switch_page("pages/1_Other.py").run()) == "b"
+    assert app.query_params["dataset"] == "b"
+
+
 def test_the_link_has_the_last_word(app):
     app.session_state["chosen_dataset"] = "c"
     app.query_params["dataset"] = "b"
