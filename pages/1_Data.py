@@ -4,7 +4,7 @@ import streamlit as st
 
 from lmcore.charts import data as charts
 from lmcore.ui import cache, show, state
-from lmcore.ui.data import bring_in, clean_form, show_history, show_issues, split_form
+from lmcore.ui.data import bring_in, clean_form, show_history, show_issues, show_rows, split_form
 from lmcore.ui.page import empty_state, open_page, shown_errors
 
 VIEWS = ["Profile", "Defects", "Clean", "Split", "Rows", "History"]
@@ -16,7 +16,7 @@ def profile(ref: str) -> None:
     """Show rows, labels, lengths and missing values."""
     found = cache.profile(ref)
     st.markdown("\n".join(f"- {sentence}" for sentence in (f"{found.rows:,} rows.", *found.verdict)))
-    left, right = st.columns(2)
+    left, right = show.side_by_side()
     if len(found.labels):
         with left:
             show.figure(charts.label_distribution(found), "data_labels")
@@ -48,8 +48,7 @@ def view(ref: str, name: str) -> None:
             show.figure(balance, "data_splits")
         split_form(data)
     elif name == "Rows":
-        st.caption(f"The first {min(len(data), 1000):,} of {len(data):,} rows; the download has all that are shown.")
-        show.table(data.frame.head(1000), "data_rows", alt="The rows of the data set.", height=480)
+        show_rows(data)
     else:
         show_history(data)
 

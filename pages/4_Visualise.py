@@ -22,7 +22,7 @@ def controls() -> MapConfig | None:
     if not versions or not datasets:
         empty_state("There is no trained version to look at yet.", label="Go to Train", page="pages/2_Train.py")
         return None
-    first, second, third = st.columns(3)
+    first, second, third = show.side_by_side(3, narrowest=230)
     with first:
         version = str(
             state.pick("version", "Version", list(versions), format_func=lambda r: version_label(versions[r]))
@@ -34,9 +34,9 @@ def controls() -> MapConfig | None:
         last = cache.layers(version)
         layers = [str(n) for n in range(last, -1, -1)]
         layer = str(state.pick("layer", "Layer", layers, format_func=lambda n: f"{n} (embeddings)" if n == "0" else n))
-        method = method_choice("Map", PROJECTION, "visualise_method")
+        method = method_choice("Map", PROJECTION, "visualise_method", in_link=True)
     with third:
-        outliers = method_choice("Outliers", OUTLIERS, "visualise_outliers")
+        outliers = method_choice("Outliers", OUTLIERS, "visualise_outliers", in_link=True)
         with st.expander("Settings", icon=":material/tune:"):
             rows = st.number_input(
                 "Rows at most", 10, 20_000, 2000, key="visualise_rows_limit", help="More are sampled by label."
@@ -57,7 +57,13 @@ def explore(config: MapConfig) -> None:
         st.markdown(charts.map_verdict(result))
         names = label_summary(result.points)
         color = st.segmented_control(
-            "Colour by", names, format_func=charts.COLORS.get, default=names[0], key="visualise_color", required=True
+            "Colour by",
+            names,
+            format_func=charts.COLORS.get,
+            default=names[0],
+            key="visualise_color",
+            required=True,
+            bind="query-params",
         )
         selection = show.figure(
             charts.scatter(result, color or names[0]), f"map_{config.id}_{color}", select=charts.SELECTION

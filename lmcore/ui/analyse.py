@@ -40,13 +40,13 @@ def show_why(version: str, text: str) -> None:
     with cache.pool().lease(version) as loaded:
         prediction = explanations.predict(version, text)
         task = load_task(loaded.task)
-    left, right = st.columns([2, 3])
+    left, right = show.side_by_side()
     with left:
         st.markdown(f"The model says **{show.plain(prediction.label)}** with {prediction.score:.1%}.")
         show.figure(charts.class_probabilities(prediction.probabilities), "analyse_probabilities")
     with right:
         target = _target_choice(task.targets(prediction), prediction)
-        method = method_choice("Method", ATTRIBUTION, "analyse_method")
+        method = method_choice("Method", ATTRIBUTION, "analyse_method", in_link=True)
         with st.expander("Settings", icon=":material/tune:"):
             options = option_fields(ATTRIBUTION[method].options, f"analyse_{method}")
             by_word = st.checkbox("Add the tokens of a word together", value=True, key="analyse_by_word")
@@ -59,11 +59,11 @@ def show_attention(version: str, text: str) -> None:
     maps = explanations.attention(version, text)
     layers, heads = maps.attentions.shape[:2]
     st.caption("Attention shows where information may flow; it is no explanation of the answer by itself.")
-    left, right = st.columns([3, 2])
+    left, right = show.side_by_side()
     with right:
         key = f"analyse_attention_{layers}_{heads}"
-        layer = st.slider("Layer", 1, layers, layers, key=f"{key}_layer") if layers > 1 else 1
-        head = st.slider("Head (0: all heads averaged)", 0, heads, 0, key=f"{key}_head")
+        layer = st.slider("Layer", 1, layers, layers, key=f"{key}_layer", bind="query-params") if layers > 1 else 1
+        head = st.slider("Head (0: all heads averaged)", 0, heads, 0, key=f"{key}_head", bind="query-params")
         show.figure(charts.head_entropies(maps.entropies), "analyse_entropy")
     with left:
         at_layer = maps.attentions[layer - 1]
@@ -97,7 +97,7 @@ def show_layers(version: str) -> None:
     if ref is None:
         st.info("There is no split data set to compare the layers over.")
         return
-    left, right = st.columns(2)
+    left, right = show.side_by_side()
     with left:
         similarity = _similarity(version, ref)
         show.figure(charts.layer_similarity(similarity.matrix), "analyse_cka")
@@ -130,7 +130,10 @@ def _row_text() -> str:
     wanted = state.chosen("row")
     ids = frame["id"].astype(int)
     first, last = int(ids.min()) + 1, int(ids.max()) + 1
-    start = int(wanted) + 1 if wanted.isdecimal() and first <= int(wanted) + 1 <= last else first
+    there = wanted.isdecimal() and first <= int(wanted) + 1 <= last
+    if wanted and not there:
+        st.warning(f"The link names a row that is not in this data set: row {first} is shown.")
+    start = int(wanted) + 1 if there else first
     number = st.number_input("Row", first, last, start, key=f"analyse_row_{ref}_{wanted}")
     state.choose("text", "")
     state.choose("row", str(int(number) - 1))
@@ -162,14 +165,12 @@ def _show_attribution(result: "Attribution", by_word: bool) -> None:
         units, scores, title=f"What speaks for {result.target.label}{against}", towards=result.target.label,
         away=result.target.against,
     )  # fmt: skip
-    left, right = st.columns([3, 1])
-    with left:
-        show.figure(figure, "analyse_attribution")
-    with right:
-        st.metric("Completeness error", f"{result.completeness_error:.2%}", border=True, help=_COMPLETENESS)
-        st.metric("Sum of the scores", f"{sum(scores):+.3f}", border=True, help="In logits, relative to the baseline.")
-        if result.truncated:
-            st.warning("The text is longer than the model's limit: only its beginning was read.")
+    if result.truncated:
+        st.warning("The text is longer than the model's limit: only its beginning was read.")
+    show.figure(figure, "analyse_attribution")
+    left, right = show.side_by_side(narrowest=200)
+    left.metric("Completeness error", f"{result.completeness_error:.2%}", border=True, help=_COMPLETENESS)
+    right.metric("Sum of the scores", f"{sum(scores):+.3f}", border=True, help="In logits, relative to the baseline.")
 
 
 _COMPLETENESS = (

@@ -95,6 +95,14 @@ def split_form(data: TextDataset) -> None:
         _keep(split_dataset(data, ratios=ratios, seed=int(seed), stratify=stratify))
 
 
+def show_rows(data: TextDataset) -> None:
+    """Show the rows, counted from 1 as everywhere on the pages."""
+    shown = data.frame.head(SHOWN_ROWS)
+    st.caption(f"The first {len(shown):,} of {len(data):,} rows; the download has all that are shown.")
+    numbered = shown.assign(id=shown["id"] + 1).rename(columns={"row": "row in the file", "id": "row"})
+    show.table(numbered, "data_rows", alt="The rows of the data set.", height=480)
+
+
 def show_history(data: TextDataset) -> None:
     """Show how a version came to be, the oldest first, with a link to each."""
     for info in reversed(cache.store().history(str(data.ref))):

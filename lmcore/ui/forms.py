@@ -23,12 +23,28 @@ def option_fields(options: Sequence[Option], key: str, values: Mapping[str, Any]
     return {item.name: _field(item, f"{key}_{item.name}", given.get(item.name, item.default)) for item in options}
 
 
-def method_choice(label: str, registry: Registry, key: str, *, names: Sequence[str] | None = None) -> str:
-    """Draw a choice among a registry's methods with the chosen one's sentence below it."""
+def method_choice(
+    label: str, registry: Registry, key: str, *, names: Sequence[str] | None = None, in_link: bool = False
+) -> str:
+    """Draw a choice among a registry's methods with the chosen one's sentence below it.
+
+    Args:
+        label: of the select box.
+        registry: what there is.
+        key: unique on the page; the name in the link.
+        names: which of them are offered; all where it is None.
+        in_link: whether the link carries the choice.
+    """
     offered = list(names if names is not None else registry)
-    if st.session_state.get(key) not in offered:
+    if key in st.session_state and st.session_state[key] not in offered:
         st.session_state[key] = offered[0]
-    name: str = st.selectbox(label, offered, format_func=lambda n: registry[n].title, key=key)
+    name: str = st.selectbox(
+        label,
+        offered,
+        format_func=lambda n: registry[n].title,
+        key=key,
+        bind="query-params" if in_link else None,
+    )
     st.caption(registry[name].summary)
     return name
 

@@ -22,19 +22,18 @@ _DEMO_BYTES = 1200 * MIB
 def stage_card(stage: Stage, state: StageState) -> None:
     """Draw one stage: its state, its verdict and a link to the next step."""
     icon, color, word = _MARKS[state.condition]
-    with st.container(border=True):
-        left, right = st.columns([4, 1], vertical_alignment="center")
-        with left:
+    with st.container(border=True, horizontal=True, vertical_alignment="center"):
+        with st.container():
             st.markdown(f"**{stage.icon} {stage.title}** :{color}-badge[{icon} {word}]")
             st.markdown(state.verdict)
             st.caption(f"Next: {state.next_step}")
-        with right:
-            st.page_link(
-                stage.file,
-                label=f"Open {stage.title}",
-                icon=":material/arrow_forward:",
-                query_params=dict(state.choices),
-            )
+        st.page_link(
+            stage.file,
+            label=f"Open {stage.title}",
+            icon=":material/arrow_forward:",
+            query_params=dict(state.choices),
+            width="content",
+        )
 
 
 def demo_offer(empty: bool) -> None:
@@ -54,11 +53,11 @@ def demo_offer(empty: bool) -> None:
             "**This workspace is empty.** Open the demo to fill it with a customer-feedback sample: cleaned, split, trained, "
             "explained and mapped in about a minute, or begin with your own texts on the Data page."
         )
-        left, right = st.columns([1, 3], vertical_alignment="center")
-        if left.button("Open the demo", type="primary", icon=":material/play_arrow:"):
-            cache.board().submit(demo.TARGET, {}, title="Demo", kind="demo", needs_bytes=_DEMO_BYTES)
-            st.rerun()
-        right.page_link("pages/1_Data.py", label="Begin with your own texts", icon=":material/upload_file:")
+        with st.container(horizontal=True, vertical_alignment="center"):
+            if st.button("Open the demo", type="primary", icon=":material/play_arrow:"):
+                cache.board().submit(demo.TARGET, {}, title="Demo", kind="demo", needs_bytes=_DEMO_BYTES)
+                st.rerun()
+            st.page_link("pages/1_Data.py", label="Begin with your own texts", icon=":material/upload_file:")
 
 
 def reset_control() -> None:

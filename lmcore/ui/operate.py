@@ -175,7 +175,7 @@ def show_answer(answer: Answer) -> None:
     if "error" in first:
         st.error(first["error"], icon=":material/error:")
         return
-    left, right = st.columns((1, 2))
+    left, right = show.side_by_side()
     with left:
         st.subheader(show.plain(first["label"]), anchor=False)
         st.metric("Probability", f"{first['probabilities'][first['label']]:.1%}")
@@ -200,7 +200,7 @@ def watch_stats(running: bool) -> None:
             if stats.requests:
                 _draw_stats(stats)
             elif seconds:
-                empty_state(f"Nothing was served in the {chosen.lower()}: choose a longer time, or send a text above.")
+                empty_state(f"Nothing was served in the {chosen.lower()}: send a text above, or look at a longer time.")
             else:
                 empty_state("Nothing was served yet: start the server and send a text above.")
 
@@ -256,9 +256,9 @@ def _last_lines(path: Path) -> str:
 def _draw_stats(stats: ServingStats) -> None:
     latency = {f"Latency {name} (ms)": f"{value:.1f}" for name, value in stats.latency_ms.items()}
     figures = {"Requests": f"{stats.requests:,}", "Errors": f"{stats.errors:,}", "Texts": f"{stats.texts:,}", **latency}
-    for column, (label, value) in zip(st.columns(len(figures)), figures.items(), strict=True):
+    for column, (label, value) in zip(show.side_by_side(len(figures), narrowest=130), figures.items(), strict=True):
         column.metric(label, value, border=True)
-    left, right = st.columns(2)
+    left, right = show.side_by_side()
     with left:
         show.figure(charts.request_counts(stats), "operate_requests")
     with right:

@@ -6,11 +6,13 @@ from typing import Any, Literal
 
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from lmcore.charts.figure import Figure
 
+HALF_WIDTH = 360
 Height = int | Literal["auto", "stretch", "content"]
-_WIDTHS: dict[str, int] = {"text": 520, "before": 330, "after": 330}
+_WIDTHS: dict[str, int] = {"text": 440, "before": 330, "after": 330}
 
 
 def plain(text: str) -> str:
@@ -44,6 +46,15 @@ def text_color() -> str:
     """Return the colour of the text in the theme that the viewer has chosen; Vega's own text marks are always black."""
     shade = "dark" if st.context.theme.type == "dark" else "light"
     return str(st.get_option(f"theme.{shade}.textColor") or "gray")
+
+
+def side_by_side(number: int = 2, *, narrowest: int = HALF_WIDTH) -> list[DeltaGenerator]:
+    """Return cells that stand side by side, and below each other where one would be narrower than ``narrowest`` pixels.
+
+    A chart that is squeezed loses its labels first and then its bars.
+    """
+    grid = st.grid(number, min_column_width=narrowest)
+    return [grid.cell() for _ in range(number)]
 
 
 def download(frame: pd.DataFrame, name: str) -> None:

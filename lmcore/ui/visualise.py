@@ -23,7 +23,9 @@ def split_choice(data: TextDataset) -> str:
     if not data.is_split:
         return str(data.ref)
     names = ["all", *SPLITS]
-    chosen = st.segmented_control("Rows", names, default="test", key="visualise_split", required=True)
+    chosen = st.segmented_control(
+        "Rows", names, default="test", key="visualise_split", required=True, bind="query-params"
+    )
     return str(data.ref) if chosen in {None, "all"} else f"{data.ref}:{chosen}"
 
 
@@ -64,7 +66,6 @@ def show_selection(result: RepresentationMap, selection: dict[str, list[float]],
         on_select="rerun",
         selection_mode="single-row",
         percent=["probability"],
-        height=320,
     )
     picked = event.selection.rows
     row = int(rows["id"].iloc[picked[0] if picked else 0])

@@ -121,6 +121,7 @@ def test_a_link_to_a_row_that_is_not_there_still_opens_the_page(open_app, filled
     app = open_app(PAGE, dataset=filled.split, row=row)
     assert not app.exception
     assert not app.error
+    assert [box.value for box in app.warning] == ["The link names a row that is not in this data set: row 1 is shown."]
     assert any(alt.startswith("Probabilities") for alt in words(app))
 
 

@@ -55,6 +55,9 @@ def test_a_sample_is_taken_described_cleaned_and_split(open_app, home):
     assert set(app.dataframe[0].value["kind"]) == {"Mojibake"}
     assert set(app.dataframe[0].value["row"]) == {row + 1 for row in planted["mojibake"]}
 
+    app = view(app, "Rows")
+    assert list(app.dataframe[0].value["row"][:2]) == [1, 2]
+
     app = view(app, "Clean")
     preview = next(m.value for m in app.markdown if "rows go" in m.value)
     app = press(app, "Keep as a new version")

@@ -150,6 +150,14 @@ def test_a_link_opens_its_map(open_app, filled):
     assert words(app)[0].startswith("PCA of layer 1: 120 texts")
 
 
+def test_a_link_carries_how_the_map_is_drawn(open_app, filled):
+    drawn = {"visualise_split": "dev", "visualise_color": "Correctness", "visualise_outliers": "Local outlier factor"}
+    app = open_app(PAGE, version=filled.version, dataset=filled.split, **drawn)
+    assert not app.exception
+    assert "texts by correctness" in words(app)[0]
+    assert app.selectbox(key="visualise_outliers").value == "local_outlier_factor"
+
+
 def test_links_to_what_is_not_there_say_so(open_app, filled):
     app = open_app(PAGE, version="models:/gone/3", dataset="gone@1", layer="99")
     assert not app.exception

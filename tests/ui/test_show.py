@@ -14,6 +14,20 @@ def test_a_users_text_is_shown_as_it_is(text):
     assert escaped != text
 
 
+def test_cells_stand_below_each_other_where_they_would_be_narrow():
+    def page() -> None:
+        from lmcore.ui import show
+
+        for cell, word in zip(show.side_by_side(3, narrowest=230), "abc", strict=True):
+            cell.text(word)
+
+    app = AppTest.from_function(page).run()
+    assert not app.exception
+    assert [text.value for text in app.text] == ["a", "b", "c"]
+    grid = app.main.children[0].proto
+    assert (grid.columns, grid.min_column_width_px, grid.wrap) == (3, 230, True)
+
+
 def test_words_stay_words():
     assert plain("物流 very slow, really") == "物流 very slow, really"
 
