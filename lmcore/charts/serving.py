@@ -16,6 +16,7 @@ _FRAME_HEIGHT = 120  # of title, axis and its title, which a page counts into th
 _TIME_HEIGHT = 320
 _STEPS = (1, 5, 15, 60, 360, 1440)
 _TIME = "Time (your time zone)"
+_CLOCK = {"hours": "%H:%M", "minutes": "%H:%M"}  # by default Vega gives the hours from 1 to 12 alone
 _TIME_HOVER = alt.Tooltip("time:T", title="Time", format="%d %b %Y, %H:%M")
 _QUANTILES = {"p50_ms": "p50 (half are faster)", "p95_ms": "p95", "p99_ms": "p99"}
 
@@ -63,7 +64,7 @@ def request_counts(stats: ServingStats) -> Figure:
         alt.Chart(data, title=title)
         .mark_rect()
         .encode(
-            x=alt.X("time:T", title=_TIME),
+            x=alt.X("time:T", title=_TIME, axis=alt.Axis(format=_CLOCK)),
             x2="end:T",
             y=alt.Y("low:Q", title=title, axis=alt.Axis(tickMinStep=1, format="d"), scale=alt.Scale(zero=True)),
             y2="high:Q",
@@ -85,7 +86,7 @@ def latency_quantiles(stats: ServingStats) -> Figure:
     order = list(_QUANTILES.values())
     color = alt.Color("quantile:N", title=None, sort=order, legend=alt.Legend(orient="top"))
     marks = alt.Chart(data, title=title).encode(
-        x=alt.X("time:T", title=_TIME),
+        x=alt.X("time:T", title=_TIME, axis=alt.Axis(format=_CLOCK)),
         y=alt.Y("latency:Q", title="Latency (ms)", scale=alt.Scale(zero=True)),
         color=color,
         tooltip=[
@@ -94,7 +95,7 @@ def latency_quantiles(stats: ServingStats) -> Figure:
             alt.Tooltip("latency:Q", title="Latency (ms)", format=".1f"),
         ],
     )
-    points = marks.mark_point(filled=True, size=25, opacity=1).encode(
+    points = marks.mark_point(filled=True, size=50, opacity=1).encode(
         shape=alt.Shape("quantile:N", title=None, sort=order, legend=alt.Legend(orient="top"))
     )
     said = ", ".join(f"{name} {value:.1f} ms" for name, value in stats.latency_ms.items())
