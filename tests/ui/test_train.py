@@ -15,8 +15,8 @@ def page() -> None:
     ("names", "titles"),
     [
         (["loss"], ["Loss"]),
-        (["loss", "dev_loss", "dev_accuracy"], ["Loss", "Accuracy on dev"]),
-        (["dev_accuracy"], ["Accuracy on dev by layer"]),
+        (["loss", "dev_loss", "dev_accuracy"], ["Loss", "Figures on dev"]),
+        (["dev_accuracy"], ["Figures on dev by layer"]),
     ],
 )
 def test_a_curve_is_drawn_once_it_has_a_value(names, titles):
@@ -28,5 +28,5 @@ def test_a_curve_is_drawn_once_it_has_a_value(names, titles):
     drawn = [chart.proto.alt.partition(".")[0] for chart in app.get("vega_lite_chart")]
     assert drawn == titles
     assert [c.value.split(":")[0] for c in app.caption] == (
-        ["The accuracy on dev is measured at the end of each epoch"] if titles == ["Loss"] else []
+        ["The figures on dev are measured at the end of each epoch"] if titles == ["Loss"] else []
     )
