@@ -16,7 +16,7 @@ def page() -> None:
     [
         (["loss"], ["Loss"]),
         (["loss", "dev_loss", "dev_accuracy"], ["Loss", "Figures on dev"]),
-        (["dev_accuracy"], ["Figures on dev by layer"]),
+        (["dev_accuracy"], ["Accuracy on dev by layer"]),
     ],
 )
 def test_a_curve_is_drawn_once_it_has_a_value(names, titles):
