@@ -77,7 +77,7 @@ class LoadedModel:
 def load_model(
     ref: "ModelRef | str", *, task: str | None = None, device: str = "auto", settings: Settings | None = None
 ) -> LoadedModel:
-    """Load a model with its tokenizer.
+    """Load a model with its tokenizer, its weights as float32 whatever precision they are kept in.
 
     Args:
         ref: what to load; see `ModelRef` for the text forms.
@@ -178,6 +178,7 @@ def refuse_pickles(folder: Path) -> None:
 
 
 def _read(ref: ModelRef, folder: Path, task: str) -> tuple[Any, Any]:
+    import torch
     from transformers import AutoModel, AutoTokenizer
     from transformers.utils.logging import disable_progress_bar
 
@@ -197,7 +198,12 @@ def _read(ref: ModelRef, folder: Path, task: str) -> tuple[Any, Any]:
         source = {"use_safetensors": True}
     try:
         model, info = auto_class.from_pretrained(
-            home, local_files_only=True, trust_remote_code=False, output_loading_info=True, **source
+            home,
+            local_files_only=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+            dtype=torch.float32,  # in half precision two ways of attention differ by more than what is to be seen
+            **source,
         )
         source.pop("use_safetensors", None)
         tokenizer = AutoTokenizer.from_pretrained(home, local_files_only=True, trust_remote_code=False, **source)
