@@ -162,19 +162,27 @@ def pick_device(device: str) -> str:
 
 
 def refuse_pickles(folder: Path) -> None:
-    """Refuse a folder whose weights are a pickle and not safetensors.
+    """Refuse a folder whose weights are a pickle and not safetensors, whatever the file is called.
 
     Raises:
         UnsafeError: saying how to convert it.
     """
-    if any(folder.glob("*.safetensors")):
-        return
-    found = next((path for pattern in _PICKLES for path in sorted(folder.glob(pattern))), None)
+    named = sorted(folder.glob("*.safetensors"))
+    patterns = () if named else _PICKLES
+    found = next((path for pattern in patterns for path in sorted(folder.glob(pattern))), None)
+    found = found or next((path for path in named if _is_pickle(path)), None)
     if found:
         raise UnsafeError(
             f"{found.name} in {folder} is a pickle, which can run code when it is opened: convert it with "
             "model.save_pretrained(folder, safe_serialization=True) where you trust it, and use that folder."
         )
+
+
+def _is_pickle(path: Path) -> bool:
+    """Say whether a file begins like a pickle or a zip of pickles, and not like safetensors (eight bytes, then JSON)."""
+    with path.open("rb") as file:
+        head = file.read(9)
+    return head.startswith((b"PK\x03\x04", b"\x80")) and head[8:] != b"{"
 
 
 def _read(ref: ModelRef, folder: Path, task: str) -> tuple[Any, Any]:

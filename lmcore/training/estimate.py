@@ -107,11 +107,14 @@ def _seconds_per_token(model: Any, tokenizer: Any, ids: list[list[int]], batch_s
     import torch
 
     middling = sorted(ids, key=len)[len(ids) // 3 :][:batch_size]
-    batch = pad_batch(tokenizer, middling, str(next(model.parameters()).device))
+    device = next(model.parameters()).device
+    batch = pad_batch(tokenizer, middling, str(device))
     times = []
     with torch.inference_mode():
         for _ in range(4):
             start = time.perf_counter()
             model(**batch)
+            if device.type == "cuda":
+                torch.cuda.synchronize(device)  # the call returns before the work is done
             times.append(time.perf_counter() - start)
     return float(np.median(times[1:])) / float(batch["attention_mask"].sum())

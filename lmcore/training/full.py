@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lmcore.errors import Cancelled, InputError, LmError, ResourceError
+from lmcore.errors import Cancelled, InputError, LmError, OptionError, ResourceError
 from lmcore.models.encode import Encodings, pad_batch
 from lmcore.storage import disk_errors, sync_tree, whole_folder, write_json
 from lmcore.training.checkpoints import newest_whole, seal
@@ -28,6 +28,7 @@ def fit_full(job: TrainJob) -> Trained:
     newest whole one and gives the same weights as one that was never interrupted.
 
     Raises:
+        OptionError: the device is absent, or is another than the first of CUDA.
         InputError: the model cannot be loaded.
         LmError: the loss is not a number any more.
         ResourceError: memory ran out.
@@ -37,11 +38,13 @@ def fit_full(job: TrainJob) -> Trained:
     import torch
 
     job.report.progress(0.0, "Loading the model")
+    on_cpu = _is_on_cpu(job.settings.device)
     model, tokenizer, limit = _start_model(job)
     train = job.task.encode(tokenizer, job.train.frame, limit)
     dev = job.task.encode(tokenizer, job.dev.frame, limit)
     gold = {"train": job.task.gold(job.train.frame, job.labels), "dev": job.task.gold(job.dev.frame, job.labels)}
-    trainer, watch = _trainer(job, model, tokenizer, _Rows(train, gold["train"]), _Rows(dev, gold["dev"]))
+    rows = _Rows(train, gold["train"]), _Rows(dev, gold["dev"])
+    trainer, watch = _trainer(job, model, tokenizer, *rows, on_cpu=on_cpu)
     checkpoint = newest_whole(job.scratch) if job.resume else None
     try:
         with disk_errors(job.scratch):
@@ -60,6 +63,18 @@ def fit_full(job: TrainJob) -> Trained:
         dev_metrics={"dev_accuracy": best["accuracy"]},
         encodings=train,
     )
+
+
+def _is_on_cpu(device: str) -> bool:
+    from lmcore.models.load import pick_device
+
+    where = pick_device(device)
+    if where not in {"cpu", "cuda", "cuda:0"}:
+        raise OptionError(
+            f"The device is {where!r}, and all weights are trained on the first one alone: set CUDA_VISIBLE_DEVICES to "
+            f"{where.partition(':')[2]} and LMSCOPE_DEVICE to cuda."
+        )
+    return where == "cpu"
 
 
 def _start_model(job: TrainJob) -> tuple[Any, Any, int]:
@@ -146,7 +161,9 @@ class _Rows:
         return {"ids": self.encodings.ids[row], "label": int(self.gold[row])}
 
 
-def _trainer(job: TrainJob, model: Any, tokenizer: Any, train: _Rows, dev: _Rows) -> "tuple[Any, _Watch]":
+def _trainer(
+    job: TrainJob, model: Any, tokenizer: Any, train: _Rows, dev: _Rows, *, on_cpu: bool
+) -> "tuple[Any, _Watch]":
     import torch
     from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
@@ -181,9 +198,11 @@ def _trainer(job: TrainJob, model: Any, tokenizer: Any, train: _Rows, dev: _Rows
         disable_tqdm=True,
         seed=config.seed,
         remove_unused_columns=False,
-        use_cpu=job.settings.device == "cpu",
+        use_cpu=on_cpu,
         dataloader_pin_memory=False,
     )
+    # On every device at once a step would take that many times the batch, and no step count here would be right.
+    arguments._n_gpu = min(arguments.n_gpu, 1)
     trainer = Grouped(
         model=model,
         args=arguments,

@@ -106,7 +106,7 @@ def test_a_folder_without_a_configuration(copy, settings):
         load_model(f"folder:{copy}", settings=settings)
 
 
-@pytest.mark.parametrize("name", ["pytorch_model.bin", "model.pt", "weights.ckpt"])
+@pytest.mark.parametrize("name", ["pytorch_model.bin", "model.pt", "weights.ckpt", "model.safetensors"])
 def test_a_pickle_is_refused_before_it_is_opened(copy, settings, name, tmp_path):
     class Payload:
         def __reduce__(self):
@@ -117,6 +117,12 @@ def test_a_pickle_is_refused_before_it_is_opened(copy, settings, name, tmp_path)
     with pytest.raises(UnsafeError, match=rf"{name} in .* is a pickle.*convert it with model\.save_pretrained"):
         load_model(f"folder:{copy}", settings=settings)
     assert not (tmp_path / "ran").exists()
+
+
+def test_a_zip_of_pickles_is_refused_under_any_name(copy, settings):
+    torch.save({"weight": torch.zeros(2)}, copy / "model.safetensors")
+    with pytest.raises(UnsafeError, match=r"model\.safetensors in .* is a pickle"):
+        load_model(f"folder:{copy}", settings=settings)
 
 
 def test_code_that_comes_with_a_model_is_never_run(copy, settings, tmp_path):

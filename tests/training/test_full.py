@@ -283,6 +283,26 @@ def test_a_decoder_without_a_padding_token_can_be_trained(make_job, tiny_folder,
     assert torch.allclose(both[:1], alone, atol=1e-5)
 
 
+def test_a_device_that_cannot_be_trained_on_is_refused_before_anything_is_loaded(make_job, settings, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    job = make_job(model="folder:/nowhere", **FULL)
+    with pytest.raises(OptionError, match="torch finds none here"):
+        fit_full(replace(job, settings=replace(settings, device="cuda")))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    with pytest.raises(OptionError, match="set CUDA_VISIBLE_DEVICES to 1 and LMSCOPE_DEVICE to cuda"):
+        fit_full(replace(job, settings=replace(settings, device="cuda:1")))
+
+
+def test_one_device_does_the_work_where_there_are_several(make_job, monkeypatch):
+    monkeypatch.setattr(TrainingArguments, "n_gpu", property(lambda self: 4))
+    job = make_job(**FULL)
+    model, tokenizer, limit = full._start_model(job)
+    rows = full._Rows(job.task.encode(tokenizer, job.dev.frame, limit), job.task.gold(job.dev.frame, job.labels))
+    trainer, _ = full._trainer(job, model, tokenizer, rows, rows, on_cpu=True)
+    assert trainer.args._n_gpu == 1
+
+
 def test_quantised_weights_are_refused(make_job, tmp_path):
     (tmp_path / "x.gguf").write_bytes(b"GGUF")
     with pytest.raises(InputError, match="choose the method head"):
