@@ -1,12 +1,18 @@
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from transformers import AutoModelForSequenceClassification, GPT2Config, GPT2ForSequenceClassification
+from transformers import (
+    AutoModelForSequenceClassification,
+    GPT2Config,
+    GPT2ForSequenceClassification,
+    TrainingArguments,
+)
 
-from lmcore.errors import Cancelled, InputError, LmError, StorageError
+from lmcore.errors import Cancelled, InputError, LmError, OptionError, StorageError
 from lmcore.models import configured
 from lmcore.models.encode import encode_texts, pad_batch
 from lmcore.training import full
