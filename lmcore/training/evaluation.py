@@ -17,7 +17,7 @@ from lmcore.fingerprint import fingerprint
 from lmcore.models.load import LoadedModel, load_model
 from lmcore.models.registry import ModelRegistry
 from lmcore.settings import Settings, Workspace
-from lmcore.storage import whole_folder, write_json
+from lmcore.storage import FINISHED, whole_folder, write_json
 from lmcore.tasks import load_task
 from lmcore.tasks.base import Metric
 from lmcore.types import ModelRef, Report, Silent
@@ -210,7 +210,7 @@ def load_evaluation(workspace: Workspace, identifier: str) -> Evaluation:
         UnknownError: there is none with this id.
         StorageError: its files are damaged.
     """
-    known = {path.name: path for path in _folder(workspace).glob("*") if (path / "evaluation.json").is_file()}
+    known = {path.name: path for path in _folder(workspace).glob(FINISHED) if (path / "evaluation.json").is_file()}
     if identifier not in known:
         raise UnknownError("evaluation", identifier, known)
     folder = known[identifier]
@@ -234,7 +234,7 @@ def load_evaluation(workspace: Workspace, identifier: str) -> Evaluation:
 def evaluations_of(workspace: Workspace, version: "str | ModelRef") -> list[str]:
     """Return the ids of a version's kept evaluations, the newest first."""
     found = []
-    for path in _folder(workspace).glob("*/evaluation.json"):
+    for path in _folder(workspace).glob(f"{FINISHED}/evaluation.json"):
         try:
             facts = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError):

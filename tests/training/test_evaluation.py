@@ -88,6 +88,15 @@ def test_evaluations_of_a_version_are_listed_the_newest_first(found, loaded, top
     assert evaluations_of(workspace, "models:/other/1") == []
 
 
+def test_what_a_crash_left_before_it_was_whole_is_passed_over(found, workspace):
+    save_evaluation(workspace, found)
+    kept = workspace.results / "evaluations" / found.id
+    kept.rename(kept.with_name(".new-killed"))
+    assert evaluations_of(workspace, found.version) == []
+    with pytest.raises(UnknownError, match="known: none yet"):
+        load_evaluation(workspace, found.id)
+
+
 def test_the_id_follows_model_rows_and_parameters(loaded, topics, relabelled, settings):
     same = [evaluate(loaded, topics, settings=settings).id for _ in range(2)]
     others = [
