@@ -14,6 +14,7 @@ from lmcore.projection.methods import PROJECTION
 from lmcore.serving.server import server_state
 from lmcore.settings import Settings, Workspace
 from lmcore.storage import FINISHED
+from lmcore.tasks import reads_task
 from lmcore.training.evaluation import evaluations_of, load_evaluation
 from lmcore.training.verdict import headline
 
@@ -59,13 +60,13 @@ def overview(settings: Settings, board: JobBoard) -> Overview:
     workspace = settings.workspace
     datasets = DatasetStore(workspace).list()
     versions = [v for v in ModelRegistry(workspace, tracking_uri=settings.tracking_uri).list() if v.available]
-    best = next((v for v in versions if "champion" in v.aliases), versions[0] if versions else None)
+    best = _best(versions)
     evaluation = _evaluation(workspace, best)
     running = {job.kind for job in board.list(limit=50) if job.state in {JobState.QUEUED, JobState.RUNNING}}
     stages = (
         _data(datasets),
         _train(datasets, best, evaluation, "train" in running),
-        _analyse(best, evaluation),
+        _analyse(workspace, versions),
         _visualise(workspace, best, evaluation, "map" in running),
         _operate(workspace, best),
     )
@@ -116,7 +117,14 @@ def _train(
     return StageState("Train", condition, said, "Read its surest errors, or train a stronger one.", choices)
 
 
-def _analyse(best: ModelVersion | None, evaluation: "Evaluation | None") -> StageState:
+def _best(versions: Sequence[ModelVersion]) -> ModelVersion | None:
+    """Return the newest champion, else the newest version."""
+    return next((v for v in versions if "champion" in v.aliases), versions[0] if versions else None)
+
+
+def _analyse(workspace: Workspace, versions: Sequence[ModelVersion]) -> StageState:
+    best = _best([version for version in versions if reads_task(version.task)])
+    evaluation = _evaluation(workspace, best)
     if best is None:
         return StageState("Analyse", "empty", "Nothing to look into yet.", "Train a model first.", {})
     choices = {"version": str(best.ref)}

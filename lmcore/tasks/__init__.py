@@ -34,3 +34,8 @@ def load_task(name: str) -> Task:
     """
     task: Task = TASKS[name].load()()
     return task
+
+
+def reads_task(name: str) -> bool:
+    """Say whether the Analyse page can explain what a version of this task says."""
+    return name in TASKS and bool(TASKS[name].facts["analyse"])

@@ -11,7 +11,7 @@ from lmcore.data.dataset import TextDataset
 from lmcore.data.text import is_chinese
 from lmcore.models.catalogue import check_hub_id
 from lmcore.settings import MIB
-from lmcore.tasks import TASKS, load_task
+from lmcore.tasks import TASKS, load_task, reads_task
 from lmcore.training.config import TrainConfig
 from lmcore.training.methods import TRAINING
 from lmcore.ui import cache, show, state
@@ -139,7 +139,7 @@ def show_errors(result: "Evaluation") -> None:
         alt="The wrong predictions with the highest probability first.",
         percent=["sureness"],
     )
-    if not TASKS[result.task].facts["analyse"]:
+    if not reads_task(result.task):
         return
     row = st.selectbox("Open an error in Analyse", errors["id"].tolist(), format_func=lambda i: f"Row {i + 1}")
     data = result.data.partition(":")[0]
