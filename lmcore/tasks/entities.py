@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from lmcore.tasks.base import Metric, Predicted, Scores
 from lmcore.tasks.bio import written_spans
-from lmcore.tasks.spans import count_spans, measure_spans, span_intervals, span_sums, spans_by_class
+from lmcore.tasks.spans import count_spans, measure_spans, span_intervals, span_sums, span_tables
 from lmcore.tasks.tagging import ALL_OUTSIDE, UNIGRAM, TaggingTask, kinds_of
 from lmcore.types import Prediction, Report
 
@@ -81,7 +81,7 @@ class NamedEntityRecognition(TaggingTask):
         """Return precision, recall and F1 of whole entities, over all and by type, with intervals over sentences."""
         counts = count_spans(self.gold_spans(frame), [p.spans for p in predictions])
         sums = span_sums(counts, seed=seed)
-        return Scores(measure_spans(counts), span_intervals(counts, sums), {"by_class": spans_by_class(counts, sums)})
+        return Scores(measure_spans(counts), span_intervals(counts, sums), span_tables(counts, sums))
 
     def table(self, frame: "pd.DataFrame", predictions: Sequence[Prediction]) -> "pd.DataFrame":
         """Set predictions beside the rows; entities are written as ``type: words``."""

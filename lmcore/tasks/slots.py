@@ -11,7 +11,7 @@ from lmcore.tasks.base import Column, Metric, Predicted, Scores
 from lmcore.tasks.bio import written_spans
 from lmcore.tasks.bootstrap import resampled_sums
 from lmcore.tasks.entities import same_spans
-from lmcore.tasks.spans import count_spans, interval, measure_spans, span_intervals, spans_by_class
+from lmcore.tasks.spans import count_spans, interval, measure_spans, span_intervals, span_tables
 from lmcore.tasks.tagging import ALL_OUTSIDE, UNIGRAM, TaggingTask
 from lmcore.types import Prediction, Report
 
@@ -157,7 +157,7 @@ class SlotFilling(TaggingTask):
                 "intent_accuracy": interval(shares[:, 0]),
                 "frame_accuracy": interval(shares[:, 1]),
             },
-            tables={"by_class": spans_by_class(counts, slots), "confusion": _confusion(frame, predictions)},
+            tables={**span_tables(counts, slots), "confusion": _confusion(frame, predictions)},
         )
 
     def table(self, frame: "pd.DataFrame", predictions: Sequence[Prediction]) -> "pd.DataFrame":

@@ -63,6 +63,11 @@ def span_intervals(counts: SpanCounts, sums: np.ndarray) -> dict[str, tuple[floa
     return {name: interval(values) for name, values in spread.items()}
 
 
+def span_tables(counts: SpanCounts, sums: np.ndarray) -> dict[str, pd.DataFrame]:
+    """Return the table ``by_class`` by its name; none where there was no stretch, neither to be found nor found."""
+    return {"by_class": spans_by_class(counts, sums)} if counts.kinds else {}
+
+
 def spans_by_class(counts: SpanCounts, sums: np.ndarray) -> pd.DataFrame:
     """Return ``label``, ``metric``, ``value``, ``low``, ``high`` and ``rows`` (stretches to be found) of each type."""
     point = _figures(*np.split(counts.flat().sum(axis=0), 3))

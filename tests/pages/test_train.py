@@ -7,6 +7,8 @@ from urllib.parse import parse_qs
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from lmcore.data.load import load_dataset
+from lmcore.data.split import split_dataset
 from lmcore.data.store import DatasetStore
 from lmcore.jobs import JobBoard, JobState
 from lmcore.jobs.selftest import TARGET as COUNTING
@@ -101,6 +103,18 @@ def test_the_method_that_trains_all_weights_has_its_own_settings(open_app, fille
     assert app.number_input(key="train_text-classification_full_config:bert-small_learning_rate").value == 5e-4
     assert app.number_input(key="train_text-classification_full_config:bert-small_epochs").value == 10
     assert not app.exception
+
+
+def test_a_task_that_needs_more_proposes_its_own_settings(open_app, home, tiny_folder):
+    data = load_dataset("sample:entities-en", task="named-entity-recognition")
+    ref = str(DatasetStore(home.workspace).save(split_dataset(data)).ref)
+    app = choose_tiny(open_app(PAGE), ref, tiny_folder)
+    assert app.selectbox(key="train_method").options == ["All weights"]
+    key = f"train_named-entity-recognition_full_folder:{tiny_folder}"
+    assert app.number_input(key=f"{key}_learning_rate").value == 2e-4
+    assert app.number_input(key=f"{key}_epochs").value == 10
+    assert not app.exception
+    assert not app.error
 
 
 def test_an_unusable_name_is_told_in_one_sentence(open_app, filled, home):

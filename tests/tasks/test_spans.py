@@ -4,7 +4,7 @@ from seqeval.metrics import classification_report, f1_score, precision_score, re
 
 from lmcore.tasks.bio import spaced_words, spans_of
 from lmcore.tasks.bootstrap import resampled_sums
-from lmcore.tasks.spans import count_spans, measure_spans, span_intervals, span_sums, spans_by_class
+from lmcore.tasks.spans import count_spans, measure_spans, span_intervals, span_sums, span_tables, spans_by_class
 
 KINDS = ("O", "O", "B-a", "I-a", "B-b", "I-b")
 
@@ -47,7 +47,7 @@ def test_nothing_to_find_and_nothing_found_is_zero_not_an_error():
     assert measure_spans(counts) == {"precision": 0.0, "recall": 0.0, "f1": 0.0}
     sums = span_sums(counts, seed=0)
     assert span_intervals(counts, sums)["f1"] == (0.0, 0.0)
-    assert spans_by_class(counts, sums).empty
+    assert span_tables(counts, sums) == {}
 
 
 def test_intervals_are_those_of_resampling_sentences():
