@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from lmcore.tasks import TASKS
 from lmcore.training.config import TrainConfig
 from lmcore.training.job import TARGET, job_config
 from lmcore.training.methods import TRAINING
@@ -44,7 +45,8 @@ def start_form() -> None:
         fitting = fitting_methods(data.task, model)
         method = method_choice("Method", TRAINING, "train_method", names=fitting)
         with st.expander("Settings", icon=":material/tune:"):
-            given = option_fields(TRAINING[method].options, f"train_{method}_{model}", default_values(model, method))
+            usual = default_values(data.task, model, method)
+            given = option_fields(TRAINING[method].options, f"train_{data.task}_{method}_{model}", usual)
     config = TrainConfig(name=name, task=data.task, model=model, method=method, **given).checked()
     estimate = describe_estimate(config, data)
     if st.button("Start training", type="primary", icon=":material/play_arrow:", disabled=not estimate.fits):
@@ -59,9 +61,12 @@ def start_form() -> None:
         st.rerun()
 
 
-def default_values(model: str, method: str) -> dict[str, float]:
+def default_values(task: str, model: str, method: str) -> dict[str, float]:
     """Return what the form shows first where the general defaults would not do."""
-    return {"learning_rate": 5e-4, "epochs": 10} if method == "full" and model.startswith("config:") else {}
+    if method != "full":
+        return {}
+    usual: dict[str, float] = TASKS[task].facts.get("settings", {})
+    return {"learning_rate": 5e-4, "epochs": max(10, usual.get("epochs", 0))} if model.startswith("config:") else usual
 
 
 def runs() -> None:

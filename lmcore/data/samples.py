@@ -1,4 +1,4 @@
-"""The data sets that come with LMScope, with known defects to find."""
+"""The data sets that come with LMScope, some with known defects to find."""
 
 import json
 from importlib.resources import files
@@ -24,6 +24,34 @@ SAMPLES = Registry(
         target="lmcore.data.samples:read_sample",
         facts={"language": "zh", "task": "text-classification", "file": "feedback_zh.csv"},
     ),
+    Method(
+        name="entities-en",
+        title="Names in English news",
+        summary="130 sentences of local news with persons, organizations, places and dates marked.",
+        target="lmcore.data.samples:read_sample",
+        facts={"language": "en", "task": "named-entity-recognition", "file": "entities_en.conll"},
+    ),
+    Method(
+        name="entities-zh",
+        title="Names in Chinese news",
+        summary="124 sentences of local news in Chinese with persons, organizations, places and dates marked.",
+        target="lmcore.data.samples:read_sample",
+        facts={"language": "zh", "task": "named-entity-recognition", "file": "entities_zh.conll"},
+    ),
+    Method(
+        name="requests-en",
+        title="Requests to a home assistant in English",
+        summary="140 spoken requests of six intents, with songs, rooms, times and other slots marked.",
+        target="lmcore.data.samples:read_sample",
+        facts={"language": "en", "task": "slot-filling", "file": "requests_en.csv"},
+    ),
+    Method(
+        name="requests-zh",
+        title="Requests to a home assistant in Chinese",
+        summary="130 spoken requests of six intents in Chinese, with songs, rooms, times and other slots marked.",
+        target="lmcore.data.samples:read_sample",
+        facts={"language": "zh", "task": "slot-filling", "file": "requests_zh.csv"},
+    ),
 )
 
 
@@ -38,11 +66,15 @@ def read_sample(name: str) -> pd.DataFrame:
 
 
 def sample_defects(name: str) -> dict[str, tuple[int, ...]]:
-    """Return the rows of each planted defect, by kind: ids of the sample's rows.
+    """Return the rows of each planted defect, by kind: ids of the sample's rows; empty where none were planted.
 
     Raises:
         UnknownError: there is no such sample.
     """
-    file = str(SAMPLES[name].facts["file"]).replace(".csv", ".defects.json")
-    listed = json.loads(files("lmcore.data").joinpath("bundled", file).read_text(encoding="utf-8"))
+    file = files("lmcore.data").joinpath(
+        "bundled", f"{str(SAMPLES[name].facts['file']).rpartition('.')[0]}.defects.json"
+    )
+    if not file.is_file():
+        return {}
+    listed = json.loads(file.read_text(encoding="utf-8"))
     return {kind: tuple(rows) for kind, rows in listed.items()}

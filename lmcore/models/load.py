@@ -198,9 +198,10 @@ def _read(ref: ModelRef, folder: Path, task: str) -> tuple[Any, Any]:
     from transformers import AutoModel, AutoTokenizer
     from transformers.utils.logging import disable_progress_bar
 
-    from lmcore.models.pooled import register
+    from lmcore.models import joint, pooled
 
-    register()
+    pooled.register()
+    joint.register()
     disable_progress_bar()
     logging.getLogger("transformers.modeling_utils").addFilter(_is_no_load_report)
     auto_class = load_task(task).model_class() if task else AutoModel

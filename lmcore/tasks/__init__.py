@@ -23,6 +23,43 @@ TASKS = Registry(
             "analyse": True,
         },
     ),
+    Method(
+        name="named-entity-recognition",
+        title="Named-entity recognition",
+        summary="Find the words that name persons, places, products and the like, with their type.",
+        target="lmcore.tasks.entities:NamedEntityRecognition",
+        facts={
+            "columns": {
+                "text": "the words, separated by spaces",
+                "tags": "a tag for each word, such as O, B-place, I-place",
+            },
+            "metrics": ["precision", "recall", "f1"],
+            "architectures": ["encoder"],
+            "methods": ["full"],
+            "models": {"en": "packaged:all-MiniLM-L6-v2", "zh": "config:bert-small"},
+            "settings": {"learning_rate": 2e-4, "epochs": 10},
+            "analyse": False,
+        },
+    ),
+    Method(
+        name="slot-filling",
+        title="Slot filling with intent",
+        summary="Tell what a request wants, and find the words that fill its slots.",
+        target="lmcore.tasks.slots:SlotFilling",
+        facts={
+            "columns": {
+                "text": "the words, separated by spaces",
+                "tags": "a tag for each word, such as O, B-place, I-place",
+                "label": "what the request wants",
+            },
+            "metrics": ["slot_precision", "slot_recall", "slot_f1", "intent_accuracy", "frame_accuracy"],
+            "architectures": ["encoder"],
+            "methods": ["full"],
+            "models": {"en": "packaged:all-MiniLM-L6-v2", "zh": "config:bert-small"},
+            "settings": {"learning_rate": 2e-4, "epochs": 10},
+            "analyse": False,
+        },
+    ),
 )
 
 

@@ -164,6 +164,18 @@ class Task(ABC):
         """Return the distinct labels of the rows, sorted; none for a task that writes text."""
         return ()
 
+    def canonical(self, frame: "pd.DataFrame", what: str) -> "pd.DataFrame":
+        """Bring cells of a file that was just read into the form in which the task keeps them.
+
+        Args:
+            frame: the canonical columns, as the file has them.
+            what: the file's name, for messages.
+
+        Raises:
+            DataError: a cell cannot be read; the message names its row.
+        """
+        return frame
+
     def check(self, frame: "pd.DataFrame", what: str, labels: Sequence[str] | None = None) -> None:
         """Refuse rows that cannot be trained on or measured.
 

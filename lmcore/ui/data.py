@@ -125,7 +125,7 @@ def _sample() -> None:
 def _upload() -> None:
     limit = cache.settings().upload_bytes
     file = st.file_uploader("File", type=[suffix.lstrip(".") for suffix in SUFFIXES], key="data_file")
-    st.caption(f"CSV, TSV, JSONL, JSON, Parquet or XLSX up to {limit >> 20} MB; UTF-8, UTF-16 or GB18030.")
+    st.caption(f"CSV, TSV, JSONL, JSON, Parquet, XLSX or CoNLL up to {limit >> 20} MB; UTF-8, UTF-16 or GB18030.")
     if file is None:
         return
     upload = Upload(file.name, file.getvalue())
