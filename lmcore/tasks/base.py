@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from lmcore.errors import DataError, InputError
 from lmcore.types import Prediction, Report, Target
@@ -202,6 +202,21 @@ class Task(ABC):
         if not labels:
             return {}
         return {"id2label": dict(enumerate(labels)), "label2id": {name: i for i, name in enumerate(labels)}}
+
+    def adapted(self, config: Any) -> Self:
+        """Return the task as models of an architecture do it: itself, where there is one way alone.
+
+        Args:
+            config: a model's configuration.
+
+        Raises:
+            InputError: models of its kind cannot do the task.
+        """
+        return self
+
+    def settings(self, loaded: "LoadedModel") -> dict[str, Any]:
+        """Return what predictions depend on besides the model and the rows, as JSON-like values."""
+        return {}
 
     @abstractmethod
     def encode(
