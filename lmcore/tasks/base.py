@@ -93,6 +93,7 @@ class Task(ABC):
         dev_metric: the figure by which an epoch is chosen on dev: one of the metrics, or ``loss``.
         mean_pooled: whether a sentence encoder is fine-tuned on the mean of its token vectors.
         editable: whether cleaning may change a text; not where tags or places of answers belong to its characters.
+        plain_text: ``package.module:function`` that reads a ``.txt`` file of this task, or empty where it has none.
     """
 
     name: ClassVar[str]
@@ -103,6 +104,7 @@ class Task(ABC):
     dev_metric: ClassVar[str] = "loss"
     mean_pooled: ClassVar[bool] = False
     editable: ClassVar[bool] = True
+    plain_text: ClassVar[str] = ""
 
     def metric(self, name: str) -> Metric:
         """Return what is known about a metric by its name."""

@@ -127,4 +127,4 @@ def _chrf(sums: np.ndarray) -> np.ndarray:
     precision = np.where(used, shared / np.maximum(written, 1), 0).sum(axis=-1) / orders
     recall = np.where(used, shared / np.maximum(wanted, 1), 0).sum(axis=-1) / orders
     weight = _BETA**2
-    return 100 * (1 + weight) * precision * recall / np.maximum(weight * precision + recall, 1e-16)
+    return np.asarray(100 * (1 + weight) * precision * recall / np.maximum(weight * precision + recall, 1e-16))

@@ -25,6 +25,7 @@ class WritingTask(Task):
 
     template: ClassVar[Template]
     row_metric: ClassVar[str]
+    plain_text = "lmcore.data.parallel:read_parallel"
 
     def __init__(self, adapter: Adapter | None = None) -> None:
         self._adapter = adapter or EncoderDecoder()
