@@ -1,4 +1,4 @@
-"""The data sets that come with LMScope, with known defects to find."""
+"""The data sets that come with LMScope; some have known defects to find."""
 
 import json
 from importlib.resources import files
@@ -24,6 +24,20 @@ SAMPLES = Registry(
         target="lmcore.data.samples:read_sample",
         facts={"language": "zh", "task": "text-classification", "file": "feedback_zh.csv"},
     ),
+    Method(
+        name="hotels-en",
+        title="Hotel reviews in English",
+        summary="About 120 short reviews with what each of them is about, up to three of six labels.",
+        target="lmcore.data.samples:read_sample",
+        facts={"language": "en", "task": "multi-label-classification", "file": "hotels_en.csv"},
+    ),
+    Method(
+        name="hotels-zh",
+        title="Hotel reviews in Chinese",
+        summary="About 120 short reviews in Chinese with what each of them is about, up to three of six labels.",
+        target="lmcore.data.samples:read_sample",
+        facts={"language": "zh", "task": "multi-label-classification", "file": "hotels_zh.csv"},
+    ),
 )
 
 
@@ -38,11 +52,12 @@ def read_sample(name: str) -> pd.DataFrame:
 
 
 def sample_defects(name: str) -> dict[str, tuple[int, ...]]:
-    """Return the rows of each planted defect, by kind: ids of the sample's rows.
+    """Return the rows of each planted defect, by kind: ids of the sample's rows; none where none was planted.
 
     Raises:
         UnknownError: there is no such sample.
     """
-    file = str(SAMPLES[name].facts["file"]).replace(".csv", ".defects.json")
-    listed = json.loads(files("lmcore.data").joinpath("bundled", file).read_text(encoding="utf-8"))
+    file = str(SAMPLES[name].facts["file"]).rpartition(".")[0] + ".defects.json"
+    place = files("lmcore.data").joinpath("bundled", file)
+    listed = json.loads(place.read_text(encoding="utf-8")) if place.is_file() else {}
     return {kind: tuple(rows) for kind, rows in listed.items()}

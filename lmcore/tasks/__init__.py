@@ -23,6 +23,20 @@ TASKS = Registry(
             "analyse": True,
         },
     ),
+    Method(
+        name="multi-label-classification",
+        title="Multi-label classification",
+        summary="Give each text any number of labels out of a fixed set.",
+        target="lmcore.tasks.multilabel:MultiLabelClassification",
+        facts={
+            "columns": {"text": "the text to classify", "label": "its labels, joined by |; - where none fits"},
+            "metrics": ["f1_micro", "f1_macro", "exact_match", "auroc_macro", "precision_micro", "recall_micro"],
+            "architectures": ["encoder", "decoder"],
+            "methods": ["head", "full"],
+            "models": {"en": "packaged:all-MiniLM-L6-v2", "zh": "config:bert-small"},
+            "analyse": True,
+        },
+    ),
 )
 
 

@@ -239,6 +239,19 @@ class Task(ABC):
             One prediction a row, in their order and with their ids, and the rows as the model saw them.
         """
 
+    def tune(self, loaded: "LoadedModel", frame: "pd.DataFrame") -> dict[str, float]:
+        """Choose on dev what reading a trained model's outputs needs, such as a threshold.
+
+        Args:
+            loaded: the trained model.
+            frame: the dev rows.
+
+        Returns:
+            Values by the name under which they are kept in the model's configuration, where `predict` finds them;
+            none for a task that needs none.
+        """
+        return {}
+
     @abstractmethod
     def measure(
         self, frame: "pd.DataFrame", predictions: Sequence[Prediction], labels: Sequence[str]

@@ -178,7 +178,8 @@ def show_answer(answer: Answer) -> None:
     left, right = show.side_by_side()
     with left:
         st.subheader(show.plain(first["label"]), anchor=False)
-        st.metric("Probability", f"{first['probabilities'][first['label']]:.1%}")
+        if first["label"] in first["probabilities"]:
+            st.metric("Probability", f"{first['probabilities'][first['label']]:.1%}")
         st.metric("Latency", f"{answer.milliseconds:.0f} ms", help="From sending the text to having the answer.")
         st.caption(f"Answered by {first['version']}")
     with right:
@@ -304,6 +305,6 @@ def _answer_frame(answer: Answer) -> pd.DataFrame:
     rows = []
     for text, prediction in zip(answer.texts, answer.predictions, strict=True):
         label = prediction.get("label", "")
-        probability = prediction["probabilities"][label] if label else None
-        rows.append((text, label or prediction["error"], probability))
+        probability = prediction.get("probabilities", {}).get(label)
+        rows.append((text, label or prediction.get("error", ""), probability))
     return pd.DataFrame(rows, columns=["Text", "Label", "Probability"])
