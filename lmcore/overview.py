@@ -13,6 +13,7 @@ from lmcore.models.registry import ModelRegistry, ModelVersion
 from lmcore.projection.methods import PROJECTION
 from lmcore.serving.server import server_state
 from lmcore.settings import Settings, Workspace
+from lmcore.storage import FINISHED
 from lmcore.training.evaluation import evaluations_of, load_evaluation
 from lmcore.training.verdict import headline
 
@@ -141,24 +142,29 @@ def _visualise(
     if best is None:
         return StageState("Visualise", "empty", "No map yet.", "Train a model first.", {})
     choices = {"version": str(best.ref)}
-    maps = sorted(workspace.results.glob("maps/*/map.json"), key=lambda path: path.stat().st_mtime)
+    maps = sorted(workspace.results.glob(f"maps/{FINISHED}/map.json"), key=lambda path: path.stat().st_mtime)
     if evaluation is not None:
         choices["dataset"] = evaluation.data.partition(":")[0]
     if not maps:
         said = "A map is being drawn." if running else "No map has been drawn yet."
         return StageState("Visualise", "running" if running else "empty", said, "Draw the map of a layer.", choices)
-    said = f"{len(maps)} map{'s' if len(maps) > 1 else ''}; the newest is {_describe_map(maps[-1])}."
+    description, shown = _describe_map(maps[-1])
+    said, choices = f"{len(maps)} map{'s' if len(maps) > 1 else ''}; the newest is {description}.", choices | shown
     step = "Look at the outliers and at what lies in the wrong place."
     return StageState("Visualise", "running" if running else "ready", said, step, choices)
 
 
-def _describe_map(path: Path) -> str:
+def _describe_map(path: Path) -> tuple[str, dict[str, str]]:
+    """Return what a map is in a few words, and the choices that open it."""
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))
         parameters, quality = facts["parameters"], facts["quality"].get("trustworthiness")
         method = PROJECTION[parameters["method"]].title
         kept = f", neighbourhoods kept to {quality:.2f}" if quality is not None else ""
-        return f"{method} of layer {facts['layer']} over {parameters['data']}{kept}"
+        data, _, split = parameters["data"].partition(":")
+        choices = {"version": parameters["version"], "dataset": data, "layer": str(facts["layer"])}
+        choices |= {"visualise_method": method, "visualise_split": split or "all"}
+        return f"{method} of layer {facts['layer']} over {parameters['data']}{kept}", choices
     except (OSError, ValueError, KeyError, UnknownError) as error:
         raise StorageError(f"The map {path.parent.name} is damaged: delete {path.parent}.") from error
 

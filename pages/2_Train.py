@@ -15,6 +15,7 @@ from lmcore.ui.train import (
     default_config,
     describe_estimate,
     fitting_methods,
+    model_choice,
     show_curves,
     show_errors,
     show_metrics,
@@ -37,15 +38,7 @@ def start_form() -> None:
         ref = state.pick("dataset", "Data set", split, help="Only data sets that are split are listed.", default=same)
         data = cache.dataset(str(ref))
         default = default_config(data)
-        models = base_models(data.task)
-        model = st.selectbox(
-            "Model",
-            list(models),
-            index=list(models).index(default.model) if default.model in models else 0,
-            format_func=lambda name: models[name],
-            key=f"train_model_{ref}",
-            help="A base model, or a registered version to train further.",
-        )
+        model = model_choice(base_models(data.task), default.model, f"train_model_{ref}")
         name = st.text_input("Name", value=default.name, key=f"train_name_{ref}", help="Versions are kept under it.")
     with right:
         fitting = fitting_methods(data.task, model)

@@ -94,6 +94,7 @@ def evaluate_command(session: Session, version: str, data: str, split: str, seed
     """Measure VERSION (models:/NAME@ALIAS) on the rows of DATA (name@version) and keep the result."""
     from lmcore.data.store import DatasetStore
     from lmcore.training.evaluation import evaluate, save_evaluation
+    from lmcore.training.verdict import verdict
 
     dataset = DatasetStore(session.settings.workspace).load(data)
     with session.report() as report:
@@ -101,7 +102,10 @@ def evaluate_command(session: Session, version: str, data: str, split: str, seed
     save_evaluation(session.settings.workspace, found)
     rows = found.parameters["rows"]
     wrong = int((~found.predictions["correct"]).sum())
-    shown: list[Any] = [f"{found.version} on {rows} rows of {found.data}: {wrong} wrong.", _metrics_table(found)]
+    shown: list[Any] = [
+        f"{found.version} on {rows} rows of {found.data}: {wrong} wrong. {verdict(found).replace('**', '')}"
+    ]
+    shown.append(_metrics_table(found))
     if "by_class" in found.tables:
         shown += ["By class:", _class_table(found)]
     errors = found.errors(_SHOWN_ERRORS)

@@ -78,7 +78,7 @@ class LoadedModel:
 def load_model(
     ref: "ModelRef | str", *, task: str | None = None, device: str = "auto", settings: Settings | None = None
 ) -> LoadedModel:
-    """Load a model with its tokenizer.
+    """Load a model with its tokenizer, its weights as float32 whatever precision they are kept in.
 
     Args:
         ref: what to load; see `ModelRef` for the text forms.
@@ -170,14 +170,15 @@ def pick_device(device: str) -> str:
 
 
 def refuse_pickles(folder: Path) -> None:
-    """Refuse a folder whose weights are a pickle and not safetensors.
+    """Refuse a folder whose weights are a pickle and not safetensors, whatever the file is called.
 
     Raises:
         UnsafeError: saying how to convert it.
     """
-    if any(folder.glob("*.safetensors")):
-        return
-    found = next((path for pattern in _PICKLES for path in sorted(folder.glob(pattern))), None)
+    named = sorted(folder.glob("*.safetensors"))
+    patterns = () if named else _PICKLES
+    found = next((path for pattern in patterns for path in sorted(folder.glob(pattern))), None)
+    found = found or next((path for path in named if _is_pickle(path)), None)
     if found:
         raise UnsafeError(
             f"{found.name} in {folder} is a pickle, which can run code when it is opened: convert it with "
@@ -185,7 +186,15 @@ def refuse_pickles(folder: Path) -> None:
         )
 
 
+def _is_pickle(path: Path) -> bool:
+    """Say whether a file begins like a pickle or a zip of pickles, and not like safetensors (eight bytes, then JSON)."""
+    with path.open("rb") as file:
+        head = file.read(9)
+    return head.startswith((b"PK\x03\x04", b"\x80")) and head[8:] != b"{"
+
+
 def _read(ref: ModelRef, folder: Path, task: str) -> tuple[Any, Any]:
+    import torch
     from transformers import AutoModel, AutoTokenizer
     from transformers.utils.logging import disable_progress_bar
 
@@ -204,7 +213,12 @@ def _read(ref: ModelRef, folder: Path, task: str) -> tuple[Any, Any]:
         source = {"use_safetensors": True}
     try:
         model, info = auto_class.from_pretrained(
-            home, local_files_only=True, trust_remote_code=False, output_loading_info=True, **source
+            home,
+            local_files_only=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+            dtype=torch.float32,  # in half precision two ways of attention differ by more than what is to be seen
+            **source,
         )
         source.pop("use_safetensors", None)
         tokenizer = AutoTokenizer.from_pretrained(home, local_files_only=True, trust_remote_code=False, **source)

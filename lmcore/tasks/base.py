@@ -5,8 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-import numpy as np
-
 from lmcore.errors import DataError, InputError
 from lmcore.types import Prediction, Report, Target
 
@@ -313,4 +311,4 @@ class Predicted:
 
 def row_number(frame: "pd.DataFrame", position: int) -> int:
     """Return the number, from 1, that a row has in its file."""
-    return int(np.asarray(frame["id"])[position]) + 1
+    return int(frame["id"].iloc[position]) + 1

@@ -37,11 +37,20 @@ class ClassTask(LabelTask):
     def check_rows(self, frame: "pd.DataFrame", what: str, labels: Sequence[str] | None) -> None:
         """Refuse fewer than two classes where there is no model yet, and else classes that the model does not know."""
         if labels is not None:
-            self.gold(frame, labels)
+            self._refuse_new_classes(frame, what, labels)
             return
         classes = self.labels(frame)
         if len(classes) < 2:
             raise DataError(f"{what} has only the class {classes[0]!r}: a classifier needs at least two.")
+
+    def _refuse_new_classes(self, frame: "pd.DataFrame", what: str, labels: Sequence[str]) -> None:
+        new = ~frame["label"].isin(labels)
+        if new.any():
+            first = frame[new].iloc[0]
+            raise DataError(
+                f"{what} has the class {first['label']!r}, which the model does not know; it knows: {', '.join(labels)}. It "
+                f"stands in row {int(first['id']) + 1}: split the data again so that train has every class, or drop it."
+            )
 
     def gold(self, frame: "pd.DataFrame", labels: Sequence[str]) -> np.ndarray:
         """Return class indices, int64 of shape (rows,).

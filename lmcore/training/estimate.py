@@ -114,5 +114,7 @@ def _seconds_per_token(model: Any, tokenizer: Any, task: Task, encodings: Encodi
         for _ in range(4):
             start = time.perf_counter()
             model(**batch)
+            if device.type == "cuda":
+                torch.cuda.synchronize(device)  # the call returns before the work is done
             times.append(time.perf_counter() - start)
     return float(np.median(times[1:])) / float(batch["attention_mask"].sum())

@@ -1,5 +1,6 @@
 """Training as a job: what the worker process runs."""
 
+import os
 import secrets
 from collections.abc import Mapping
 from dataclasses import replace
@@ -53,7 +54,7 @@ def run(config: Mapping[str, Any], *, workspace: Workspace, report: Report, resu
 def _from_anywhere(model: str) -> str:
     """Return a model's text form with a path that does not depend on the working directory, which a worker changes."""
     ref = ModelRef.parse(model)
-    path = Path(ref.name).expanduser()
+    path = Path(os.path.expanduser(ref.name))
     if ref.kind in {"folder", "gguf", "auto"} and path.exists():
         return str(replace(ref, name=str(path.absolute())))
     return model

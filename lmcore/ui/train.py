@@ -1,5 +1,6 @@
 """Pieces of the Train page: defaults, the estimate and the live curves."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -8,6 +9,7 @@ import streamlit as st
 from lmcore.charts import training as charts
 from lmcore.data.dataset import TextDataset
 from lmcore.data.text import is_chinese
+from lmcore.models.catalogue import check_hub_id
 from lmcore.settings import MIB
 from lmcore.tasks import TASKS, load_task
 from lmcore.training.config import TrainConfig
@@ -28,6 +30,25 @@ def base_models(task: str) -> dict[str, str]:
 
     found = {str(choice.ref): choice.title for choice in list_models(cache.settings(), task)}
     return found | {str(v.ref): f"{v.name}, version {v.version}" for v in cache.versions() if v.available}
+
+
+def model_choice(models: Mapping[str, str], default: str, key: str) -> str:
+    """Ask for a model out of a list, or a hub model by its id; returns its text form.
+
+    Raises:
+        InputError: what was typed is not a hub id; a page opens no path that a user types.
+    """
+    picked = st.selectbox(
+        "Model",
+        list(models),
+        index=list(models).index(default) if default in models else 0,
+        format_func=lambda name: models.get(name, name),
+        key=key,
+        accept_new_options=True,
+        help="A base model, a registered version to train further, or a hub model: type its id, such as org/name.",
+    )
+    name = str(picked)
+    return name if name in models else f"hub:{check_hub_id(name.strip().removeprefix('hub:'))}"
 
 
 def fitting_methods(task: str, model: str) -> list[str]:

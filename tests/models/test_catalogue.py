@@ -56,6 +56,10 @@ def test_a_relative_folder_becomes_absolute(tmp_path, monkeypatch, settings):
     assert resolve_model("gguf:x.gguf", settings) == ModelRef("gguf", str(tmp_path / "x.gguf"))
 
 
+def test_the_folder_of_a_user_who_is_not_there_is_a_plain_name(settings):
+    assert resolve_model("folder:~nosuchuser/m", settings).name.endswith("~nosuchuser/m")
+
+
 def test_an_unknown_name_lists_what_can_be_picked(settings):
     with pytest.raises(UnknownError, match=r"known: all-MiniLM-L6-v2, bert-small\. A folder, models:/name@alias"):
         resolve_model("berd-small", settings)
