@@ -38,6 +38,20 @@ SAMPLES = Registry(
         target="lmcore.data.samples:read_sample",
         facts={"language": "zh", "task": "multi-label-classification", "file": "hotels_zh.csv"},
     ),
+    Method(
+        name="relations-en",
+        title="Relations in English",
+        summary="About 120 sentences with two marked names: who works where, who founded what, where things are.",
+        target="lmcore.data.samples:read_sample",
+        facts={"language": "en", "task": "relation-extraction", "file": "relations_en.csv"},
+    ),
+    Method(
+        name="relations-zh",
+        title="Relations in Chinese",
+        summary="About 120 Chinese sentences with two marked names: who works where, who founded what, where things are.",
+        target="lmcore.data.samples:read_sample",
+        facts={"language": "zh", "task": "relation-extraction", "file": "relations_zh.csv"},
+    ),
 )
 
 

@@ -37,6 +37,20 @@ TASKS = Registry(
             "analyse": True,
         },
     ),
+    Method(
+        name="relation-extraction",
+        title="Relation extraction",
+        summary="Say how two marked things in a text are related.",
+        target="lmcore.tasks.relation:RelationExtraction",
+        facts={
+            "columns": {"text": "the text with <e1>…</e1> and <e2>…</e2> around two things", "label": "their relation"},
+            "metrics": ["f1_macro", "f1_micro", "accuracy", "precision_macro", "recall_macro"],
+            "architectures": ["encoder", "decoder"],
+            "methods": ["full", "head"],
+            "models": {"en": "packaged:all-MiniLM-L6-v2", "zh": "config:bert-small"},
+            "analyse": True,
+        },
+    ),
 )
 
 

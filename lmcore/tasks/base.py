@@ -92,6 +92,8 @@ class Task(ABC):
         main_metric: the figure that verdicts are about.
         dev_metric: the figure by which an epoch is chosen on dev: one of the metrics, or ``loss``.
         mean_pooled: whether a sentence encoder is fine-tuned on the mean of its token vectors.
+        extra_tokens: marks in the texts that are one token each when all weights are trained; they are added to a
+            tokenizer that lacks them.
         editable: whether cleaning may change a text; not where tags or places of answers belong to its characters.
     """
 
@@ -103,6 +105,7 @@ class Task(ABC):
     dev_metric: ClassVar[str] = "loss"
     mean_pooled: ClassVar[bool] = False
     editable: ClassVar[bool] = True
+    extra_tokens: ClassVar[tuple[str, ...]] = ()
 
     def metric(self, name: str) -> Metric:
         """Return what is known about a metric by its name."""

@@ -116,7 +116,7 @@ class ClassTask(LabelTask):
         """Return accuracy, and macro precision, recall and F1."""
         from lmcore.tasks.metrics import measure_classes
 
-        return measure_classes(self.gold(frame, labels), _indices(predictions, labels), labels)
+        return measure_classes(self.gold(frame, labels), class_indices(predictions, labels), labels)
 
     def score(
         self, frame: "pd.DataFrame", predictions: Sequence[Prediction], labels: Sequence[str], *, seed: int
@@ -124,7 +124,7 @@ class ClassTask(LabelTask):
         """Return accuracy, macro and per-class precision, recall and F1 with intervals, and the confusion matrix."""
         from lmcore.tasks.metrics import score_classes
 
-        return score_classes(self.gold(frame, labels), _indices(predictions, labels), labels, seed=seed)
+        return score_classes(self.gold(frame, labels), class_indices(predictions, labels), labels, seed=seed)
 
     def table(self, frame: "pd.DataFrame", predictions: Sequence[Prediction]) -> "pd.DataFrame":
         """Set predictions beside the rows; the probability of each class is added as ``p:<class>``."""
@@ -190,6 +190,7 @@ def class_task(task: Task) -> ClassTask:
     return task
 
 
-def _indices(predictions: Sequence[Prediction], labels: Sequence[str]) -> np.ndarray:
+def class_indices(predictions: Sequence[Prediction], labels: Sequence[str]) -> np.ndarray:
+    """Return the indices of the predicted classes, int64 of shape (rows,)."""
     index = {label: number for number, label in enumerate(labels)}
     return np.array([index[p.label] for p in predictions], dtype=np.int64)
