@@ -52,6 +52,20 @@ SAMPLES = Registry(
         target="lmcore.data.samples:read_sample",
         facts={"language": "zh", "task": "relation-extraction", "file": "relations_zh.csv"},
     ),
+    Method(
+        name="passages-en",
+        title="Passages with questions in English",
+        summary="24 short passages of 12 articles with 120 questions, one in five of them without an answer.",
+        target="lmcore.data.samples:read_sample",
+        facts={"language": "en", "task": "question-answering", "file": "passages_en.json"},
+    ),
+    Method(
+        name="passages-zh",
+        title="Passages with questions in Chinese",
+        summary="24 short Chinese passages of 12 articles with 120 questions, one in five of them without an answer.",
+        target="lmcore.data.samples:read_sample",
+        facts={"language": "zh", "task": "question-answering", "file": "passages_zh.json"},
+    ),
 )
 
 

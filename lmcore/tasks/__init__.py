@@ -51,6 +51,24 @@ TASKS = Registry(
             "analyse": True,
         },
     ),
+    Method(
+        name="question-answering",
+        title="Question answering",
+        summary="Find the stretch of a text that answers a question, or say that there is none.",
+        target="lmcore.tasks.answering:QuestionAnswering",
+        facts={
+            "columns": {
+                "question": "the question",
+                "context": "the text in which the answer stands",
+                "answers": "a JSON list of text and start of each right answer, [] where there is none",
+            },
+            "metrics": ["f1", "exact_match"],
+            "architectures": ["encoder"],
+            "methods": ["full"],
+            "models": {"en": "packaged:all-MiniLM-L6-v2", "zh": "config:bert-small"},
+            "analyse": False,
+        },
+    ),
 )
 
 

@@ -186,9 +186,9 @@ class Task(ABC):
             empty = frame.index[frame[column.name].str.strip() == ""]
             if len(empty):
                 row = int(frame.loc[empty[0], "id"]) + 1
+                name = column.name if column.name.endswith("s") else f"a {column.name}"
                 raise DataError(
-                    f"{what} has {len(empty)} rows without a {column.name}, the first is row {row}: clean the data set "
-                    "first."
+                    f"{what} has {len(empty)} rows without {name}, the first is row {row}: clean the data set first."
                 )
         self.check_rows(frame, what, labels)
 

@@ -1,13 +1,15 @@
 """Simple honest rivals: what a model must beat to be worth its cost."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from lmcore.data.text import is_chinese
+from lmcore.data.text import is_chinese, words
 
 STRENGTHS = (0.3, 1.0, 3.0, 10.0)
+_SENTENCE = re.compile(r"\S(?:(?![。！？!?]|\.(?:\s|$)|\n).)*(?:[。！？!?]|\.(?=\s|$))?", re.DOTALL)
 
 
 def majority_class(gold: np.ndarray, rows: int) -> np.ndarray:
@@ -78,6 +80,20 @@ def tfidf_labels(
         if best is None or loss < best[0]:
             best = loss, on_dev, on_test
     return (best[1], best[2]) if best else (np.zeros(gold_dev.shape), np.zeros((len(test), gold.shape[1])))
+
+
+def closest_sentence(question: str, context: str) -> tuple[int, int]:
+    """Return where the sentence of a context stands that shares most words with a question, the first of several.
+
+    Words are as `lmcore.data.text.words` cuts them, in small letters; each counts once.
+
+    Returns:
+        Its first character and the one behind it.
+    """
+    asked = {word.casefold() for word in words(question)}
+    places = [match.span() for match in _SENTENCE.finditer(context)]
+    shared = [len(asked & {word.casefold() for word in words(context[a:b])}) for a, b in places]
+    return places[int(np.argmax(shared))] if places else (0, 0)
 
 
 def _label_probabilities(x: Any, has: np.ndarray, others: Sequence[Any], c: float, seed: int) -> list[np.ndarray]:
