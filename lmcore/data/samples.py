@@ -104,6 +104,48 @@ SAMPLES = Registry(
         target="lmcore.data.samples:read_sample",
         facts={"language": "zh", "task": "style-transfer", "file": "register_zh.csv"},
     ),
+    Method(
+        name="hotels-en",
+        title="Hotel reviews in English",
+        summary="About 120 short reviews with what each of them is about, up to three of six labels.",
+        target="lmcore.data.samples:read_sample",
+        facts={"language": "en", "task": "multi-label-classification", "file": "hotels_en.csv"},
+    ),
+    Method(
+        name="hotels-zh",
+        title="Hotel reviews in Chinese",
+        summary="About 120 short reviews in Chinese with what each of them is about, up to three of six labels.",
+        target="lmcore.data.samples:read_sample",
+        facts={"language": "zh", "task": "multi-label-classification", "file": "hotels_zh.csv"},
+    ),
+    Method(
+        name="relations-en",
+        title="Relations in English",
+        summary="About 120 sentences with two marked names: who works where, who founded what, where things are.",
+        target="lmcore.data.samples:read_sample",
+        facts={"language": "en", "task": "relation-extraction", "file": "relations_en.csv"},
+    ),
+    Method(
+        name="relations-zh",
+        title="Relations in Chinese",
+        summary="About 120 Chinese sentences with two marked names: who works where, who founded what, where things are.",
+        target="lmcore.data.samples:read_sample",
+        facts={"language": "zh", "task": "relation-extraction", "file": "relations_zh.csv"},
+    ),
+    Method(
+        name="passages-en",
+        title="Passages with questions in English",
+        summary="24 short passages of 12 articles with 120 questions, one in five of them without an answer.",
+        target="lmcore.data.samples:read_sample",
+        facts={"language": "en", "task": "question-answering", "file": "passages_en.json"},
+    ),
+    Method(
+        name="passages-zh",
+        title="Passages with questions in Chinese",
+        summary="24 short Chinese passages of 12 articles with 120 questions, one in five of them without an answer.",
+        target="lmcore.data.samples:read_sample",
+        facts={"language": "zh", "task": "question-answering", "file": "passages_zh.json"},
+    ),
 )
 
 

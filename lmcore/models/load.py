@@ -113,7 +113,7 @@ def load_model(
         fingerprint=_fingerprint(folder),
         device=where,
         nbytes=sum(sizes),
-        max_length=_max_length(model, tokenizer),
+        max_length=token_limit(model, tokenizer),
         decoding=Decoding.of(model),
     )
 
@@ -276,7 +276,8 @@ def _fingerprint(folder: Path) -> str:
     return fingerprint(*[[path.name, fingerprint_file(path)] for path in files])
 
 
-def _max_length(model: Any, tokenizer: Any) -> int:
+def token_limit(model: Any, tokenizer: Any) -> int:
+    """Return the most tokens that a model and its tokenizer take."""
     positions = getattr(reading_config(model.base_model.config), "max_position_embeddings", None)
     limits = [n for n in (positions, tokenizer.model_max_length, MAX_TOKENS) if isinstance(n, int) and n > 0]
     return int(min(limits))

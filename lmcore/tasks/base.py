@@ -92,6 +92,8 @@ class Task(ABC):
         main_metric: the figure that verdicts are about.
         dev_metric: the figure by which an epoch is chosen on dev: one of the metrics, or ``loss``.
         mean_pooled: whether a sentence encoder is fine-tuned on the mean of its token vectors.
+        extra_tokens: marks in the texts that are one token each when all weights are trained; they are added to a
+            tokenizer that lacks them.
         editable: whether cleaning may change a text; not where tags or places of answers belong to its characters.
         plain_text: ``package.module:function`` that reads a ``.txt`` file of this task, or empty where it has none.
     """
@@ -105,6 +107,7 @@ class Task(ABC):
     mean_pooled: ClassVar[bool] = False
     editable: ClassVar[bool] = True
     plain_text: ClassVar[str] = ""
+    extra_tokens: ClassVar[tuple[str, ...]] = ()
 
     def metric(self, name: str) -> Metric:
         """Return what is known about a metric by its name."""
@@ -197,9 +200,9 @@ class Task(ABC):
             empty = frame.index[frame[column.name].str.strip() == ""]
             if len(empty):
                 row = int(frame.loc[empty[0], "id"]) + 1
+                name = column.name if column.name.endswith("s") else f"a {column.name}"
                 raise DataError(
-                    f"{what} has {len(empty)} rows without a {column.name}, the first is row {row}: clean the data set "
-                    "first."
+                    f"{what} has {len(empty)} rows without {name}, the first is row {row}: clean the data set first."
                 )
         self.check_rows(frame, what, labels)
 
@@ -265,6 +268,19 @@ class Task(ABC):
         Returns:
             One prediction a row, in their order and with their ids, and the rows as the model saw them.
         """
+
+    def tune(self, loaded: "LoadedModel", frame: "pd.DataFrame") -> dict[str, float]:
+        """Choose on dev what reading a trained model's outputs needs, such as a threshold.
+
+        Args:
+            loaded: the trained model.
+            frame: the dev rows.
+
+        Returns:
+            Values by the name under which they are kept in the model's configuration, where `predict` finds them;
+            none for a task that needs none.
+        """
+        return {}
 
     @abstractmethod
     def measure(

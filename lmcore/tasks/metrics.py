@@ -1,6 +1,6 @@
 """Classification metrics with bootstrap intervals, all computed from the confusion matrix."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,14 @@ from lmcore.tasks.base import Scores
 RESAMPLES = 1000
 
 
-def score_classes(gold: np.ndarray, predicted: np.ndarray, labels: Sequence[str], *, seed: int = 0) -> Scores:
+def score_classes(
+    gold: np.ndarray,
+    predicted: np.ndarray,
+    labels: Sequence[str],
+    *,
+    seed: int = 0,
+    without: Collection[str] | None = None,
+) -> Scores:
     """Compare class indices.
 
     Resampling rows with replacement changes the confusion matrix exactly as a multinomial draw of its cells does,
@@ -21,17 +28,19 @@ def score_classes(gold: np.ndarray, predicted: np.ndarray, labels: Sequence[str]
         predicted: predicted class indices, shape (rows,).
         labels: class names, in the order of the indices.
         seed: of the resampling.
+        without: classes that stand for nothing in particular (``Other``) and are left out of the averages; where this is
+            given, even empty, a micro F1 over the classes that are left is measured too.
 
     Returns:
         Accuracy, macro and per-class precision, recall and F1, each 0 to 1 (0 where it is undefined) with its
         95 % interval; tables ``by_class`` (a row for each class and metric) and ``confusion`` (a row a cell).
         Macro averages run over the classes that occur in ``gold`` or ``predicted``.
     """
-    k = len(labels)
+    k, kept = len(labels), _kept(labels, without)
     confusion = np.bincount(gold * k + predicted, minlength=k * k).reshape(k, k)
     draws = np.random.default_rng(seed).multinomial(len(gold), confusion.ravel() / max(len(gold), 1), size=RESAMPLES)
-    point = _from_confusion(confusion[None], confusion)
-    spread = _from_confusion(draws.reshape(-1, k, k), confusion)
+    point = _from_confusion(confusion[None], confusion, kept)
+    spread = _from_confusion(draws.reshape(-1, k, k), confusion, kept)
     low_high = {name: np.percentile(values, [2.5, 97.5], axis=0) for name, values in spread.items()}
     overall = [name for name, values in point.items() if values.ndim == 1]
     return Scores(
@@ -41,16 +50,25 @@ def score_classes(gold: np.ndarray, predicted: np.ndarray, labels: Sequence[str]
     )
 
 
-def measure_classes(gold: np.ndarray, predicted: np.ndarray, labels: Sequence[str]) -> dict[str, float]:
-    """Return accuracy and macro precision, recall and F1 of class indices, each 0 to 1, without intervals."""
+def measure_classes(
+    gold: np.ndarray, predicted: np.ndarray, labels: Sequence[str], *, without: Collection[str] | None = None
+) -> dict[str, float]:
+    """Return the overall metrics of `score_classes`, each 0 to 1, without intervals."""
     k = len(labels)
     confusion = np.bincount(gold * k + predicted, minlength=k * k).reshape(k, k)
-    point = _from_confusion(confusion[None], confusion)
+    point = _from_confusion(confusion[None], confusion, _kept(labels, without))
     return {name: float(values[0]) for name, values in point.items() if values.ndim == 1}
 
 
-def _from_confusion(confusion: np.ndarray, seen: np.ndarray) -> dict[str, np.ndarray]:
-    """Return metrics of stacked matrices (draws, gold, predicted), averaged over the classes of ``seen``."""
+def _kept(labels: Sequence[str], without: Collection[str] | None) -> np.ndarray | None:
+    return None if without is None else np.array([label not in without for label in labels])
+
+
+def _from_confusion(confusion: np.ndarray, seen: np.ndarray, kept: np.ndarray | None) -> dict[str, np.ndarray]:
+    """Return metrics of stacked matrices (draws, gold, predicted), averaged over the classes of ``seen``.
+
+    Where ``kept``, bool of shape (classes,), is given, averages are over those classes alone, and a micro F1 is added.
+    """
     hits = np.diagonal(confusion, axis1=1, axis2=2).astype(float)
     gold, predicted = confusion.sum(axis=2), confusion.sum(axis=1)
     occurs = (seen.sum(axis=0) + seen.sum(axis=1)) > 0
@@ -59,7 +77,15 @@ def _from_confusion(confusion: np.ndarray, seen: np.ndarray) -> dict[str, np.nda
         "recall": _divide(hits, gold),
         "f1": _divide(2 * hits, gold + predicted),
     }
-    averages = {f"{name}_macro": values[:, occurs].mean(axis=1) for name, values in by_class.items()}
+    if kept is not None:
+        occurs &= kept
+    averages = {
+        f"{name}_macro": values[:, occurs].mean(axis=1) if occurs.any() else np.zeros(len(values))
+        for name, values in by_class.items()
+    }
+    if kept is not None:
+        sums = (part[:, kept].sum(axis=1) for part in (hits, gold + predicted))
+        averages["f1_micro"] = _divide(2 * next(sums), next(sums))
     return {"accuracy": _divide(hits.sum(axis=1), gold.sum(axis=1)), **averages, **by_class}
 
 

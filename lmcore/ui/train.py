@@ -90,10 +90,8 @@ def show_curves(metrics: pd.DataFrame) -> None:
     names = set(metrics["name"])
     dev = tuple(sorted(name for name in names if name.startswith("dev_") and name != "dev_loss"))
     if "loss" not in names:
-        shown = ("dev_accuracy",)
-        by_layer = charts.metric_curves(
-            metrics, shown, title="Accuracy on dev by layer", x="Layer", y="Accuracy (0 to 1)"
-        )
+        said = dev[0].removeprefix("dev_").replace("_", " ").capitalize() if dev else "Figures"
+        by_layer = charts.metric_curves(metrics, dev, title=f"{said} on dev by layer", x="Layer", y="Value (0 to 1)")
         show.figure(by_layer, "curve_layer")
         return
     left, right = show.side_by_side()
