@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import torch
 
     from lmcore.models.load import LoadedModel
+    from lmcore.tasks.tally import Tally
 
 
 class ClassTask(Task):
@@ -90,7 +91,7 @@ class ClassTask(Task):
         from lmcore.models.predict import predict_logits
 
         encodings = self.encode(loaded.tokenizer, frame, loaded.max_length)
-        logits = predict_logits(loaded, encodings, batch_size=batch_size, report=report)
+        logits = predict_logits(loaded, encodings, batch_size=batch_size, report=report) / loaded.temperature
         return Predicted(self.read(logits, frame["id"].tolist(), loaded.labels), encodings)
 
     def measure(
@@ -126,6 +127,12 @@ class ClassTask(Task):
         for label in predictions[0].probabilities if predictions else ():
             table[f"p:{label}"] = [p.probabilities[label] for p in predictions]
         return table
+
+    def tally(self, table: "pd.DataFrame") -> "Tally":
+        """Return counts by class, which accuracy and macro precision, recall and F1 are made of."""
+        from lmcore.tasks.metrics import tally_classes
+
+        return tally_classes(table["gold"].tolist(), table["label"].tolist())
 
     def baselines(
         self,

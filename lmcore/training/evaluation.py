@@ -138,10 +138,11 @@ def evaluate(
         "truncated_share": predicted.encodings.truncated_share,
         "unknown_share": predicted.encodings.unknown_share,
     }
+    name = str(part.ref or part.name)
     return Evaluation(
-        id=fingerprint(str(loaded.ref), loaded.fingerprint, part.fingerprint, parameters),
+        id=fingerprint(str(loaded.ref), loaded.fingerprint, name, part.fingerprint, parameters),
         version=str(loaded.ref),
-        data=str(part.ref or part.name),
+        data=name,
         task=task.name,
         metrics=scores.metrics,
         intervals=scores.intervals,
