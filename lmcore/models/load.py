@@ -20,6 +20,7 @@ from lmcore.types import ModelRef
 
 MAX_TOKENS = 512
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt")
+TEMPERATURE = "lmscope_temperature"
 _HASHED = ("*.safetensors", "*.gguf", "config.json", "tokenizer.json", "vocab.txt", "merges.txt", "*.model")
 
 
@@ -56,6 +57,15 @@ class LoadedModel:
         """Number of layers; hidden states run from 0 (embeddings) to this."""
         config = self.model.base_model.config
         return int(config.num_hidden_layers)
+
+    @property
+    def temperature(self) -> float:
+        """What logits are divided by before they become probabilities: 1 unless one was fitted on dev.
+
+        It stands in the configuration under a name of its own, since transformers takes ``temperature`` for a setting
+        of text generation.
+        """
+        return float(getattr(self.model.config, TEMPERATURE, 1.0))
 
     @contextmanager
     def attention(self, implementation: str) -> Iterator[Any]:
@@ -111,7 +121,7 @@ def load_model(
         fingerprint=_fingerprint(folder),
         device=where,
         nbytes=sum(sizes),
-        max_length=_max_length(model, tokenizer),
+        max_length=token_limit(model, tokenizer),
     )
 
 
@@ -253,7 +263,8 @@ def _fingerprint(folder: Path) -> str:
     return fingerprint(*[[path.name, fingerprint_file(path)] for path in files])
 
 
-def _max_length(model: Any, tokenizer: Any) -> int:
+def token_limit(model: Any, tokenizer: Any) -> int:
+    """Return the most tokens that a model with its tokenizer takes."""
     positions = getattr(model.base_model.config, "max_position_embeddings", None)
     limits = [n for n in (positions, tokenizer.model_max_length, MAX_TOKENS) if isinstance(n, int) and n > 0]
     return int(min(limits))
