@@ -141,7 +141,11 @@ def _method(version: "ModelVersion") -> list[str]:
         ("method", known.get("method", "unknown")),
         ("base model", known.get("base", "?")),
     ]
-    rows += [(f"{name.replace('_', ' ')} (chosen on dev)", value) for name, value in known.get("choices", {}).items()]
+    rows += [
+        (f"{name.replace('_', ' ')} (chosen on dev)", value)
+        for name, value in known.get("choices", {}).items()
+        if known.get("config", {}).get(name) is None
+    ]
     if "temperature" in known:
         rows.append((f"temperature (fitted on {known['calibrated_on']})", f"{known['temperature']:.3f}"))
         rows.append(("calibrated from", known["calibrated_from"]))

@@ -3,11 +3,14 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 import streamlit as st
 
 from lmcore.charts import judging as charts
+from lmcore.charts.training import metric_curves
 from lmcore.errors import UnknownError
 from lmcore.jobs import Job, JobState
+from lmcore.settings import MIB
 from lmcore.tasks import TASKS, load_task
 from lmcore.tasks.classes import ClassTask
 from lmcore.training.judging import CALIBRATION, CURVE, EVALUATION, curve_config
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     from lmcore.training.evaluation import Evaluation
 
 SHOWN_ROWS = 200
+PROCESS_BYTES = 700 * MIB
 CALIBRATION_TITLES = {
     "ece": "Calibration error",
     "brier": "Brier score",
@@ -68,7 +72,8 @@ def evaluate_form(version: "ModelVersion", key: str, *, data: str = "", split: s
         name = left.selectbox("Data set", names, index=names.index(own) if own in names else 0, key=f"{key}_data")
         split = right.selectbox("Rows", SPLITS, index=SPLITS.index(split), key=f"{key}_split")
     config = {"version": str(version.ref), "data": name, "split": split or "test"}
-    _as_job(EVALUATION, config, f"Evaluate {version.ref} on {name}", "evaluate", "Evaluate", key)
+    title = f"Evaluate {version.ref} on {name}"
+    _as_job(EVALUATION, config, title, "evaluate", "Evaluate", key, needs=lambda: _running_bytes(version))
 
 
 def show_overview(result: "Evaluation") -> None:
@@ -143,7 +148,8 @@ def show_calibration(result: "Evaluation", version: "ModelVersion") -> None:
     )
     data = result.data.partition(":")[0]
     config = {"version": str(version.ref), "data": data}
-    job = _as_job(CALIBRATION, config, f"Calibrate {version.ref}", "calibrate", "Calibrate", "judging_calibrate")
+    title, key = f"Calibrate {version.ref}", "judging_calibrate"
+    job = _as_job(CALIBRATION, config, title, "calibrate", "Calibrate", key, needs=lambda: _running_bytes(version))
     if job and job.result:
         st.markdown(job.result["verdict"])
         made = str(job.result["version"])
@@ -208,7 +214,15 @@ def show_curve(version: "ModelVersion") -> None:
     wanted = curve_config(config, ref)
     same = {name: wanted[name] for name in ("train", "data", "shares")}
     job = _as_job(
-        CURVE, wanted, f"Learning curve of {version.ref}", "curve", "Draw the curve", "judging_curve", same=same
+        CURVE,
+        wanted,
+        f"Learning curve of {version.ref}",
+        "curve",
+        "Draw the curve",
+        "judging_curve",
+        needs=lambda: cache.estimate(config, ref).nbytes,
+        same=same,
+        curves=_draw_sizes,
     )
     for kept in dict.fromkeys([str(job.result["curve"]) if job and job.result else "", identifier]):
         try:
@@ -244,7 +258,9 @@ def _as_job(
     label: str,
     key: str,
     *,
+    needs: Callable[[], int],
     same: Mapping[str, Any] | None = None,
+    curves: Callable[[pd.DataFrame], None] | None = None,
 ) -> Job | None:
     """Draw the button that starts a job, or the newest job with the same configuration; returns that job.
 
@@ -255,19 +271,36 @@ def _as_job(
         kind: its kind.
         label: of the button.
         key: unique on the page.
+        needs: tells how many bytes of memory it will take; asked when it is started.
         same: the part of the configuration by which the job is known again; the whole where None.
+        curves: draws what the job has recorded so far.
     """
     wanted = same if same is not None else config
     jobs = [job for job in cache.board().list(kind=kind) if _holds(job.config, wanted)]
     latest = jobs[0] if jobs else None
     if latest is not None and latest.state is not JobState.DONE:
-        watch_job(latest.id)
+        watch_job(latest.id, curves)
     if (latest is None or latest.state.ended) and st.button(
         label, key=key, icon=":material/play_arrow:", type="primary"
     ):
-        cache.board().submit(target, config, title=title, kind=kind)
+        cache.board().submit(target, config, title=title, kind=kind, needs_bytes=needs())
         st.rerun()
     return latest
+
+
+def _running_bytes(version: "ModelVersion") -> int:
+    """Return about how much memory a process takes that runs a version over texts."""
+    weights = sum(path.stat().st_size for path in version.folder.glob("*.safetensors"))
+    return PROCESS_BYTES + 2 * weights
+
+
+def _draw_sizes(metrics: pd.DataFrame) -> None:
+    """Draw the figures of the sizes that are done."""
+    names = tuple(sorted(set(metrics["name"])))
+    done = metrics.assign(name=metrics["name"].str.removeprefix("test_").str.replace("_", " "))
+    shown = tuple(name.removeprefix("test_").replace("_", " ") for name in names)
+    figure = metric_curves(done, shown, title="Test figures so far", x="Training rows", y="Value (metric's own unit)")
+    show.figure(figure, "judging_sizes")
 
 
 def _holds(config: Mapping[str, Any], part: Mapping[str, Any]) -> bool:

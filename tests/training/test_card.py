@@ -39,7 +39,8 @@ def test_the_card_says_data_method_results_and_limits(card):
     assert stored.fingerprint in data
     assert f"| rows to learn from (train) | {len(stored.part('train'))} |" in data
     method = section(text, "Method")
-    assert "| layer (chosen on dev) | 1 |" in method
+    assert "| layer | 1 |" in method
+    assert "layer (chosen on dev)" not in method, "it was given"
     assert "| seed | 0 |" in method
     assert "learning rate" not in method, "the method head does not read it"
 
@@ -73,6 +74,13 @@ def test_a_named_evaluation_and_one_that_is_not_there(card, shared_settings):
 
 def version(tmp_path, **facts):
     return ModelVersion("made", 2, "text-classification", tmp_path, facts=facts, created=0.0)
+
+
+def test_what_was_chosen_on_dev_is_told_apart_from_what_was_given(tmp_path):
+    known = version(tmp_path, choices={"layer": 3, "strength": 0.1}, config={"layer": None, "strength": 0.1})
+    method = section(write_card(CardFacts(known)), "Method")
+    assert "| layer (chosen on dev) | 3 |" in method
+    assert "| strength | 0.1 |" in method
 
 
 def test_what_is_not_known_is_said(tmp_path):
