@@ -15,7 +15,8 @@ from lmcore.serving.server import server_state
 from lmcore.settings import Settings, Workspace
 from lmcore.storage import FINISHED
 from lmcore.tasks import reads_task
-from lmcore.training.evaluation import evaluations_of, load_evaluation
+from lmcore.training.evaluation import load_evaluation
+from lmcore.training.kept import chief_evaluation
 from lmcore.training.verdict import headline
 
 if TYPE_CHECKING:
@@ -78,8 +79,8 @@ def _count(number: int, noun: str) -> str:
 
 
 def _evaluation(workspace: Workspace, version: ModelVersion | None) -> "Evaluation | None":
-    kept = evaluations_of(workspace, version.ref) if version else []
-    return load_evaluation(workspace, kept[0]) if kept else None
+    kept = chief_evaluation(workspace, version.ref) if version else None
+    return load_evaluation(workspace, kept) if kept else None
 
 
 def _data(datasets: Sequence[DatasetInfo]) -> StageState:

@@ -10,6 +10,7 @@ from lmcore.training.verdict import verdict
 from lmcore.ui import cache, show, state
 from lmcore.ui.forms import method_choice, option_fields
 from lmcore.ui.jobs import watch_job
+from lmcore.ui.judging import VIEWS, choose_evaluation, evaluate_form, show_view
 from lmcore.ui.page import empty_state, open_page, shown_errors
 from lmcore.ui.train import (
     base_models,
@@ -18,8 +19,6 @@ from lmcore.ui.train import (
     fitting_methods,
     model_choice,
     show_curves,
-    show_errors,
-    show_metrics,
     version_label,
 )
 
@@ -93,14 +92,18 @@ def evaluation() -> None:
         st.caption("No version is registered yet.")
         return
     ref = str(state.pick("version", "Version", list(versions), format_func=lambda r: version_label(versions[r])))
-    kept = cache.evaluations_of(ref)
-    if not kept:
-        st.info(f"{ref} was not evaluated yet: run lmcore evaluate {ref} DATA on the command line.")
+    result = choose_evaluation(ref)
+    if result is None:
+        st.info(f"{ref} was not evaluated yet: choose the rows to measure it on.")
+        evaluate_form(versions[ref], "evaluate")
         return
-    result = cache.evaluation(kept[0])
     st.markdown(verdict(result))
-    show_metrics(result)
-    show_errors(result)
+    view = st.segmented_control(
+        "View", VIEWS, default="Overview", key="judging_view", required=True, bind="query-params"
+    )
+    show_view(view or "Overview", result, versions)
+    with st.expander("Evaluate on other rows", icon=":material/fact_check:"):
+        evaluate_form(versions[ref], "evaluate_again")
 
 
 with shown_errors():

@@ -21,6 +21,7 @@ from lmcore.types import ModelRef
 
 MAX_TOKENS = 512
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt")
+TEMPERATURE = "lmscope_temperature"
 _HASHED = ("*.safetensors", "*.gguf", "config.json", "tokenizer.json", "vocab.txt", "merges.txt", "*.model")
 
 
@@ -58,6 +59,15 @@ class LoadedModel:
     def layers(self) -> int:
         """Number of layers, of an encoder-decoder the encoder's; hidden states run from 0 (embeddings) to this."""
         return int(reading_config(self.model.base_model.config).num_hidden_layers)
+
+    @property
+    def temperature(self) -> float:
+        """What logits are divided by before they become probabilities: 1 unless one was fitted on dev.
+
+        It stands in the configuration under a name of its own, since transformers takes ``temperature`` for a setting
+        of text generation.
+        """
+        return float(getattr(self.model.config, TEMPERATURE, 1.0))
 
     @contextmanager
     def attention(self, implementation: str) -> Iterator[Any]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from lmcore.errors import InputError
 from lmcore.models.catalogue import MODELS, check_architecture, resolve_model
-from lmcore.models.load import LoadedModel, load_model, model_folder, refuse_pickles
+from lmcore.models.load import TEMPERATURE, LoadedModel, load_model, model_folder, refuse_pickles
 from lmcore.settings import Settings
 from lmcore.storage import whole_folder
 from lmcore.tasks.base import Task
@@ -66,7 +66,10 @@ def start_model(
         tokenizer = _tokenizer(resolved.name, task, frame, tokenizer_folder)
         model = new_model(resolved.name, task, tokenizer, labels, seed=seed)
         return StartModel(model, tokenizer, tokenizer.model_max_length)
-    return _pretrained(resolved, task, frame, tuple(labels), seed, settings)
+    start = _pretrained(resolved, task, frame, tuple(labels), seed, settings)
+    if hasattr(start.model.config, TEMPERATURE):
+        setattr(start.model.config, TEMPERATURE, 1.0)  # it was fitted to weights that change now
+    return start
 
 
 def new_model(name: str, task: Task, tokenizer: Any, labels: Sequence[str], *, seed: int) -> Any:

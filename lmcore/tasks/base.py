@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from lmcore.models.encode import Encodings
     from lmcore.models.load import LoadedModel
+    from lmcore.tasks.tally import Tally
 
 Role = Literal["text", "label", "tags", "answers", "output"]
 Architecture = Literal["encoder", "decoder", "encoder-decoder"]
@@ -111,7 +112,7 @@ class Task(ABC):
 
     def metric(self, name: str) -> Metric:
         """Return what is known about a metric by its name."""
-        return next((m for m in self.metrics if m.name == name), Metric(name, name.replace("_", " ")))
+        return next((m for m in self.metrics if m.name == name), Metric(name, name.replace("_", " ").capitalize()))
 
     def inputs(self, frame: "pd.DataFrame | None" = None) -> list[str]:
         """Return the columns that the model reads; with a frame, the optional ones that it lacks are left out."""
@@ -302,6 +303,20 @@ class Task(ABC):
             ``id``, ``text``, ``gold``, ``label`` (the prediction as text), ``score`` (how sure the model is, 0 to 1)
             and ``correct``, then what the task adds.
         """
+
+    def tally(self, table: "pd.DataFrame") -> "Tally":
+        """Return what each row of a `table` adds to the sums that the metrics are made of.
+
+        Comparisons and slices measure resampled rows with it. Without a tally of its own a task is judged by the share
+        of rows that are right.
+        """
+        import numpy as np
+
+        from lmcore.tasks.tally import Tally
+
+        right = table["correct"].to_numpy(dtype=float)
+        rows = np.column_stack([right, np.ones(len(right))])
+        return Tally(rows, lambda sums: {"share_right": sums[..., 0] / sums[..., 1]})
 
     def baselines(
         self,

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from lmcore.models.linear import LinearFit
     from lmcore.models.load import LoadedModel
+    from lmcore.tasks.tally import Tally
 
 
 class ClassTask(LabelTask):
@@ -107,7 +108,7 @@ class ClassTask(LabelTask):
         from lmcore.models.predict import predict_logits
 
         encodings = self.encode(loaded.tokenizer, frame, loaded.max_length)
-        logits = predict_logits(loaded, encodings, batch_size=batch_size, report=report)
+        logits = predict_logits(loaded, encodings, batch_size=batch_size, report=report) / loaded.temperature
         return Predicted(self.read(logits, frame["id"].tolist(), loaded.labels), encodings)
 
     def measure(
@@ -147,6 +148,12 @@ class ClassTask(LabelTask):
     def baseline_texts(self, frame: "pd.DataFrame") -> list[str]:
         """Return what the TF-IDF baseline reads of each row."""
         return self.texts(frame).tolist()
+
+    def tally(self, table: "pd.DataFrame") -> "Tally":
+        """Return counts by class, which accuracy and macro precision, recall and F1 are made of."""
+        from lmcore.tasks.metrics import tally_classes
+
+        return tally_classes(table["gold"].tolist(), table["label"].tolist())
 
     def baselines(
         self,

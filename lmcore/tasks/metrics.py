@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from lmcore.tasks.base import Scores
+from lmcore.tasks.tally import Tally
 
 RESAMPLES = 1000
 
@@ -64,29 +65,57 @@ def _kept(labels: Sequence[str], without: Collection[str] | None) -> np.ndarray 
     return None if without is None else np.array([label not in without for label in labels])
 
 
+def tally_classes(gold: Sequence[str], predicted: Sequence[str], without: Collection[str] | None = None) -> Tally:
+    """Return the tally of classes: for each class whether a row is one, is taken for one, and is so rightly.
+
+    Args:
+        gold: true classes, one a row.
+        predicted: predicted classes, one a row.
+        without: classes that the averages leave out; where it is given, a micro F1 is added.
+    """
+    labels = np.unique([*gold, *predicted])
+    is_gold = np.asarray(gold)[:, None] == labels
+    is_predicted = np.asarray(predicted)[:, None] == labels
+    rows = np.hstack([is_gold & is_predicted, is_gold, is_predicted]).astype(float)
+    everywhere = np.ones(len(labels), dtype=bool)
+
+    def read(sums: np.ndarray) -> dict[str, np.ndarray]:
+        hits, gold, predicted = np.split(sums, 3, axis=-1)
+        found = _from_counts(hits, gold, predicted, everywhere, _kept(labels.tolist(), without))
+        return {name: values for name, values in found.items() if name not in {"precision", "recall", "f1"}}
+
+    return Tally(rows, read)
+
+
 def _from_confusion(confusion: np.ndarray, seen: np.ndarray, kept: np.ndarray | None) -> dict[str, np.ndarray]:
-    """Return metrics of stacked matrices (draws, gold, predicted), averaged over the classes of ``seen``.
+    """Return metrics of stacked matrices (draws, gold, predicted), averaged over the classes of ``seen``."""
+    hits = np.diagonal(confusion, axis1=1, axis2=2).astype(float)
+    occurs = (seen.sum(axis=0) + seen.sum(axis=1)) > 0
+    return _from_counts(hits, confusion.sum(axis=2), confusion.sum(axis=1), occurs, kept)
+
+
+def _from_counts(
+    hits: np.ndarray, gold: np.ndarray, predicted: np.ndarray, occurs: np.ndarray, kept: np.ndarray | None
+) -> dict[str, np.ndarray]:
+    """Return metrics of counts by class, each (…, classes); averages run over the classes that ``occurs`` marks.
 
     Where ``kept``, bool of shape (classes,), is given, averages are over those classes alone, and a micro F1 is added.
     """
-    hits = np.diagonal(confusion, axis1=1, axis2=2).astype(float)
-    gold, predicted = confusion.sum(axis=2), confusion.sum(axis=1)
-    occurs = (seen.sum(axis=0) + seen.sum(axis=1)) > 0
     by_class = {
         "precision": _divide(hits, predicted),
         "recall": _divide(hits, gold),
         "f1": _divide(2 * hits, gold + predicted),
     }
     if kept is not None:
-        occurs &= kept
+        occurs = occurs & kept
     averages = {
-        f"{name}_macro": values[:, occurs].mean(axis=1) if occurs.any() else np.zeros(len(values))
+        f"{name}_macro": values[..., occurs].mean(axis=-1) if occurs.any() else np.zeros(values.shape[:-1])
         for name, values in by_class.items()
     }
     if kept is not None:
-        sums = (part[:, kept].sum(axis=1) for part in (hits, gold + predicted))
-        averages["f1_micro"] = _divide(2 * next(sums), next(sums))
-    return {"accuracy": _divide(hits.sum(axis=1), gold.sum(axis=1)), **averages, **by_class}
+        right, both = (part[..., kept].sum(axis=-1) for part in (hits, gold + predicted))
+        averages["f1_micro"] = _divide(2 * right, both)
+    return {"accuracy": _divide(hits.sum(axis=-1), gold.sum(axis=-1)), **averages, **by_class}
 
 
 def _divide(top: np.ndarray, bottom: np.ndarray) -> np.ndarray:

@@ -147,10 +147,11 @@ def evaluate(
     }
     if predicted.encodings.cut_outputs is not None:
         parameters["cut_output_share"] = predicted.encodings.cut_output_share
+    name = str(part.ref or part.name)
     return Evaluation(
-        id=fingerprint(str(loaded.ref), loaded.fingerprint, part.fingerprint, parameters),
+        id=fingerprint(str(loaded.ref), loaded.fingerprint, name, part.fingerprint, parameters),
         version=str(loaded.ref),
-        data=str(part.ref or part.name),
+        data=name,
         task=task.name,
         metrics=scores.metrics,
         intervals=scores.intervals,

@@ -217,8 +217,8 @@ def _test_figure(root: str, ref: str) -> tuple[str, float | None]:
     """Return the title and value of a version's main figure."""
     from lmcore.training.evaluation import load_evaluation
 
-    kept = cache.evaluations_of(ref)
+    kept = cache.chief_evaluation(ref)
     if not kept:
         return "", None
-    found = load_evaluation(cache.settings().workspace, kept[0])
+    found = load_evaluation(cache.settings().workspace, kept)
     return found.main.title, found.metrics[found.main.name]
