@@ -13,6 +13,7 @@ from lmcore.models.registry import ModelRegistry, ModelVersion
 from lmcore.projection.methods import PROJECTION
 from lmcore.serving.server import server_state
 from lmcore.settings import Settings, Workspace
+from lmcore.tasks import load_task
 from lmcore.training.evaluation import evaluations_of, load_evaluation
 from lmcore.training.verdict import headline
 
@@ -123,6 +124,8 @@ def _analyse(best: ModelVersion | None, evaluation: "Evaluation | None") -> Stag
         return StageState("Analyse", "ready", f"{best.ref} can be looked into.", "Type a text.", choices)
     errors = evaluation.errors(1)
     rows = evaluation.parameters["rows"]
+    if errors.empty and not load_task(evaluation.task).judged:
+        return StageState("Analyse", "ready", f"{best.ref} can be looked into.", "Type a text.", choices)
     if errors.empty:
         return StageState("Analyse", "ready", f"{best.ref} is right on all {rows} test rows.", "Type a text.", choices)
     wrong = int((~evaluation.predictions["correct"]).sum())

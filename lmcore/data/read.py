@@ -9,12 +9,13 @@ from lmcore.data.cells import encodable
 from lmcore.data.delimited import read_delimited
 from lmcore.data.header import HeaderChoice
 from lmcore.data.parquet import read_parquet
+from lmcore.data.plain import read_plain
 from lmcore.data.records import read_json, read_json_lines
 from lmcore.data.workbook import read_workbook
 from lmcore.errors import DataError
 from lmcore.settings import MIB
 
-SUFFIXES = (".csv", ".tsv", ".jsonl", ".json", ".parquet", ".xlsx")
+SUFFIXES = (".csv", ".tsv", ".jsonl", ".json", ".parquet", ".xlsx", ".txt")
 LIMIT_BYTES = 200 * MIB
 UNPACKED = 4
 
@@ -70,6 +71,7 @@ def _reader(
         ".json": read_json,
         ".parquet": lambda content, what: read_parquet(content, what, most),
         ".xlsx": lambda content, what: read_workbook(content, what, most, header=header, known=known),
+        ".txt": read_plain,
     }
     return readers[suffix]
 

@@ -39,6 +39,18 @@ MODELS = Registry(
             "tokenizer": "lmcore.models.configured:train_tokenizer",
         },
     ),
+    Method(
+        name="llama-small",
+        title="llama-small (from a configuration, 4 layers, any language)",
+        summary="A small Llama decoder with random weights and a byte-level tokenizer trained on your data; it writes text.",
+        target="lmcore.models.configured_decoder:llama_small",
+        facts={
+            "kind": "config",
+            "architecture": "decoder",
+            "languages": ["any"],
+            "tokenizer": "lmcore.models.configured_decoder:train_bpe",
+        },
+    ),
 )
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?")
@@ -135,8 +147,9 @@ def check_architecture(ref: ModelRef, task: str) -> None:
     fitting = TASKS[task].facts["architectures"]
     if ref.name in MODELS and MODELS[ref.name].facts["architecture"] not in fitting:
         able = [str(name) for name, m in MODELS.items() if m.facts["architecture"] in fitting]
+        own = str(MODELS[ref.name].facts["architecture"])
         raise OptionError(
-            f"{ref} is an {MODELS[ref.name].facts['architecture']} and cannot do {task}: choose {', '.join(able)}."
+            f"{ref} is {'an' if own[0] == 'e' else 'a'} {own} and cannot do {task}: choose {', '.join(able)}."
         )
 
 

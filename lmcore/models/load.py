@@ -111,7 +111,7 @@ def load_model(
         fingerprint=_fingerprint(folder),
         device=where,
         nbytes=sum(sizes),
-        max_length=_max_length(model, tokenizer),
+        max_length=longest_input(model, tokenizer),
     )
 
 
@@ -253,7 +253,8 @@ def _fingerprint(folder: Path) -> str:
     return fingerprint(*[[path.name, fingerprint_file(path)] for path in files])
 
 
-def _max_length(model: Any, tokenizer: Any) -> int:
+def longest_input(model: Any, tokenizer: Any) -> int:
+    """Return the most tokens that a model takes with its tokenizer, at most `MAX_TOKENS`."""
     positions = getattr(model.base_model.config, "max_position_embeddings", None)
     limits = [n for n in (positions, tokenizer.model_max_length, MAX_TOKENS) if isinstance(n, int) and n > 0]
     return int(min(limits))

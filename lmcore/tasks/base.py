@@ -93,6 +93,7 @@ class Task(ABC):
         dev_metric: the figure by which an epoch is chosen on dev: one of the metrics, or ``loss``.
         mean_pooled: whether a sentence encoder is fine-tuned on the mean of its token vectors.
         editable: whether cleaning may change a text; not where tags or places of answers belong to its characters.
+        judged: whether a prediction is right or wrong; not where a model writes a text of its own.
     """
 
     name: ClassVar[str]
@@ -103,6 +104,7 @@ class Task(ABC):
     dev_metric: ClassVar[str] = "loss"
     mean_pooled: ClassVar[bool] = False
     editable: ClassVar[bool] = True
+    judged: ClassVar[bool] = True
 
     def metric(self, name: str) -> Metric:
         """Return what is known about a metric by its name."""
@@ -237,6 +239,33 @@ class Task(ABC):
             One prediction a row, in their order and with their ids, and the rows as the model saw them.
         """
 
+    def examine(
+        self,
+        loaded: "LoadedModel",
+        frame: "pd.DataFrame",
+        *,
+        batch_size: int = 32,
+        report: Report | None = None,
+    ) -> "Predicted":
+        """Run a model over rows that it is to be measured on.
+
+        The same as `predict`, but for a task that is told what is to be found by the text itself.
+        """
+        return self.predict(loaded, frame, batch_size=batch_size, report=report)
+
+    def tune(self, loaded: "LoadedModel", frame: "pd.DataFrame") -> dict[str, float]:
+        """Choose on dev what reading a model's outputs needs.
+
+        Args:
+            loaded: the model.
+            frame: the dev rows.
+
+        Returns:
+            Values by the name under which `predict` finds them in the model's configuration; none for a task that needs
+            none.
+        """
+        return {}
+
     @abstractmethod
     def measure(
         self, frame: "pd.DataFrame", predictions: Sequence[Prediction], labels: Sequence[str]
@@ -268,6 +297,25 @@ class Task(ABC):
         seed: int,
     ) -> dict[str, list[Prediction]]:
         """Return the predictions of simple honest rivals on the test rows, by their names."""
+        return {}
+
+    def token_baselines(
+        self,
+        tokenizer: Any,
+        max_length: int,
+        train: "pd.DataFrame",
+        dev: "pd.DataFrame",
+        test: "pd.DataFrame",
+    ) -> dict[str, list[Prediction]]:
+        """Return the predictions of rivals that are measured on the model's own tokens, by their names.
+
+        Args:
+            tokenizer: the model's.
+            max_length: the most tokens that the model reads at once.
+            train: rows to learn from.
+            dev: rows to choose on.
+            test: rows to predict.
+        """
         return {}
 
     def targets(self, prediction: Prediction) -> list[Target]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from lmcore.data.dataset import TextDataset
 from lmcore.fingerprint import fingerprint
 from lmcore.models.encode import UNKNOWN_LIMIT
+from lmcore.models.load import longest_input
 from lmcore.settings import Settings
 from lmcore.storage import whole_folder, write_json
 from lmcore.tasks import load_task
@@ -89,7 +90,16 @@ def train(
         )
         version = _register(job, data, trained, run.run_id)
         reporting.progress(0.88, "Measuring on the test split, beside the baselines")
-        baselines = score_baselines(job.task, job.train, job.dev, test, job.labels, seed=config.seed)
+        baselines = score_baselines(
+            job.task,
+            job.train,
+            job.dev,
+            test,
+            job.labels,
+            seed=config.seed,
+            tokenizer=trained.tokenizer,
+            max_length=longest_input(trained.model, trained.tokenizer),
+        )
         evaluation = evaluate(
             version.ref,
             data,

@@ -177,12 +177,14 @@ def show_answer(answer: Answer) -> None:
         return
     left, right = show.side_by_side()
     with left:
-        st.subheader(show.plain(first["label"]), anchor=False)
-        st.metric("Probability", f"{first['probabilities'][first['label']]:.1%}")
+        st.subheader(show.plain(first["label"] or first.get("text", "")), anchor=False)
+        if first["label"]:
+            st.metric("Probability", f"{first['probabilities'][first['label']]:.1%}")
         st.metric("Latency", f"{answer.milliseconds:.0f} ms", help="From sending the text to having the answer.")
         st.caption(f"Answered by {first['version']}")
-    with right:
-        show.figure(charts.probability_bars(first["probabilities"]), "operate_probabilities")
+    if first["probabilities"]:
+        with right:
+            show.figure(charts.probability_bars(first["probabilities"]), "operate_probabilities")
 
 
 def watch_stats(running: bool) -> None:
@@ -305,5 +307,5 @@ def _answer_frame(answer: Answer) -> pd.DataFrame:
     for text, prediction in zip(answer.texts, answer.predictions, strict=True):
         label = prediction.get("label", "")
         probability = prediction["probabilities"][label] if label else None
-        rows.append((text, label or prediction["error"], probability))
+        rows.append((text, label or prediction.get("text") or prediction.get("error", ""), probability))
     return pd.DataFrame(rows, columns=["Text", "Label", "Probability"])
