@@ -14,11 +14,12 @@ from lmcore.data.columns import canonical_frame, known_names
 from lmcore.data.dataset import TextDataset
 from lmcore.data.header import HeaderChoice
 from lmcore.data.hub import read_hub
-from lmcore.data.read import LIMIT_BYTES, base_name, read_table
+from lmcore.data.read import LIMIT_BYTES, Reader, base_name, read_table
 from lmcore.data.samples import read_sample
 from lmcore.data.store import DatasetStore
 from lmcore.errors import DataError, OptionError
 from lmcore.fingerprint import fingerprint
+from lmcore.methods import load_target
 from lmcore.settings import Workspace
 from lmcore.tasks import load_task
 from lmcore.tasks.base import Task
@@ -49,7 +50,8 @@ def load_dataset(
 
     Args:
         source: ``sample:NAME``, ``hub:org/name``, a stored ``name@3`` or ``name@3:test``, an `Upload`, a frame, or the path
-            of a CSV, TSV, JSONL, JSON, Parquet or XLSX file (from Python and the command line alone).
+            of a CSV, TSV, JSONL, JSON, Parquet or XLSX file, or of a TXT file of a task that has such files (from Python and
+            the command line alone).
         task: the task's name.
         columns: the task's column to the file's, by name or by position from 0; positions say that there is no header.
             What is left out is found by the names that the task knows.
@@ -78,6 +80,12 @@ def load_dataset(
         raise DataError(f"{found.what} has no rows: give at least one.")
     frame = canonical_frame(found.table, kind, found.what, columns)
     return TextDataset(name=name or safe_name(found.title), task=task, frame=frame, source=found.origin)
+
+
+def plain_reader(task: Task) -> Reader | None:
+    """Return what reads a ``.txt`` file of a task; None where it has no such files."""
+    reader: Reader | None = load_target(task.plain_text) if task.plain_text else None
+    return reader
 
 
 def is_stored(source: str) -> bool:
@@ -118,10 +126,12 @@ def _read(source: "str | Path | Upload | pd.DataFrame", task: Task, header: Head
     known = known_names(task)
     if isinstance(source, Upload):
         file = base_name(source.name)
-        table = read_table(source.content, name=file, header=header, known=known, limit_bytes=limit_bytes)
+        table = read_table(
+            source.content, name=file, header=header, known=known, limit_bytes=limit_bytes, plain=plain_reader(task)
+        )
         return _Found(table, file, PurePath(file).stem, f"upload:{file}")
     path = _path(source)
-    table = read_table(path, header=header, known=known, limit_bytes=limit_bytes)
+    table = read_table(path, header=header, known=known, limit_bytes=limit_bytes, plain=plain_reader(task))
     return _Found(table, *map(encodable, (path.name, path.stem, str(path))))
 
 

@@ -9,15 +9,17 @@ from lmcore.data.cells import encodable
 from lmcore.data.delimited import read_delimited
 from lmcore.data.header import HeaderChoice
 from lmcore.data.parquet import read_parquet
-from lmcore.data.plain import read_plain
 from lmcore.data.records import read_json, read_json_lines
 from lmcore.data.workbook import read_workbook
 from lmcore.errors import DataError
 from lmcore.settings import MIB
 
-SUFFIXES = (".csv", ".tsv", ".jsonl", ".json", ".parquet", ".xlsx", ".txt")
+SUFFIXES = (".csv", ".tsv", ".jsonl", ".json", ".parquet", ".xlsx")
+PLAIN = ".txt"
 LIMIT_BYTES = 200 * MIB
 UNPACKED = 4
+
+Reader = Callable[[bytes, str], pd.DataFrame]
 
 
 def read_table(
@@ -27,6 +29,7 @@ def read_table(
     header: HeaderChoice = "auto",
     known: Collection[str] = (),
     limit_bytes: int = LIMIT_BYTES,
+    plain: Reader | None = None,
 ) -> pd.DataFrame:
     """Read a table from a file or from bytes; the ending of the name says the format.
 
@@ -36,6 +39,7 @@ def read_table(
         header: whether the first row of CSV, TSV or XLSX names the columns; ``auto`` guesses.
         known: column names that the task knows, which help to tell a header and the delimiter.
         limit_bytes: the largest file that is read; what is packed may take `UNPACKED` times as much unpacked.
+        plain: reads the content of a ``.txt`` file, whose lines mean what the task takes them for; None refuses one.
 
     Returns:
         Columns of strings with rows numbered from 0; an empty string is a missing value.
@@ -48,10 +52,13 @@ def read_table(
     if isinstance(source, Path):
         _refuse_missing(source)
     suffix = PurePosixPath(what.lower()).suffix
-    if suffix not in SUFFIXES:
+    if suffix == PLAIN and plain is None:
+        raise DataError(f"{what} is plain text, in which this task has no columns: give a {', '.join(SUFFIXES)} file.")
+    if suffix not in (*SUFFIXES, PLAIN):
         raise DataError(f"{what} has an unknown ending: the endings that are read are {', '.join(SUFFIXES)}.")
     content = _content(source, what, limit_bytes)
-    frame = _reader(suffix, header, {k.casefold() for k in known}, UNPACKED * limit_bytes)(content, what)
+    reader = plain if suffix == PLAIN and plain else _reader(suffix, header, known, UNPACKED * limit_bytes)
+    frame = reader(content, what)
     _refuse_nul(frame, what)
     return frame
 
@@ -61,17 +68,15 @@ def base_name(name: str) -> str:
     return name.replace("\\", "/").rstrip("/").rpartition("/")[2]
 
 
-def _reader(
-    suffix: str, header: HeaderChoice, known: Collection[str], most: int
-) -> Callable[[bytes, str], pd.DataFrame]:
-    readers: dict[str, Callable[[bytes, str], pd.DataFrame]] = {
+def _reader(suffix: str, header: HeaderChoice, names: Collection[str], most: int) -> Reader:
+    known = {name.casefold() for name in names}
+    readers: dict[str, Reader] = {
         ".csv": lambda content, what: read_delimited(content, what, header=header, known=known),
         ".tsv": lambda content, what: read_delimited(content, what, tabs=True, header=header, known=known),
         ".jsonl": read_json_lines,
         ".json": read_json,
         ".parquet": lambda content, what: read_parquet(content, what, most),
         ".xlsx": lambda content, what: read_workbook(content, what, most, header=header, known=known),
-        ".txt": read_plain,
     }
     return readers[suffix]
 

@@ -1,4 +1,4 @@
-"""The data sets that come with LMScope, with known defects to find."""
+"""The data sets that come with LMScope, some with known defects to find."""
 
 import json
 from importlib.resources import files
@@ -52,6 +52,58 @@ SAMPLES = Registry(
         target="lmcore.data.samples:read_sample",
         facts={"language": "zh", "task": "completion", "file": "facts_zh.csv"},
     ),
+    Method(
+        name="translation-en-zh",
+        title="Everyday sentences, English to Chinese",
+        summary="134 sentences from travel, work and home with their Chinese translations.",
+        target="lmcore.data.samples:read_sample",
+        facts={
+            "language": "en",
+            "task": "translation",
+            "file": "translation_en_zh.csv",
+            "columns": {"english": "source", "chinese": "target"},
+        },
+    ),
+    Method(
+        name="translation-zh-en",
+        title="Everyday sentences, Chinese to English",
+        summary="The same 134 sentences the other way round.",
+        target="lmcore.data.samples:read_sample",
+        facts={
+            "language": "zh",
+            "task": "translation",
+            "file": "translation_en_zh.csv",
+            "columns": {"chinese": "source", "english": "target"},
+        },
+    ),
+    Method(
+        name="summaries-en",
+        title="Notices and chats in English",
+        summary="61 local news items, notices and chats, each with a summary in one sentence.",
+        target="lmcore.data.samples:read_sample",
+        facts={"language": "en", "task": "summarisation", "file": "summaries_en.csv"},
+    ),
+    Method(
+        name="summaries-zh",
+        title="Notices and chats in Chinese",
+        summary="60 local news items, notices and chats in Chinese, each with a summary in one sentence.",
+        target="lmcore.data.samples:read_sample",
+        facts={"language": "zh", "task": "summarisation", "file": "summaries_zh.csv"},
+    ),
+    Method(
+        name="politeness-en",
+        title="Blunt to polite in English",
+        summary="124 blunt messages, each with the same said politely.",
+        target="lmcore.data.samples:read_sample",
+        facts={"language": "en", "task": "style-transfer", "file": "politeness_en.csv"},
+    ),
+    Method(
+        name="register-zh",
+        title="Spoken to written Chinese",
+        summary="124 spoken sentences in Chinese (口语), each with the same in formal writing (书面语).",
+        target="lmcore.data.samples:read_sample",
+        facts={"language": "zh", "task": "style-transfer", "file": "register_zh.csv"},
+    ),
 )
 
 
@@ -62,15 +114,20 @@ def read_sample(name: str) -> pd.DataFrame:
         UnknownError: there is no such sample.
     """
     file = str(SAMPLES[name].facts["file"])
-    return read_table(files("lmcore.data").joinpath("bundled", file).read_bytes(), name=file, header="yes")
+    table = read_table(files("lmcore.data").joinpath("bundled", file).read_bytes(), name=file, header="yes")
+    return table.rename(columns=SAMPLES[name].facts.get("columns", {}))
 
 
 def sample_defects(name: str) -> dict[str, tuple[int, ...]]:
-    """Return the rows of each planted defect, by kind: ids of the sample's rows.
+    """Return the rows of each planted defect, by kind: ids of the sample's rows; empty where none were planted.
 
     Raises:
         UnknownError: there is no such sample.
     """
-    file = str(SAMPLES[name].facts["file"]).replace(".csv", ".defects.json")
-    listed = json.loads(files("lmcore.data").joinpath("bundled", file).read_text(encoding="utf-8"))
+    file = files("lmcore.data").joinpath(
+        "bundled", f"{str(SAMPLES[name].facts['file']).rpartition('.')[0]}.defects.json"
+    )
+    if not file.is_file():
+        return {}
+    listed = json.loads(file.read_text(encoding="utf-8"))
     return {kind: tuple(rows) for kind, rows in listed.items()}

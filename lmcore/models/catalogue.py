@@ -51,6 +51,19 @@ MODELS = Registry(
             "tokenizer": "lmcore.models.configured_decoder:train_bpe",
         },
     ),
+    Method(
+        name="marian-small",
+        title="marian-small (from a configuration, 3 + 3 layers, any languages)",
+        summary="A small Marian encoder-decoder with random weights and one byte-level tokenizer for both sides, trained on "
+        "your data; it writes a text from a text.",
+        target="lmcore.models.configured_marian:marian_small",
+        facts={
+            "kind": "config",
+            "architecture": "encoder-decoder",
+            "languages": ["any"],
+            "tokenizer": "lmcore.models.configured_marian:train_shared_tokenizer",
+        },
+    ),
 )
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?")

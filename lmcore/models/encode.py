@@ -26,6 +26,8 @@ class Encodings:
             of its batch (``labels`` with -100, others with 0).
         rows: the row, counted from 0, that each window is of, int64 of shape (windows,); None where they are the same.
         notes: what reading the outputs needs, an entry a window; not seen by the model.
+        cut_outputs: whether a window's text that was to be learnt, or was written, reached the limit and was cut; bool of
+            shape (windows,), None for a task that writes no text.
     """
 
     ids: list[list[int]]
@@ -35,6 +37,7 @@ class Encodings:
     fields: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     rows: np.ndarray | None = None
     notes: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    cut_outputs: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -53,6 +56,11 @@ class Encodings:
     def truncated_share(self) -> float:
         """Share of the windows that were cut, 0 to 1."""
         return float(self.truncated.mean()) if len(self) else 0.0
+
+    @property
+    def cut_output_share(self) -> float:
+        """Share of the windows whose output was cut, 0 to 1."""
+        return float(self.cut_outputs.mean()) if self.cut_outputs is not None and len(self) else 0.0
 
 
 def encode_texts(
@@ -89,6 +97,7 @@ def counted(
     fields: Mapping[str, Sequence[Any]] | None = None,
     rows: np.ndarray | None = None,
     notes: Mapping[str, Sequence[Any]] | None = None,
+    cut_outputs: np.ndarray | None = None,
 ) -> Encodings:
     """Return token ids as encodings, with unknown and plain tokens counted."""
     special = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
@@ -100,6 +109,7 @@ def counted(
         fields=fields or {},
         rows=rows,
         notes=notes or {},
+        cut_outputs=cut_outputs,
     )
 
 
@@ -113,8 +123,10 @@ def length_sorted_batches(lengths: np.ndarray, batch_size: int) -> Iterator[np.n
         yield order[start : start + batch_size]
 
 
-def pad_batch(tokenizer: Any, ids: Sequence[Sequence[int]], device: str = "cpu") -> "dict[str, torch.Tensor]":
-    """Pad token ids on the right to the longest of the batch.
+def pad_batch(
+    tokenizer: Any, ids: Sequence[Sequence[int]], device: str = "cpu", *, left: bool = False
+) -> "dict[str, torch.Tensor]":
+    """Pad token ids to the longest of the batch, on the right unless ``left`` is set.
 
     Returns:
         ``input_ids`` and ``attention_mask``, int64 of shape (batch, tokens).
@@ -122,9 +134,9 @@ def pad_batch(tokenizer: Any, ids: Sequence[Sequence[int]], device: str = "cpu")
     import torch
 
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0
-    mask = _padded([[1] * len(row) for row in ids], 0)
+    mask = _padded([[1] * len(row) for row in ids], 0, left=left)
     return {
-        "input_ids": torch.from_numpy(_padded(ids, pad)).to(device),
+        "input_ids": torch.from_numpy(_padded(ids, pad, left=left)).to(device),
         "attention_mask": torch.from_numpy(mask).to(device),
     }
 
@@ -166,9 +178,10 @@ def _encode_pairs(tokenizer: Any, texts: Sequence[str], pairs: Sequence[str], ma
     return counted(tokenizer, out["input_ids"], truncated=truncated, fields=fields)
 
 
-def _padded(rows: Sequence[Sequence[int]], filler: int) -> np.ndarray:
-    """Return rows of numbers padded on the right, int64 of shape (rows, longest)."""
+def _padded(rows: Sequence[Sequence[int]], filler: int, *, left: bool = False) -> np.ndarray:
+    """Return rows of numbers padded to the longest, int64 of shape (rows, longest)."""
     padded = np.full((len(rows), max(len(row) for row in rows)), filler, dtype=np.int64)
     for number, row in enumerate(rows):
-        padded[number, : len(row)] = row
+        place = slice(padded.shape[1] - len(row), None) if left else slice(len(row))
+        padded[number, place] = row
     return padded

@@ -14,6 +14,7 @@ from typing import Any
 from lmcore.errors import InputError, OptionError, UnsafeError
 from lmcore.fingerprint import fingerprint, fingerprint_file
 from lmcore.models.catalogue import check_hub_id, packaged_folder, resolve_model
+from lmcore.models.decoding import Decoding
 from lmcore.settings import Settings
 from lmcore.tasks import load_task
 from lmcore.types import ModelRef
@@ -38,6 +39,7 @@ class LoadedModel:
         nbytes: memory of its parameters and buffers.
         max_length: the most tokens it takes.
         lock: to be held while the modules are changed or copied.
+        decoding: how it writes, for a task that writes text; `dataclasses.replace` gives it another way.
     """
 
     ref: ModelRef
@@ -50,12 +52,12 @@ class LoadedModel:
     nbytes: int
     max_length: int
     lock: Any = field(default_factory=threading.RLock, repr=False)
+    decoding: Decoding = field(default_factory=Decoding)
 
     @property
     def layers(self) -> int:
-        """Number of layers; hidden states run from 0 (embeddings) to this."""
-        config = self.model.base_model.config
-        return int(config.num_hidden_layers)
+        """Number of layers, of an encoder-decoder the encoder's; hidden states run from 0 (embeddings) to this."""
+        return int(reading_config(self.model.base_model.config).num_hidden_layers)
 
     @contextmanager
     def attention(self, implementation: str) -> Iterator[Any]:
@@ -112,7 +114,13 @@ def load_model(
         device=where,
         nbytes=sum(sizes),
         max_length=longest_input(model, tokenizer),
+        decoding=Decoding.of(model),
     )
+
+
+def reading_config(config: Any) -> Any:
+    """Return the configuration of what reads the input: of two models that were joined, the encoder's."""
+    return config if hasattr(config, "num_hidden_layers") else getattr(config, "encoder", config)
 
 
 def _labels(config: Any, task: str) -> tuple[str, ...]:
@@ -255,7 +263,7 @@ def _fingerprint(folder: Path) -> str:
 
 def longest_input(model: Any, tokenizer: Any) -> int:
     """Return the most tokens that a model takes with its tokenizer, at most `MAX_TOKENS`."""
-    positions = getattr(model.base_model.config, "max_position_embeddings", None)
+    positions = getattr(reading_config(model.base_model.config), "max_position_embeddings", None)
     limits = [n for n in (positions, tokenizer.model_max_length, MAX_TOKENS) if isinstance(n, int) and n > 0]
     return int(min(limits))
 

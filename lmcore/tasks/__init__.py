@@ -24,6 +24,57 @@ TASKS = Registry(
         },
     ),
     Method(
+        name="translation",
+        title="Machine translation",
+        summary="Write each text in another language.",
+        target="lmcore.tasks.translation:Translation",
+        facts={
+            "columns": {
+                "source": "the text to translate",
+                "target": "its translation",
+            },
+            "metrics": ["bleu", "chrf"],
+            "architectures": ["encoder-decoder", "decoder"],
+            "methods": ["full"],
+            "models": {"en": "config:marian-small", "zh": "config:marian-small"},
+            "analyse": False,
+        },
+    ),
+    Method(
+        name="summarisation",
+        title="Summarisation",
+        summary="Write what matters in each text in a few words.",
+        target="lmcore.tasks.summarisation:Summarisation",
+        facts={
+            "columns": {
+                "document": "the text to summarise",
+                "summary": "its summary",
+            },
+            "metrics": ["rouge1", "rouge2", "rouge_l"],
+            "architectures": ["encoder-decoder", "decoder"],
+            "methods": ["full"],
+            "models": {"en": "config:marian-small", "zh": "config:marian-small"},
+            "analyse": False,
+        },
+    ),
+    Method(
+        name="style-transfer",
+        title="Style transfer",
+        summary="Write each text in another tone.",
+        target="lmcore.tasks.style:StyleTransfer",
+        facts={
+            "columns": {
+                "source": "the text to reword",
+                "target": "the same in the wanted style",
+            },
+            "metrics": ["bleu", "chrf", "content"],
+            "architectures": ["encoder-decoder", "decoder"],
+            "methods": ["full"],
+            "models": {"en": "config:marian-small", "zh": "config:marian-small"},
+            "analyse": False,
+        },
+    ),
+    Method(
         name="text-generation",
         title="Text generation",
         summary="Write on from the beginning of a text.",

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from lmcore.errors import DataError, InputError
 from lmcore.types import Prediction, Report, Target
@@ -94,6 +94,7 @@ class Task(ABC):
         mean_pooled: whether a sentence encoder is fine-tuned on the mean of its token vectors.
         editable: whether cleaning may change a text; not where tags or places of answers belong to its characters.
         judged: whether a prediction is right or wrong; not where a model writes a text of its own.
+        plain_text: ``package.module:function`` that reads a ``.txt`` file of this task, or empty where it has none.
     """
 
     name: ClassVar[str]
@@ -105,6 +106,7 @@ class Task(ABC):
     mean_pooled: ClassVar[bool] = False
     editable: ClassVar[bool] = True
     judged: ClassVar[bool] = True
+    plain_text: ClassVar[str] = ""
 
     def metric(self, name: str) -> Metric:
         """Return what is known about a metric by its name."""
@@ -204,6 +206,21 @@ class Task(ABC):
         if not labels:
             return {}
         return {"id2label": dict(enumerate(labels)), "label2id": {name: i for i, name in enumerate(labels)}}
+
+    def adapted(self, config: Any) -> Self:
+        """Return the task as models of an architecture do it: itself, where there is one way alone.
+
+        Args:
+            config: a model's configuration.
+
+        Raises:
+            InputError: models of its kind cannot do the task.
+        """
+        return self
+
+    def settings(self, loaded: "LoadedModel") -> dict[str, Any]:
+        """Return what predictions depend on besides the model and the rows, as JSON-like values."""
+        return {}
 
     @abstractmethod
     def encode(

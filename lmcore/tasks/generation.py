@@ -1,7 +1,7 @@
 """Text generation: a causal language model that writes on from a text."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -13,8 +13,9 @@ from lmcore.types import Part, Prediction, Report, Silent
 if TYPE_CHECKING:
     import pandas as pd
 
-    from lmcore.models.continuation import Decoding
+    from lmcore.models.decoding import Decoding
     from lmcore.models.encode import Encodings
+    from lmcore.models.generate import Written
     from lmcore.models.load import LoadedModel
 
 PROMPTS = 64
@@ -29,7 +30,7 @@ class TextGeneration(LanguageTask):
     `PROMPTS` rows, from the first half of the text's tokens or `PROMPT_TOKENS` of them.
 
     Args:
-        decoding: how continuations are written; sampling from seed 0 where None.
+        decoding: how continuations are written; where None up to 48 tokens are sampled from seed 0.
     """
 
     name = "text-generation"
@@ -44,9 +45,9 @@ class TextGeneration(LanguageTask):
     )
 
     def __init__(self, decoding: "Decoding | None" = None) -> None:
-        from lmcore.models.continuation import Decoding
+        from lmcore.models.decoding import Decoding
 
-        self.decoding = decoding or Decoding()
+        self.decoding = decoding or Decoding(sample=True, temperature=0.8, top_p=0.95, max_new_tokens=48)
 
     def model_class(self) -> Any:
         """Return transformers' causal-language-model auto class."""
@@ -69,10 +70,10 @@ class TextGeneration(LanguageTask):
         """Write on from each text as it stands."""
         encodings = self.encode(loaded.tokenizer, frame, loaded.max_length)
         prompts = prompt_ids(loaded.tokenizer, frame["text"].tolist())
-        texts, scores = self._continue(loaded, prompts, batch_size, report or Silent())
+        written = self._write(loaded, prompts, batch_size, report or Silent())
         predictions: list[Prediction] = [
-            Prediction(int(row), text=text, score=score)
-            for row, text, score in zip(frame["id"], texts, scores, strict=True)
+            Prediction(int(row), text=item.text, score=item.score)
+            for row, item in zip(frame["id"], written, strict=True)
         ]
         return Predicted(predictions, encodings)
 
@@ -91,34 +92,35 @@ class TextGeneration(LanguageTask):
         for row in rows:
             ids = prompt_ids(loaded.tokenizer, [texts[row]])[0]
             beginnings[int(row)] = ids[: max(1, min(PROMPT_TOKENS, len(ids) // 2))]
-        written, _ = self._continue(loaded, list(beginnings.values()), batch_size, Part(report, 0.6, 1.0))
+        written = self._write(loaded, list(beginnings.values()), batch_size, Part(report, 0.6, 1.0))
         found = gather(frame, scores, text_sizes(loaded.tokenizer, texts))
-        for (row, ids), text in zip(beginnings.items(), written, strict=True):
+        for (row, ids), item in zip(beginnings.items(), written, strict=True):
             prompt = loaded.tokenizer.decode(ids, skip_special_tokens=True)
             gold = texts[row].removeprefix(prompt)
-            found[row] = replace(found[row], text=text, guess=text, prompt=prompt, gold=gold)
+            found[row] = replace(found[row], text=item.text, guess=item.text, prompt=prompt, gold=gold)
         return Predicted(list(found), encodings)
 
-    def _continue(
-        self, loaded: "LoadedModel", prompts: list[list[int]], batch_size: int, report: Report
-    ) -> tuple[list[str], list[float]]:
-        """Return what is written after each prompt, and the geometric mean of its tokens' probabilities."""
-        from lmcore.models.continuation import continue_tokens, prompt_room
-        from lmcore.models.encode import counted
-        from lmcore.models.likelihood import score_tokens
+    def settings(self, loaded: "LoadedModel") -> dict[str, Any]:
+        """Return how continuations are written, and the stride of the windows in which texts are measured."""
+        from lmcore.models.causal import evaluation_stride
 
-        if not prompts:
-            return [], []
-        room = prompt_room(loaded, self.decoding)
-        kept = [ids[-room:] for ids in prompts]
-        new = continue_tokens(loaded, kept, self.decoding, batch_size=batch_size, report=report)
-        places = [list(range(max(len(a) - 1, 0), len(a) + len(b) - 1)) for a, b in zip(kept, new, strict=True)]
-        notes = {"places": places, "targets": [b[len(b) - len(p) :] for b, p in zip(new, places, strict=True)]}
-        windows = [a + b or [0] for a, b in zip(kept, new, strict=True)]
-        scores = score_tokens(loaded, counted(loaded.tokenizer, windows, notes=notes), batch_size=batch_size)
-        loss, count = scores.per_row(scores.nll, len(new)), scores.per_row(np.ones_like(scores.nll), len(new))
-        means = np.where(count > 0, np.exp(-loss / np.maximum(count, 1)), 0.0)
-        return [loaded.tokenizer.decode(ids, skip_special_tokens=True) for ids in new], means.tolist()
+        return {
+            "decoding": asdict(self.decoding),
+            "window": loaded.max_length,
+            "stride": evaluation_stride(loaded.max_length),
+        }
+
+    def _write(
+        self, loaded: "LoadedModel", prompts: Sequence[Sequence[int]], batch_size: int, report: Report
+    ) -> "list[Written]":
+        """Write on from each prompt; of one that leaves the model no room the last tokens are read."""
+        from lmcore.models.encode import counted
+        from lmcore.models.generate import write_texts
+
+        room = max(1, loaded.max_length - self.decoding.max_new_tokens)
+        begin = [t for t in (loaded.tokenizer.bos_token_id, loaded.tokenizer.eos_token_id, 0) if t is not None][:1]
+        kept = [list(ids[-room:]) or begin for ids in prompts]
+        return write_texts(loaded, counted(loaded.tokenizer, kept), self.decoding, batch_size=batch_size, report=report)
 
     def statistics(self, predictions: Sequence[Prediction]) -> dict[str, np.ndarray]:
         """Add to the shared sums the shares of distinct and repeated words of each continuation."""

@@ -51,6 +51,7 @@ class LanguageTask(Task):
     """A task on plain text, with nothing to be labelled."""
 
     main_metric = "perplexity"
+    plain_text = "lmcore.data.plain:read_plain"
     columns: ClassVar[tuple[Column, ...]] = (TEXT,)
 
     def check_rows(self, frame: "pd.DataFrame", what: str, labels: Sequence[str] | None) -> None:

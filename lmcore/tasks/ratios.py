@@ -26,7 +26,7 @@ def bootstrap(
         seed: of the resampling.
 
     Returns:
-        The lower and upper end of each metric; both are the metric itself where there is one row alone.
+        The lower and upper end of each metric that has a value; both are the metric itself where there is one row alone.
     """
     table = np.stack([np.asarray(values, dtype=np.float64) for values in statistics.values()], axis=1)
     rng = np.random.default_rng(seed)
@@ -39,7 +39,8 @@ def bootstrap(
         ]
     )
     spread = figures(dict(zip(statistics, sums.T, strict=True)))
-    ends = {name: np.nanpercentile(values, [2.5, 97.5]) for name, values in spread.items()}
+    known = {name: values[np.isfinite(values)] for name, values in spread.items()}
+    ends = {name: np.percentile(values, [2.5, 97.5]) for name, values in known.items() if len(values)}
     return {name: (float(low), float(high)) for name, (low, high) in ends.items()}
 
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from lmcore.data.dataset import TextDataset
 from lmcore.errors import DataError
-from lmcore.models.encode import UNKNOWN_LIMIT, Encodings
+from lmcore.models.encode import IGNORED, UNKNOWN_LIMIT, Encodings
+from lmcore.models.load import reading_config
 from lmcore.models.start import StartModel, start_model
 from lmcore.settings import MIB, Settings
 from lmcore.tasks import load_task
@@ -20,6 +21,8 @@ SAMPLE_ROWS = 256
 _BASE_BYTES = 700 * MIB
 _BACKWARD = 3.0
 _LINEAR_SECONDS = 1.5e-7
+_WRITING = 6.0
+_LOGIT_COPIES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +72,11 @@ def estimate_training(config: TrainConfig, data: TextDataset, settings: Settings
     labels = task.labels(data.part("train").frame)
     start = _load(config, data, task, labels, settings)
     model, limit = start.model, min(config.max_length, start.max_length)
+    task = task.adapted(model.config)
     encodings = task.encode(start.tokenizer, sample, limit, None if config.method == "head" else labels)
     per_token = _seconds_per_token(model, start.tokenizer, task, encodings, config.batch_size)
-    inner = model.base_model.config
-    layers, width = inner.num_hidden_layers, inner.hidden_size
+    inner = reading_config(model.base_model.config)
+    layers, width = inner.num_hidden_layers * (2 if model.config.is_encoder_decoder else 1), inner.hidden_size
     mean = float(encodings.lengths.mean())
     weights = sum(p.numel() * p.element_size() for p in model.parameters())
     if config.method == "head":
@@ -82,7 +86,8 @@ def estimate_training(config: TrainConfig, data: TextDataset, settings: Settings
     else:
         seconds = per_token * mean * (_BACKWARD * rows[0] * config.epochs + rows[1] * config.epochs + rows[2])
         longest = int(np.minimum(encodings.lengths.max() * 1.5, limit))
-        nbytes = weights * 4 + config.batch_size * longest * width * layers * 4 * 20
+        nbytes = weights * 4 + config.batch_size * longest * (width * layers * 4 * 20 + _logit_bytes(model))
+        seconds += per_token * rows[2] * _output_tokens(encodings) * _WRITING
     return Estimate(
         seconds=seconds + 10,
         nbytes=int(nbytes) + _BASE_BYTES,
@@ -100,6 +105,19 @@ def _load(config: TrainConfig, data: TextDataset, task: Task, labels: Sequence[s
         return StartModel(loaded.model, loaded.tokenizer, loaded.max_length)
     some = data.part("train").frame.head(2000)
     return start_model(config.model, task, some, labels, seed=config.seed, settings=settings)
+
+
+def _logit_bytes(model: Any) -> int:
+    """Return what the outputs for one token take in a training step, where there is one for each word of the vocabulary."""
+    head = model.get_output_embeddings()
+    return 0 if head is None else int(head.weight.shape[0]) * 4 * _LOGIT_COPIES
+
+
+def _output_tokens(encodings: Encodings) -> float:
+    """Return how many tokens a model writes for a row: as many as it is to learn, and none where it learns a class."""
+    if encodings.cut_outputs is None:
+        return 0.0
+    return float(np.mean([sum(token != IGNORED for token in row) for row in encodings.fields["labels"]]))
 
 
 def _seconds_per_token(model: Any, tokenizer: Any, task: Task, encodings: Encodings, batch_size: int) -> float:

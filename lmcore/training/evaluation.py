@@ -58,7 +58,8 @@ class Evaluation:
         predictions: ``id``, ``text``, ``gold``, ``label``, ``score``, ``correct`` and what the task adds (the
             probability of each class as ``p:<class>``).
         tables: the task's own (``by_class``, ``confusion`` …) and, after training, ``baselines``.
-        parameters: seed, split, rows, share of cut texts, share of unknown tokens.
+        parameters: seed, split, rows, share of cut texts, share of unknown tokens, and of a task that writes how it decodes
+            and the share of the texts that reached the limit of length.
     """
 
     id: str
@@ -145,7 +146,10 @@ def evaluate(
         "truncated_share": predicted.encodings.truncated_share,
         "unknown_share": predicted.encodings.unknown_share,
         **({"choices": choices} if choices else {}),
+        **task.settings(loaded),
     }
+    if predicted.encodings.cut_outputs is not None:
+        parameters["cut_output_share"] = predicted.encodings.cut_output_share
     return Evaluation(
         id=fingerprint(str(loaded.ref), loaded.fingerprint, part.fingerprint, parameters),
         version=str(loaded.ref),

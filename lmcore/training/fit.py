@@ -178,6 +178,7 @@ def _register(job: TrainJob, data: TextDataset, trained: Trained, run_id: str) -
         "choices": dict(trained.choices),
         "unknown_share": trained.encodings.unknown_share,
         "truncated_share": trained.encodings.truncated_share,
+        "cut_output_share": trained.encodings.cut_output_share,
         "config": config.to_dict(),
     }
     target = settings.workspace.models / config.name / fingerprint(facts, time.time_ns())
@@ -201,10 +202,17 @@ def _warnings(trained: Trained, evaluation: Evaluation) -> tuple[str, ...]:
         )
     if trained.encodings.truncated_share > 0:
         found.append(f"{trained.encodings.truncated_share:.1%} of the training texts were cut at the longest length.")
+    if trained.encodings.cut_output_share > 0:
+        found.append(
+            f"{trained.encodings.cut_output_share:.1%} of the texts to be learnt were cut at the longest length."
+        )
+    unfinished = float(evaluation.parameters.get("cut_output_share", 0.0))
+    if unfinished > 0:
+        found.append(f"{unfinished:.1%} of the texts that the model wrote reached the longest length without an end.")
     rival = evaluation.rival
     if rival is not None and rival.beats:
         found.append(
-            f"The baseline {rival.name} is as good or better: {rival.metric.title} {rival.value:.3f} against "
-            f"{evaluation.metrics[rival.metric.name]:.3f}."
+            f"The baseline {rival.name} is as good or better: {rival.metric.title} {rival.metric.show(rival.value)} against "
+            f"{rival.metric.show(rival.model)}."
         )
     return tuple(found)

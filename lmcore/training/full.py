@@ -47,6 +47,7 @@ def fit_full(job: TrainJob) -> Trained:
         settings=job.settings,
         tokenizer_folder=job.scratch / "tokenizer",
     )
+    job = replace(job, task=job.task.adapted(start.model.config))
     limit = min(job.config.max_length, start.max_length)
     train, dev = (job.task.encode(start.tokenizer, p.frame, limit, job.labels) for p in (job.train, job.dev))
     learner = replace(start, max_length=limit)

@@ -8,8 +8,8 @@ from lmcore.data.columns import known_names, suggest_columns
 from lmcore.data.dataset import TextDataset
 from lmcore.data.header import HeaderChoice
 from lmcore.data.issues import ISSUES, DataIssues
-from lmcore.data.load import Upload, load_dataset
-from lmcore.data.read import SUFFIXES, read_table
+from lmcore.data.load import Upload, load_dataset, plain_reader
+from lmcore.data.read import PLAIN, SUFFIXES, read_table
 from lmcore.data.samples import SAMPLES
 from lmcore.data.split import split_dataset
 from lmcore.tasks import TASKS, load_task
@@ -124,8 +124,11 @@ def _sample() -> None:
 
 def _upload() -> None:
     limit = cache.settings().upload_bytes
-    file = st.file_uploader("File", type=[suffix.lstrip(".") for suffix in SUFFIXES], key="data_file")
-    st.caption(f"CSV, TSV, JSONL, JSON, Parquet or XLSX up to {limit >> 20} MB; UTF-8, UTF-16 or GB18030.")
+    file = st.file_uploader("File", type=[suffix.lstrip(".") for suffix in (*SUFFIXES, PLAIN)], key="data_file")
+    st.caption(
+        f"CSV, TSV, JSONL, JSON, Parquet or XLSX up to {limit >> 20} MB; UTF-8, UTF-16 or GB18030. Plain text "
+        "may be a TXT file: a text a line or paragraphs, or source ||| target on each line, as the task reads it."
+    )
     if file is None:
         return
     upload = Upload(file.name, file.getvalue())
@@ -134,7 +137,14 @@ def _upload() -> None:
         "First row holds the column names", HEADERS, format_func=_HEADERS.__getitem__, key="data_header"
     )
     known = known_names(load_task(task))
-    table = read_table(upload.content, name=upload.name, header=header, known=known, limit_bytes=limit)
+    table = read_table(
+        upload.content,
+        name=upload.name,
+        header=header,
+        known=known,
+        limit_bytes=limit,
+        plain=plain_reader(load_task(task)),
+    )
     columns = _column_mapping(table, task)
     show.table(table.head(5), "data_upload_preview", alt="The first five rows of the file.")
     if st.button("Bring it in", type="primary", icon=":material/upload:"):

@@ -100,7 +100,7 @@ def test_a_given_name_must_be_usable():
 def test_unknown_task_and_sample():
     with pytest.raises(UnknownError, match="no task 'singing'"):
         load_dataset("sample:feedback-en", task="singing")
-    with pytest.raises(UnknownError, match="no sample 'none'; known: .*feedback-en, feedback-zh"):
+    with pytest.raises(UnknownError, match=r"no sample 'none'; known: .*feedback-en, feedback-zh"):
         load_dataset("sample:none", task=TASK)
 
 

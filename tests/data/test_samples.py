@@ -5,7 +5,7 @@ from lmcore.data.load import load_dataset
 from lmcore.data.samples import SAMPLES, read_sample, sample_defects
 from lmcore.data.text import is_chinese
 from lmcore.errors import UnknownError
-
+from lmcore.tasks import load_task
 
 PLANTED = ("feedback-en", "feedback-zh")
 PLAIN = [name for name in SAMPLES if SAMPLES[name].facts["task"] in {"text-generation", "completion"}]
@@ -45,7 +45,27 @@ class TestSample:
         assert set(sample_defects(name)) <= set(issues.checked) | set(issues.not_checked)
 
 
+WRITING = {"translation-en-zh": 120, "translation-zh-en": 120, "summaries-en": 60, "summaries-zh": 60, "politeness-en": 120,
+           "register-zh": 120}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WRITING)
+def test_pairs_of_texts_are_whole_and_in_their_language(name):
+    facts = SAMPLES[name].facts
+    data = load_dataset(f"sample:{name}", task=facts["task"])
+    assert len(data) >= WRITING[name]
+    assert f"{len(data)} " in SAMPLES[name].summary
+    issues = find_issues(data)
+    assert issues.frame.empty, issues.frame
+    assert sample_defects(name) == {}
+    read, written = (data.frame[column.name] for column in load_task(facts["task"]).columns)
+    assert (read.map(is_chinese).mean() > 0.9) == (facts["language"] == "zh")
+    assert (written.map(is_chinese).mean() > 0.9) == ((facts["language"] == "zh") != (facts["task"] == "translation"))
+    if facts["task"] == "summarisation":
+        assert (written.str.len() < 0.7 * read.str.len()).all()
+
+
 def test_unknown_samples_list_the_known_ones():
     for function in (read_sample, sample_defects):
-        with pytest.raises(UnknownError, match="known: .*feedback-en, feedback-zh"):
+        with pytest.raises(UnknownError, match=r"known: .*feedback-en, feedback-zh"):
             function("none")

@@ -24,6 +24,8 @@ def test_models_at_hand_are_listed_in_order(folders, tmp_path, monkeypatch):
     assert refs == [
         "packaged:all-MiniLM-L6-v2",
         "config:bert-small",
+        "config:llama-small",
+        "config:marian-small",
         f"folder:{tmp_path}/models/a",
         f"folder:{tmp_path}/models/b",
     ]
@@ -31,7 +33,11 @@ def test_models_at_hand_are_listed_in_order(folders, tmp_path, monkeypatch):
 
 def test_a_package_that_is_not_installed_is_not_offered(settings, monkeypatch):
     monkeypatch.setattr(catalogue, "_package_root", lambda facts: None)
-    assert [str(choice.ref) for choice in list_models(settings)] == ["config:bert-small"]
+    assert [str(choice.ref) for choice in list_models(settings)] == [
+        "config:bert-small",
+        "config:llama-small",
+        "config:marian-small",
+    ]
     with pytest.raises(InputError, match=r"pip install 'lmscope\[offline\]'"):
         packaged_folder("all-MiniLM-L6-v2")
 
@@ -57,5 +63,5 @@ def test_a_relative_folder_becomes_absolute(tmp_path, monkeypatch, settings):
 
 
 def test_an_unknown_name_lists_what_can_be_picked(settings):
-    with pytest.raises(UnknownError, match=r"known: all-MiniLM-L6-v2, bert-small\. A folder, models:/name@alias"):
+    with pytest.raises(UnknownError, match=r"known: .*bert-small, .*marian-small\. A folder, models:/name@alias"):
         resolve_model("berd-small", settings)
