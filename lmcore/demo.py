@@ -139,7 +139,7 @@ def _analyse(loaded: "LoadedModel", data: "TextDataset", evaluation: "Evaluation
 def _project(loaded: "LoadedModel", data: "TextDataset", workspace: Workspace, report: Report) -> tuple[str, str]:
     from lmcore.projection.representations import MapConfig, map_representations, save_map
 
-    config = MapConfig(version=str(loaded.ref), data=str(data.ref), method="umap")
+    config = MapConfig(version=str(loaded.ref), data=str(data.ref), method="umap").resolved(loaded.layers)
     result = map_representations(loaded, data, config, report=report)
     save_map(workspace, config.id, result)
     outliers = result.points[result.points["is_outlier"]]

@@ -13,8 +13,10 @@ from lmcore.models.registry import ModelRegistry, ModelVersion
 from lmcore.projection.methods import PROJECTION
 from lmcore.serving.server import server_state
 from lmcore.settings import Settings, Workspace
-from lmcore.tasks import load_task
-from lmcore.training.evaluation import evaluations_of, load_evaluation
+from lmcore.storage import FINISHED
+from lmcore.tasks import reads_task
+from lmcore.training.evaluation import load_evaluation
+from lmcore.training.kept import chief_evaluation
 from lmcore.training.verdict import headline
 
 if TYPE_CHECKING:
@@ -59,13 +61,13 @@ def overview(settings: Settings, board: JobBoard) -> Overview:
     workspace = settings.workspace
     datasets = DatasetStore(workspace).list()
     versions = [v for v in ModelRegistry(workspace, tracking_uri=settings.tracking_uri).list() if v.available]
-    best = next((v for v in versions if "champion" in v.aliases), versions[0] if versions else None)
+    best = _best(versions)
     evaluation = _evaluation(workspace, best)
     running = {job.kind for job in board.list(limit=50) if job.state in {JobState.QUEUED, JobState.RUNNING}}
     stages = (
         _data(datasets),
         _train(datasets, best, evaluation, "train" in running),
-        _analyse(best, evaluation),
+        _analyse(workspace, versions),
         _visualise(workspace, best, evaluation, "map" in running),
         _operate(workspace, best),
     )
@@ -77,8 +79,8 @@ def _count(number: int, noun: str) -> str:
 
 
 def _evaluation(workspace: Workspace, version: ModelVersion | None) -> "Evaluation | None":
-    kept = evaluations_of(workspace, version.ref) if version else []
-    return load_evaluation(workspace, kept[0]) if kept else None
+    kept = chief_evaluation(workspace, version.ref) if version else None
+    return load_evaluation(workspace, kept) if kept else None
 
 
 def _data(datasets: Sequence[DatasetInfo]) -> StageState:
@@ -116,7 +118,14 @@ def _train(
     return StageState("Train", condition, said, "Read its surest errors, or train a stronger one.", choices)
 
 
-def _analyse(best: ModelVersion | None, evaluation: "Evaluation | None") -> StageState:
+def _best(versions: Sequence[ModelVersion]) -> ModelVersion | None:
+    """Return the newest champion, else the newest version."""
+    return next((v for v in versions if "champion" in v.aliases), versions[0] if versions else None)
+
+
+def _analyse(workspace: Workspace, versions: Sequence[ModelVersion]) -> StageState:
+    best = _best([version for version in versions if reads_task(version.task)])
+    evaluation = _evaluation(workspace, best)
     if best is None:
         return StageState("Analyse", "empty", "Nothing to look into yet.", "Train a model first.", {})
     choices = {"version": str(best.ref)}
@@ -124,8 +133,6 @@ def _analyse(best: ModelVersion | None, evaluation: "Evaluation | None") -> Stag
         return StageState("Analyse", "ready", f"{best.ref} can be looked into.", "Type a text.", choices)
     errors = evaluation.errors(1)
     rows = evaluation.parameters["rows"]
-    if errors.empty and not load_task(evaluation.task).judged:
-        return StageState("Analyse", "ready", f"{best.ref} can be looked into.", "Type a text.", choices)
     if errors.empty:
         return StageState("Analyse", "ready", f"{best.ref} is right on all {rows} test rows.", "Type a text.", choices)
     wrong = int((~evaluation.predictions["correct"]).sum())
@@ -144,24 +151,29 @@ def _visualise(
     if best is None:
         return StageState("Visualise", "empty", "No map yet.", "Train a model first.", {})
     choices = {"version": str(best.ref)}
-    maps = sorted(workspace.results.glob("maps/*/map.json"), key=lambda path: path.stat().st_mtime)
+    maps = sorted(workspace.results.glob(f"maps/{FINISHED}/map.json"), key=lambda path: path.stat().st_mtime)
     if evaluation is not None:
         choices["dataset"] = evaluation.data.partition(":")[0]
     if not maps:
         said = "A map is being drawn." if running else "No map has been drawn yet."
         return StageState("Visualise", "running" if running else "empty", said, "Draw the map of a layer.", choices)
-    said = f"{len(maps)} map{'s' if len(maps) > 1 else ''}; the newest is {_describe_map(maps[-1])}."
+    description, shown = _describe_map(maps[-1])
+    said, choices = f"{len(maps)} map{'s' if len(maps) > 1 else ''}; the newest is {description}.", choices | shown
     step = "Look at the outliers and at what lies in the wrong place."
     return StageState("Visualise", "running" if running else "ready", said, step, choices)
 
 
-def _describe_map(path: Path) -> str:
+def _describe_map(path: Path) -> tuple[str, dict[str, str]]:
+    """Return what a map is in a few words, and the choices that open it."""
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))
         parameters, quality = facts["parameters"], facts["quality"].get("trustworthiness")
         method = PROJECTION[parameters["method"]].title
         kept = f", neighbourhoods kept to {quality:.2f}" if quality is not None else ""
-        return f"{method} of layer {facts['layer']} over {parameters['data']}{kept}"
+        data, _, split = parameters["data"].partition(":")
+        choices = {"version": parameters["version"], "dataset": data, "layer": str(facts["layer"])}
+        choices |= {"visualise_method": method, "visualise_split": split or "all"}
+        return f"{method} of layer {facts['layer']} over {parameters['data']}{kept}", choices
     except (OSError, ValueError, KeyError, UnknownError) as error:
         raise StorageError(f"The map {path.parent.name} is damaged: delete {path.parent}.") from error
 

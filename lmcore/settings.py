@@ -104,8 +104,8 @@ class Settings:
             OptionError: a number is not one, or is out of range.
         """
         env = os.environ if environ is None else environ
-        home = Path(env.get("LMSCOPE_HOME") or Path.home() / ".lmscope").expanduser().absolute()
-        folders = [Path(p).expanduser().absolute() for p in env.get("LMSCOPE_MODEL_DIRS", "").split(os.pathsep) if p]
+        home = _folder(env.get("LMSCOPE_HOME") or "~/.lmscope")
+        folders = [_folder(p) for p in env.get("LMSCOPE_MODEL_DIRS", "").split(os.pathsep) if p]
         return cls(
             workspace=Workspace(home),
             device=env.get("LMSCOPE_DEVICE") or "auto",
@@ -116,6 +116,11 @@ class Settings:
             server_port=_number(env, "LMSCOPE_SERVER_PORT", 8600, 1, 65535),
             jobs_at_once=_number(env, "LMSCOPE_JOBS", 1, 1, 64),
         )
+
+
+def _folder(text: str) -> Path:
+    # os.path leaves the ~ of a user who is not there as it is, where pathlib raises RuntimeError.
+    return Path(os.path.expanduser(text)).absolute()
 
 
 def _number(env: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:

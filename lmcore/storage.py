@@ -11,6 +11,8 @@ from pathlib import Path
 
 from lmcore.errors import LmError, StorageError
 
+# What a crash may leave behind begins with a dot; this glob pattern passes it over.
+FINISHED = "[!.]*"
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 # Writers in Rust and C++ (safetensors, tokenizers, torch) report a full disk as an exception of their own kind.
 _FULL_TEXTS = ("No space left on device", "Disk quota exceeded", "File too large", "inline_container")

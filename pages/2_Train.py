@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from lmcore.tasks import TASKS
 from lmcore.training.config import TrainConfig
 from lmcore.training.job import TARGET, job_config
 from lmcore.training.methods import TRAINING
@@ -9,15 +10,15 @@ from lmcore.training.verdict import verdict
 from lmcore.ui import cache, show, state
 from lmcore.ui.forms import method_choice, option_fields
 from lmcore.ui.jobs import watch_job
+from lmcore.ui.judging import VIEWS, choose_evaluation, evaluate_form, show_view
 from lmcore.ui.page import empty_state, open_page, shown_errors
 from lmcore.ui.train import (
     base_models,
     default_config,
     describe_estimate,
     fitting_methods,
+    model_choice,
     show_curves,
-    show_errors,
-    show_metrics,
     version_label,
 )
 
@@ -26,7 +27,7 @@ open_page("Train")
 
 def start_form() -> None:
     """Choose data, model and method; see what it will take; start the job."""
-    split = [str(info.ref) for info in cache.datasets() if info.is_split]
+    split = [str(info.ref) for info in cache.datasets() if info.is_split and TASKS[info.task].facts["methods"]]
     if not split:
         empty_state("No data set is split into train, dev and test yet.", label="Go to Data", page="pages/1_Data.py")
         return
@@ -37,21 +38,14 @@ def start_form() -> None:
         ref = state.pick("dataset", "Data set", split, help="Only data sets that are split are listed.", default=same)
         data = cache.dataset(str(ref))
         default = default_config(data)
-        models = base_models(data.task)
-        model = st.selectbox(
-            "Model",
-            list(models),
-            index=list(models).index(default.model) if default.model in models else 0,
-            format_func=lambda name: models[name],
-            key=f"train_model_{ref}",
-            help="A base model, or a registered version to train further.",
-        )
+        model = model_choice(base_models(data.task), default.model, f"train_model_{ref}")
         name = st.text_input("Name", value=default.name, key=f"train_name_{ref}", help="Versions are kept under it.")
     with right:
         fitting = fitting_methods(data.task, model)
         method = method_choice("Method", TRAINING, "train_method", names=fitting)
         with st.expander("Settings", icon=":material/tune:"):
-            given = option_fields(TRAINING[method].options, f"train_{method}_{model}", default_values(model, method))
+            usual = default_values(data.task, model, method)
+            given = option_fields(TRAINING[method].options, f"train_{data.task}_{method}_{model}", usual)
     config = TrainConfig(name=name, task=data.task, model=model, method=method, **given).checked()
     estimate = describe_estimate(config, data)
     if st.button("Start training", type="primary", icon=":material/play_arrow:", disabled=not estimate.fits):
@@ -66,9 +60,12 @@ def start_form() -> None:
         st.rerun()
 
 
-def default_values(model: str, method: str) -> dict[str, float]:
+def default_values(task: str, model: str, method: str) -> dict[str, float]:
     """Return what the form shows first where the general defaults would not do."""
-    return {"learning_rate": 5e-4, "epochs": 10} if method == "full" and model.startswith("config:") else {}
+    if method != "full":
+        return {}
+    usual: dict[str, float] = TASKS[task].facts.get("settings", {})
+    return {"learning_rate": 5e-4, "epochs": max(10, usual.get("epochs", 0))} if model.startswith("config:") else usual
 
 
 def runs() -> None:
@@ -95,14 +92,18 @@ def evaluation() -> None:
         st.caption("No version is registered yet.")
         return
     ref = str(state.pick("version", "Version", list(versions), format_func=lambda r: version_label(versions[r])))
-    kept = cache.evaluations_of(ref)
-    if not kept:
-        st.info(f"{ref} was not evaluated yet: run lmcore evaluate {ref} DATA on the command line.")
+    result = choose_evaluation(ref)
+    if result is None:
+        st.info(f"{ref} was not evaluated yet: choose the rows to measure it on.")
+        evaluate_form(versions[ref], "evaluate")
         return
-    result = cache.evaluation(kept[0])
     st.markdown(verdict(result))
-    show_metrics(result)
-    show_errors(result)
+    view = st.segmented_control(
+        "View", VIEWS, default="Overview", key="judging_view", required=True, bind="query-params"
+    )
+    show_view(view or "Overview", result, versions)
+    with st.expander("Evaluate on other rows", icon=":material/fact_check:"):
+        evaluate_form(versions[ref], "evaluate_again")
 
 
 with shown_errors():

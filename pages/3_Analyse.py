@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from lmcore.tasks import reads_task
 from lmcore.ui import analyse, cache, state
 from lmcore.ui.page import empty_state, open_page, shown_errors
 from lmcore.ui.train import version_label
@@ -13,9 +14,15 @@ open_page("Analyse")
 
 def version_choice() -> str:
     """Choose the version; empty where there is none."""
-    versions = {str(v.ref): v for v in cache.versions() if v.available}
+    trained = [v for v in cache.versions() if v.available]
+    versions = {str(v.ref): v for v in trained if reads_task(v.task)}
     if not versions:
-        empty_state("There is no trained version to look into yet.", label="Go to Train", page="pages/2_Train.py")
+        said = (
+            "There is no trained classifier to look into yet."
+            if trained
+            else "There is no trained version to look into yet."
+        )
+        empty_state(said, label="Go to Train", page="pages/2_Train.py")
         return ""
     return str(state.pick("version", "Version", list(versions), format_func=lambda r: version_label(versions[r])))
 

@@ -44,7 +44,8 @@ def controls() -> MapConfig | None:
             shown = [o for o in PROJECTION[method].options if o.name != "dimensions"]
             options = option_fields(shown, f"visualise_{method}")
             outlier_options = option_fields(OUTLIERS[outliers].options, f"visualise_{outliers}")
-    return MapConfig(version, data, int(layer), method, options, outliers, outlier_options, int(rows))
+    config = MapConfig(version, data, int(layer), method, options, outliers, outlier_options, int(rows))
+    return config.resolved(last)
 
 
 @st.fragment

@@ -3,19 +3,10 @@
 import streamlit as st
 
 from lmcore.models.registry import ModelVersion
+from lmcore.serving import ServerState
 from lmcore.ui import cache, state
-from lmcore.ui.operate import (
-    EXAMPLE,
-    alias_buttons,
-    ask,
-    champions_first,
-    key_hash,
-    show_answer,
-    show_calls,
-    versions_table,
-    watch_server,
-    watch_stats,
-)
+from lmcore.ui.asking import ask_form, show_calls
+from lmcore.ui.operate import alias_buttons, champions_first, versions_table, watch_server, watch_stats
 from lmcore.ui.page import empty_state, open_page, shown_errors
 from lmcore.ui.train import version_label
 
@@ -37,38 +28,18 @@ def versions() -> ModelVersion | None:
     return by_ref[str(ref)]
 
 
-def ask_form(running: bool) -> None:
-    """Send one text or several to the server and see the answer."""
-    several = st.segmented_control(
-        "How many", ["One text", "Several, one a line"], default="One text", required=True, key="operate_mode"
-    ).startswith("Several")
-    with st.form("operate_send", border=False):
-        text = st.text_area("Texts" if several else "Text", EXAMPLE, height=120 if several else 80, key="operate_text")
-        key = st.text_input("API key", type="password", key="operate_api_key") if key_hash() else ""
-        sent = st.form_submit_button("Send", icon=":material/send:", type="primary", disabled=not running)
-    if not running:
-        st.caption("The server has to run before a text can be sent.")
-    if sent:
-        st.session_state.pop("operate_answer", None)
-        texts = [line for line in text.splitlines() if line.strip()] if several else [text] if text.strip() else []
-        st.session_state["operate_answer"] = ask(texts, key)
-    if "operate_answer" in st.session_state:
-        show_answer(st.session_state["operate_answer"])
-
-
 picked: ModelVersion | None = None
-running = False
+server: ServerState | None = None
 with shown_errors():
     picked = versions()
 with shown_errors():
     st.header("Prediction server")
     server = watch_server(picked)
-    running = server.state == "running"
-    if running:
+    if server.state == "running":
         show_calls(server)
 with shown_errors():
     st.header("Send a text")
-    ask_form(running)
+    ask_form(server)
 with shown_errors():
     st.header("What was served")
-    watch_stats(running)
+    watch_stats(server is not None and server.state == "running")

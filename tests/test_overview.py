@@ -159,9 +159,8 @@ def test_the_champion_is_spoken_of_before_newer_versions(look, workspace, regist
 
 def test_the_newest_map_is_told(look, workspace, registered):
     points = pd.DataFrame({"id": [1], "x": [0.0]})
-    drawn = RepresentationMap(
-        points, 5, 1, {"trustworthiness": 0.953}, (), {"method": "umap", "data": "topics@1:test"}, "f"
-    )
+    parameters = {"method": "umap", "version": "models:/topics/1", "data": "topics@1:test"}
+    drawn = RepresentationMap(points, 5, 1, {"trustworthiness": 0.953}, (), parameters, "f")
     save_map(workspace, "abc", drawn)
     assert look("Visualise").verdict == (
         "1 map; the newest is UMAP of layer 5 over topics@1:test, neighbourhoods kept to 0.95."
@@ -169,6 +168,13 @@ def test_the_newest_map_is_told(look, workspace, registered):
     save_map(workspace, "abd", replace(drawn, quality={}))
     assert look("Visualise").verdict == "2 maps; the newest is UMAP of layer 5 over topics@1:test."
     assert look("Visualise").condition == "ready"
+    assert look("Visualise").choices == {
+        "version": "models:/topics/1",
+        "dataset": "topics@1",
+        "layer": "5",
+        "visualise_method": "UMAP",
+        "visualise_split": "test",
+    }
 
 
 @pytest.mark.parametrize(("kind", "stage"), [("train", "Train"), ("map", "Visualise")])

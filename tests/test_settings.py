@@ -38,6 +38,13 @@ def test_every_variable_is_read(tmp_path):
     )
 
 
+def test_the_home_of_a_user_who_is_not_there_is_a_plain_name():
+    assert Settings.from_environment({"LMSCOPE_HOME": "~nosuchuser/x"}).workspace.root.parts[-2:] == (
+        "~nosuchuser",
+        "x",
+    )
+
+
 def test_a_relative_home_becomes_absolute(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert Settings.from_environment({"LMSCOPE_HOME": "here"}).workspace.root == tmp_path / "here"

@@ -136,7 +136,8 @@ def _targets(loaded: LoadedModel, texts: Sequence[str], targets: Sequence[Target
     given = list(targets) if targets is not None else [None] * len(texts)
     missing = [text for text, target in zip(texts, given, strict=True) if target is None]
     predicted = iter(predict_texts(loaded, missing)) if missing else iter(())
-    return [target or Target("class", next(predicted).label) for target in given]
+    task = load_task(loaded.task)
+    return [target or task.targets(next(predicted))[0] for target in given]
 
 
 def _check_targets(loaded: LoadedModel, targets: Sequence[Target]) -> None:

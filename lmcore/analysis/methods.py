@@ -40,7 +40,7 @@ ATTRIBUTION = Registry(
                 maximum=1.0,
             ),
             Option(
-                "max_steps", "int", 256, "Points at most, where the tolerance is not reached.", minimum=4, maximum=1024
+                "max_steps", "int", 256, "Points at most, where the tolerance is not reached.", minimum=7, maximum=1024
             ),
         ),
     ),

@@ -47,7 +47,7 @@ def linear_cka(x: np.ndarray, y: np.ndarray) -> float:
         0 to 1; 1 where one is a rotation and scaling of the other, 0 where they share nothing or one is constant.
 
     Raises:
-        InputError: the numbers of examples differ, or are fewer than 2.
+        InputError: the numbers of examples differ, or are fewer than 2; or a value is not finite.
     """
     first, second = (np.asarray(a, dtype=np.float64) for a in (x, y))
     if first.ndim != 2 or second.ndim != 2 or len(first) != len(second) or len(first) < 2:
@@ -55,7 +55,7 @@ def linear_cka(x: np.ndarray, y: np.ndarray) -> float:
             f"The representations have the shapes {np.shape(x)} and {np.shape(y)}: give (examples, features) with the same "
             "examples, at least 2."
         )
-    first, second = first - first.mean(axis=0), second - second.mean(axis=0)
+    first, second = _centred(first), _centred(second)
     norms = [_scatter(a, a) for a in (first, second)]
     scale = float(np.sqrt(norms[0] * norms[1]))
     return float(np.clip(_scatter(first, second) / scale, 0.0, 1.0)) if scale > 0 else 0.0
@@ -77,6 +77,16 @@ def layer_similarity(loaded: LoadedModel, texts: Sequence[str], *, report: Repor
         for j in range(i):
             matrix[i, j] = matrix[j, i] = linear_cka(states[i], states[j])
     return LayerSimilarity(matrix, len(texts), fingerprint(loaded.fingerprint, encodings.ids))
+
+
+def _centred(x: np.ndarray) -> np.ndarray:
+    """Centre the features and divide all by the largest deviation, so that squares neither overflow nor vanish."""
+    if not np.isfinite(x).all():
+        raise InputError("The representations have a value that is NaN or infinite: compute them again in float32.")
+    centred: np.ndarray = x - x[0]  # exactly 0 where a feature is constant
+    centred -= centred.mean(axis=0)
+    largest = float(np.abs(centred).max(initial=0.0))
+    return centred / largest if largest > 0 else centred
 
 
 def _scatter(x: np.ndarray, y: np.ndarray) -> float:

@@ -12,6 +12,7 @@ from lmcore.cli.command import RootGroup, Session
 from lmcore.cli.data import data_group
 from lmcore.cli.demo import demo_command
 from lmcore.cli.jobs import jobs_group
+from lmcore.cli.judging import compare_command, curve_command
 from lmcore.cli.methods import methods_command
 from lmcore.cli.models import models_group
 from lmcore.cli.project import project_command
@@ -62,6 +63,8 @@ for command in (
     data_group,
     train_command,
     evaluate_command,
+    compare_command,
+    curve_command,
     analyse_command,
     project_command,
     serve_command,

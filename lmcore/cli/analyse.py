@@ -95,12 +95,14 @@ def _read_input() -> str:
 def _explain(session: Session, version: str, text: str, question: _Question) -> Answer:
     from lmcore.analysis import attribute
     from lmcore.models.predict import predict_texts
+    from lmcore.tasks import load_task
 
     with session.report() as report:
         report.progress(0.0, "Loading the model")
         loaded = _load(session, version)
         prediction = predict_texts(loaded, [text])[0]
-        target = Target("class", question.target or prediction.label, against=question.against or "")
+        label = question.target or load_task(loaded.task).targets(prediction)[0].label
+        target = Target("class", label, against=question.against or "")
         report.progress(0.5, "Explaining the prediction")
         found = attribute(loaded, text, target, method=question.method, **question.options)
     words = records(found.by_word()[["word", "score"]])

@@ -25,7 +25,7 @@ _LAZY = {"clean": "lmcore.cli.clean:clean_command"}
 def data_group() -> None:
     """Describe, clean and split data sets.
 
-    SOURCE is a CSV, TSV, JSONL, JSON, Parquet or XLSX file, a bundled sample (sample:feedback-en), a stored data set
+    SOURCE is a CSV, TSV, JSONL, JSON, Parquet, XLSX or CoNLL file, a bundled sample (sample:feedback-en), a stored data set
     (name@version) or one of the Hugging Face hub (hub:org/name).
     """
 

@@ -86,6 +86,11 @@ def cell(value: object) -> str:
     return tidy(str(value)[:CELL_LENGTH])
 
 
+def plain(sentence: str) -> str:
+    """Return a sentence without the marks that make it bold on a page."""
+    return sentence.replace("**", "")
+
+
 def records(frame: Any) -> list[dict[str, Any]]:
     """Return the rows of a pandas frame as dicts."""
     return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]

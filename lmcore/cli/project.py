@@ -81,7 +81,7 @@ def project_command(
             outliers=outliers,
             outlier_options=outlier_options,
             rows=rows,
-        )
+        ).resolved(loaded.layers)
         found = map_representations(loaded, dataset, config, report=report)
     save_map(workspace, config.id, found)
     if out:

@@ -7,7 +7,7 @@ import click
 
 from lmcore.cli.command import AnswerCommand, Session, refuse
 from lmcore.cli.options import given_options, method_flags
-from lmcore.cli.output import Answer, records, table
+from lmcore.cli.output import Answer, plain, records, table
 from lmcore.errors import Cancelled
 from lmcore.settings import MIB
 from lmcore.training.config import TrainConfig
@@ -89,8 +89,12 @@ def train_command(
 @click.argument("data")
 @click.option("--split", type=click.Choice(SPLITS), default="test", show_default=True, help="Which rows.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the bootstrap intervals.")
+@click.option("--slices", is_flag=True, help="Also measure slices: by label, length, language and further columns.")
+@click.option("--calibration", is_flag=True, help="Also measure whether the probabilities hold.")
 @click.pass_obj
-def evaluate_command(session: Session, version: str, data: str, split: str, seed: int) -> Answer:
+def evaluate_command(
+    session: Session, version: str, data: str, split: str, seed: int, slices: bool, calibration: bool
+) -> Answer:
     """Measure VERSION (models:/NAME@ALIAS) on the rows of DATA (name@version) and keep the result.
 
     A base model (gguf:PATH, packaged:NAME …) can be measured where DATA's task needs no trained head.
@@ -98,6 +102,7 @@ def evaluate_command(session: Session, version: str, data: str, split: str, seed
     from lmcore.data.store import DatasetStore
     from lmcore.tasks import load_task
     from lmcore.training.evaluation import evaluate, save_evaluation
+    from lmcore.training.verdict import verdict
 
     dataset = DatasetStore(session.settings.workspace).load(data)
     with session.report() as report:
@@ -105,14 +110,46 @@ def evaluate_command(session: Session, version: str, data: str, split: str, seed
     save_evaluation(session.settings.workspace, found)
     rows = found.parameters["rows"]
     wrong = f": {int((~found.predictions['correct']).sum())} wrong" if load_task(found.task).judged else ""
-    shown: list[Any] = [f"{found.version} on {rows} rows of {found.data}{wrong}.", _metrics_table(found)]
+    shown: list[Any] = [f"{found.version} on {rows} rows of {found.data}{wrong}. {verdict(found).replace('**', '')}"]
+    shown.append(_metrics_table(found))
     if "by_class" in found.tables:
         shown += ["By class:", _class_table(found)]
     errors = found.errors(_SHOWN_ERRORS)
     if len(errors):
         listed = [(r["id"] + 1, r["gold"], r["label"], r["score"], r["text"]) for r in records(errors)]
         shown += ["The errors it is surest of:", table(("row", "label", "predicted", "score", "text"), listed)]
-    return Answer(_evaluation_document(found), shown)
+    document = _evaluation_document(found)
+    if slices:
+        document["slices"], more = _slices(found, dataset, seed)
+        shown += more
+    if calibration:
+        document["calibration"], more = _calibration(found, seed)
+        shown += more
+    return Answer(document, shown)
+
+
+def _slices(found: "Evaluation", data: "TextDataset", seed: int) -> tuple[dict[str, Any], list[Any]]:
+    from lmcore.training.slices import describe, measure_slices
+
+    report = measure_slices(found, data.frame, seed=seed)
+    rows = report.slices.itertuples(index=False)
+    return describe(report), [*report.sentences(), table(tuple(report.slices.columns), rows)]
+
+
+def _calibration(found: "Evaluation", seed: int) -> tuple[dict[str, Any], list[Any]]:
+    from lmcore.training.calibration import calibration
+
+    measured = calibration(found, seed=seed)
+    document = {
+        "measures": records(measured.measures),
+        "bins": records(measured.bins),
+        "by_chance": measured.by_chance,
+        "limit": measured.limit,
+        "overconfidence": measured.overconfidence,
+        "verdict": plain(measured.verdict),
+    }
+    rows = measured.measures.itertuples(index=False)
+    return document, [plain(measured.verdict), table(("measure", "value", "low", "high"), rows)]
 
 
 def _describe_estimate(estimate: "Estimate") -> list[str]:

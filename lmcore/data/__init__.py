@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from lmcore.data.load import load_dataset
     from lmcore.data.profile import DataProfile, profile_dataset
     from lmcore.data.split import split_dataset
+    from lmcore.data.squad import pair_unanswerable
     from lmcore.data.store import DatasetStore
 
 _EXPORTS = {
@@ -22,6 +23,7 @@ _EXPORTS = {
     "clean_dataset": "lmcore.data.clean",
     "find_issues": "lmcore.data.issues",
     "load_dataset": "lmcore.data.load",
+    "pair_unanswerable": "lmcore.data.squad",
     "profile_dataset": "lmcore.data.profile",
     "split_dataset": "lmcore.data.split",
 }
@@ -35,6 +37,7 @@ __all__ = [
     "clean_dataset",
     "find_issues",
     "load_dataset",
+    "pair_unanswerable",
     "profile_dataset",
     "split_dataset",
 ]

@@ -41,10 +41,11 @@ def canonical_frame(
 
     Returns:
         ``id``, the task's columns (white space around a label is taken away), ``split`` where the file has a column
-        of that name with nothing but train, dev and test in it, then the other columns.
+        of that name with nothing but train, dev and test in it, then the other columns. Cells are in the form in which
+        the task keeps them.
 
     Raises:
-        DataError: a column is missing; the message lists the file's columns.
+        DataError: a column is missing (the message lists the file's columns), or a cell is not as the task needs it.
         OptionError: ``columns`` names a column that the task does not have.
     """
     chosen = _chosen(table, task, what, columns or {})
@@ -61,7 +62,7 @@ def canonical_frame(
         taken = [*frame.columns, *(("split",) if "split" not in frame else ())]
         clash = source in taken
         frame[free_name(f"{source} (file)" if clash else source, taken)] = table[source]
-    return frame
+    return task.canonical(frame, what)
 
 
 def suggest_columns(frame: pd.DataFrame, task: str) -> dict[str, str]:

@@ -50,8 +50,8 @@ def load_dataset(
 
     Args:
         source: ``sample:NAME``, ``hub:org/name``, a stored ``name@3`` or ``name@3:test``, an `Upload`, a frame, or the path
-            of a CSV, TSV, JSONL, JSON, Parquet or XLSX file, or of a TXT file of a task that has such files (from Python and
-            the command line alone).
+            of a CSV, TSV, JSONL, JSON, Parquet, XLSX or CoNLL file, or of a TXT file of a task that has such files (from Python
+            and the command line alone).
         task: the task's name.
         columns: the task's column to the file's, by name or by position from 0; positions say that there is no header.
             What is left out is found by the names that the task knows.

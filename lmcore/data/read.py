@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 import pandas as pd
 
 from lmcore.data.cells import encodable
+from lmcore.data.conll import read_conll
 from lmcore.data.delimited import read_delimited
 from lmcore.data.header import HeaderChoice
 from lmcore.data.parquet import read_parquet
@@ -14,7 +15,8 @@ from lmcore.data.workbook import read_workbook
 from lmcore.errors import DataError
 from lmcore.settings import MIB
 
-SUFFIXES = (".csv", ".tsv", ".jsonl", ".json", ".parquet", ".xlsx")
+CONLL = (".conll", ".bio", ".iob")
+SUFFIXES = (".csv", ".tsv", ".jsonl", ".json", ".parquet", ".xlsx", *CONLL)
 PLAIN = ".txt"
 LIMIT_BYTES = 200 * MIB
 UNPACKED = 4
@@ -77,6 +79,7 @@ def _reader(suffix: str, header: HeaderChoice, names: Collection[str], most: int
         ".json": read_json,
         ".parquet": lambda content, what: read_parquet(content, what, most),
         ".xlsx": lambda content, what: read_workbook(content, what, most, header=header, known=known),
+        **dict.fromkeys(CONLL, read_conll),
     }
     return readers[suffix]
 

@@ -1,4 +1,4 @@
-"""JSON lines, and JSON arrays of objects."""
+"""JSON lines, JSON arrays of objects, and questions in the nested form of SQuAD."""
 
 import io
 import json
@@ -9,6 +9,7 @@ import pandas as pd
 
 from lmcore.data.cells import build_frame, cell_text
 from lmcore.data.encoding import detect_encoding
+from lmcore.data.squad import is_squad, read_squad
 from lmcore.errors import DataError
 
 
@@ -25,16 +26,29 @@ def read_json_lines(content: bytes, what: str) -> pd.DataFrame:
 
 
 def read_json(content: bytes, what: str) -> pd.DataFrame:
-    """Read a JSON array of objects; a file that does not begin with one is read as JSON lines.
+    """Read a JSON array of objects, or questions in the form of SQuAD; any other file is read as JSON lines.
 
     Raises:
         DataError: it is not JSON, or an element is not an object.
     """
     encoding = detect_encoding(content, what)
     if not content[:1024].decode(encoding, "ignore").lstrip().startswith("["):
-        return read_json_lines(content, what)
+        whole = _nested(content, encoding)
+        return read_squad(whole, what) if whole is not None else read_json_lines(content, what)
     rows = _parse(content.decode(encoding), what)
     return _to_frame(((f"Element {n}", row) for n, row in enumerate(rows, 1)), what)
+
+
+def _nested(content: bytes, encoding: str) -> dict[str, Any] | None:
+    """Return a file's one JSON object where it has the form of SQuAD, else None."""
+    text = content.decode(encoding, "ignore")
+    if '"paragraphs"' not in text:
+        return None
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return document if is_squad(document) else None
 
 
 def _numbered(lines: io.TextIOWrapper) -> Iterator[tuple[int, str]]:

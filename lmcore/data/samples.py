@@ -25,32 +25,32 @@ SAMPLES = Registry(
         facts={"language": "zh", "task": "text-classification", "file": "feedback_zh.csv"},
     ),
     Method(
-        name="kitchen-en",
-        title="Kitchen notes in English",
-        summary="About 120 tips and small stories from the kitchen, for learning to write more of them.",
+        name="entities-en",
+        title="Names in English news",
+        summary="130 sentences of local news with persons, organizations, places and dates marked.",
         target="lmcore.data.samples:read_sample",
-        facts={"language": "en", "task": "text-generation", "file": "kitchen_en.csv"},
+        facts={"language": "en", "task": "named-entity-recognition", "file": "entities_en.conll"},
     ),
     Method(
-        name="kitchen-zh",
-        title="Kitchen notes in Chinese",
-        summary="About 120 tips and small stories from the kitchen, for learning to write more of them.",
+        name="entities-zh",
+        title="Names in Chinese news",
+        summary="124 sentences of local news in Chinese with persons, organizations, places and dates marked.",
         target="lmcore.data.samples:read_sample",
-        facts={"language": "zh", "task": "text-generation", "file": "kitchen_zh.csv"},
+        facts={"language": "zh", "task": "named-entity-recognition", "file": "entities_zh.conll"},
     ),
     Method(
-        name="facts-en",
-        title="Everyday facts in English",
-        summary="About 120 short sentences that anybody can complete.",
+        name="requests-en",
+        title="Requests to a home assistant in English",
+        summary="140 spoken requests of six intents, with songs, rooms, times and other slots marked.",
         target="lmcore.data.samples:read_sample",
-        facts={"language": "en", "task": "completion", "file": "facts_en.csv"},
+        facts={"language": "en", "task": "slot-filling", "file": "requests_en.csv"},
     ),
     Method(
-        name="facts-zh",
-        title="Everyday facts in Chinese",
-        summary="About 120 short sentences that anybody can complete.",
+        name="requests-zh",
+        title="Requests to a home assistant in Chinese",
+        summary="130 spoken requests of six intents in Chinese, with songs, rooms, times and other slots marked.",
         target="lmcore.data.samples:read_sample",
-        facts={"language": "zh", "task": "completion", "file": "facts_zh.csv"},
+        facts={"language": "zh", "task": "slot-filling", "file": "requests_zh.csv"},
     ),
     Method(
         name="translation-en-zh",
@@ -104,6 +104,76 @@ SAMPLES = Registry(
         target="lmcore.data.samples:read_sample",
         facts={"language": "zh", "task": "style-transfer", "file": "register_zh.csv"},
     ),
+    Method(
+        name="hotels-en",
+        title="Hotel reviews in English",
+        summary="About 120 short reviews with what each of them is about, up to three of six labels.",
+        target="lmcore.data.samples:read_sample",
+        facts={"language": "en", "task": "multi-label-classification", "file": "hotels_en.csv"},
+    ),
+    Method(
+        name="hotels-zh",
+        title="Hotel reviews in Chinese",
+        summary="About 120 short reviews in Chinese with what each of them is about, up to three of six labels.",
+        target="lmcore.data.samples:read_sample",
+        facts={"language": "zh", "task": "multi-label-classification", "file": "hotels_zh.csv"},
+    ),
+    Method(
+        name="relations-en",
+        title="Relations in English",
+        summary="About 120 sentences with two marked names: who works where, who founded what, where things are.",
+        target="lmcore.data.samples:read_sample",
+        facts={"language": "en", "task": "relation-extraction", "file": "relations_en.csv"},
+    ),
+    Method(
+        name="relations-zh",
+        title="Relations in Chinese",
+        summary="About 120 Chinese sentences with two marked names: who works where, who founded what, where things are.",
+        target="lmcore.data.samples:read_sample",
+        facts={"language": "zh", "task": "relation-extraction", "file": "relations_zh.csv"},
+    ),
+    Method(
+        name="passages-en",
+        title="Passages with questions in English",
+        summary="24 short passages of 12 articles with 120 questions, one in five of them without an answer.",
+        target="lmcore.data.samples:read_sample",
+        facts={"language": "en", "task": "question-answering", "file": "passages_en.json"},
+    ),
+    Method(
+        name="passages-zh",
+        title="Passages with questions in Chinese",
+        summary="24 short Chinese passages of 12 articles with 120 questions, one in five of them without an answer.",
+        target="lmcore.data.samples:read_sample",
+        facts={"language": "zh", "task": "question-answering", "file": "passages_zh.json"},
+    ),
+    Method(
+        name="kitchen-en",
+        title="Kitchen notes in English",
+        summary="About 120 tips and small stories from the kitchen, for learning to write more of them.",
+        target="lmcore.data.samples:read_sample",
+        facts={"language": "en", "task": "text-generation", "file": "kitchen_en.csv"},
+    ),
+    Method(
+        name="kitchen-zh",
+        title="Kitchen notes in Chinese",
+        summary="About 120 tips and small stories from the kitchen, for learning to write more of them.",
+        target="lmcore.data.samples:read_sample",
+        facts={"language": "zh", "task": "text-generation", "file": "kitchen_zh.csv"},
+    ),
+    Method(
+        name="facts-en",
+        title="Everyday facts in English",
+        summary="About 120 short sentences that anybody can complete.",
+        target="lmcore.data.samples:read_sample",
+        facts={"language": "en", "task": "completion", "file": "facts_en.csv"},
+    ),
+    Method(
+        name="facts-zh",
+        title="Everyday facts in Chinese",
+        summary="About 120 short sentences that anybody can complete.",
+        target="lmcore.data.samples:read_sample",
+        facts={"language": "zh", "task": "completion", "file": "facts_zh.csv"},
+    ),
 )
 
 
@@ -114,8 +184,7 @@ def read_sample(name: str) -> pd.DataFrame:
         UnknownError: there is no such sample.
     """
     file = str(SAMPLES[name].facts["file"])
-    table = read_table(files("lmcore.data").joinpath("bundled", file).read_bytes(), name=file, header="yes")
-    return table.rename(columns=SAMPLES[name].facts.get("columns", {}))
+    return read_table(files("lmcore.data").joinpath("bundled", file).read_bytes(), name=file, header="yes")
 
 
 def sample_defects(name: str) -> dict[str, tuple[int, ...]]:

@@ -5,6 +5,7 @@ import unicodedata
 
 _SPACE = re.compile(r"\s+")
 _WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
+_MARKUP = re.compile(r"([\\`*_\[\]|~<>$])")
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
 
 
@@ -42,3 +43,8 @@ def tidy(text: str) -> str:
         return _SPACE.sub(" ", text).strip()
     kept = "".join(c for c in text if c.isspace() or c == "\u200d" or unicodedata.category(c) not in {"Cc", "Cf"})
     return _SPACE.sub(" ", kept).strip()
+
+
+def inline_markdown(text: str) -> str:
+    """Return a text on one line so that Markdown shows it as it is within a sentence or a table's cell."""
+    return _MARKUP.sub(r"\\\1", _SPACE.sub(" ", text).strip())

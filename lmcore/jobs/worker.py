@@ -103,6 +103,8 @@ def record(store: JobStore, job: Job, report: JobReport, outcome: Outcome) -> No
         stored = store.find(db, job.id)
         if stored is None or not owns(job, stored):
             return
+        if outcome.state == JobState.CANCELLED and stored.cancel_requested is None:
+            outcome = Outcome(JobState.FAILED, error=_stopped_from_outside(job))
         store.update(
             db,
             job.id,
@@ -113,6 +115,11 @@ def record(store: JobStore, job: Job, report: JobReport, outcome: Outcome) -> No
             error=outcome.error,
             result=outcome.result,
         )
+
+
+def _stopped_from_outside(job: Job) -> str:
+    advice = "resume it to go on from its last checkpoint" if job.resumable else "submit it again"
+    return f"The worker was told to stop by the system (SIGTERM), as when the machine is shut down; {advice}."
 
 
 def _prepare() -> None:

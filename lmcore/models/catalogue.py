@@ -1,6 +1,7 @@
 """Which models can be picked, and how a name becomes one of them."""
 
 import importlib.util
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -121,7 +122,7 @@ def resolve_model(ref: "ModelRef | str", settings: Settings) -> ModelRef:
         if ref.name not in known:
             raise UnknownError(f"{ref.kind} model", ref.name, known)
         return ref
-    path = Path(ref.name).expanduser().absolute()
+    path = Path(os.path.expanduser(ref.name)).absolute()
     if ref.kind != "auto":
         return ModelRef(ref.kind, str(path)) if ref.kind in {"folder", "gguf"} else ref
     if path.is_dir():

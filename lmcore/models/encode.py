@@ -43,6 +43,11 @@ class Encodings:
         return len(self.ids)
 
     @property
+    def owners(self) -> np.ndarray:
+        """The row, counted from 0, that each window is of, int64 of shape (windows,)."""
+        return np.arange(len(self)) if self.rows is None else self.rows
+
+    @property
     def lengths(self) -> np.ndarray:
         """Tokens of each window, int64 of shape (windows,)."""
         return np.array([len(ids) for ids in self.ids], dtype=np.int64)

@@ -65,6 +65,31 @@ def fit_linear(x: np.ndarray, y: np.ndarray, *, seed: int, C: float) -> LinearFi
     return LinearFit(weight.astype(np.float32), bias.astype(np.float32))
 
 
+def fit_linear_labels(x: np.ndarray, y: np.ndarray, *, seed: int, C: float) -> LinearFit:
+    """Fit one logistic regression for each label, with an L2 penalty; the sigmoid of a logit is its probability.
+
+    A label that no example has, or every one, gets the constant log-odds of half an example to the contrary.
+
+    Args:
+        x: finite floats of shape (examples, features).
+        y: whether an example has a label, bool of shape (examples, labels).
+        seed: kept for solvers that draw at random; the ones used here do not.
+        C: inverse strength of the penalty on the standardised weights, above 0; smaller is stronger.
+
+    Raises:
+        InputError: the shapes do not match, or a value is not finite.
+    """
+    weight = np.zeros((y.shape[1], x.shape[1]), dtype=np.float32)
+    bias = np.zeros(y.shape[1], dtype=np.float32)
+    for number, has in enumerate(np.asarray(y, dtype=bool).T):
+        if 0 < has.sum() < len(has):
+            fit = fit_linear(x, has.astype(np.int64), seed=seed, C=C)
+            weight[number], bias[number] = fit.weight[1] - fit.weight[0], fit.bias[1] - fit.bias[0]
+        else:
+            bias[number] = np.log((has.sum() + 0.5) / (len(has) - has.sum() + 0.5))
+    return LinearFit(weight, bias)
+
+
 def _check(x: np.ndarray, y: np.ndarray, C: float) -> int:
     """Return the number of classes."""
     if x.ndim != 2 or y.shape != (len(x),) or not len(x):

@@ -21,6 +21,7 @@ from lmcore.types import ModelRef
 
 MAX_TOKENS = 512
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt")
+TEMPERATURE = "lmscope_temperature"
 _HASHED = ("*.safetensors", "*.gguf", "config.json", "tokenizer.json", "vocab.txt", "merges.txt", "*.model")
 
 
@@ -59,6 +60,15 @@ class LoadedModel:
         """Number of layers, of an encoder-decoder the encoder's; hidden states run from 0 (embeddings) to this."""
         return int(reading_config(self.model.base_model.config).num_hidden_layers)
 
+    @property
+    def temperature(self) -> float:
+        """What logits are divided by before they become probabilities: 1 unless one was fitted on dev.
+
+        It stands in the configuration under a name of its own, since transformers takes ``temperature`` for a setting
+        of text generation.
+        """
+        return float(getattr(self.model.config, TEMPERATURE, 1.0))
+
     @contextmanager
     def attention(self, implementation: str) -> Iterator[Any]:
         """Lend a twin of the model that shares its weights and has another attention implementation.
@@ -80,7 +90,7 @@ class LoadedModel:
 def load_model(
     ref: "ModelRef | str", *, task: str | None = None, device: str = "auto", settings: Settings | None = None
 ) -> LoadedModel:
-    """Load a model with its tokenizer.
+    """Load a model with its tokenizer, its weights as float32 whatever precision they are kept in.
 
     Args:
         ref: what to load; see `ModelRef` for the text forms.
@@ -113,7 +123,7 @@ def load_model(
         fingerprint=_fingerprint(folder),
         device=where,
         nbytes=sum(sizes),
-        max_length=longest_input(model, tokenizer),
+        max_length=token_limit(model, tokenizer),
         decoding=Decoding.of(model),
     )
 
@@ -178,14 +188,15 @@ def pick_device(device: str) -> str:
 
 
 def refuse_pickles(folder: Path) -> None:
-    """Refuse a folder whose weights are a pickle and not safetensors.
+    """Refuse a folder whose weights are a pickle and not safetensors, whatever the file is called.
 
     Raises:
         UnsafeError: saying how to convert it.
     """
-    if any(folder.glob("*.safetensors")):
-        return
-    found = next((path for pattern in _PICKLES for path in sorted(folder.glob(pattern))), None)
+    named = sorted(folder.glob("*.safetensors"))
+    patterns = () if named else _PICKLES
+    found = next((path for pattern in patterns for path in sorted(folder.glob(pattern))), None)
+    found = found or next((path for path in named if _is_pickle(path)), None)
     if found:
         raise UnsafeError(
             f"{found.name} in {folder} is a pickle, which can run code when it is opened: convert it with "
@@ -193,13 +204,22 @@ def refuse_pickles(folder: Path) -> None:
         )
 
 
+def _is_pickle(path: Path) -> bool:
+    """Say whether a file begins like a pickle or a zip of pickles, and not like safetensors (eight bytes, then JSON)."""
+    with path.open("rb") as file:
+        head = file.read(9)
+    return head.startswith((b"PK\x03\x04", b"\x80")) and head[8:] != b"{"
+
+
 def _read(ref: ModelRef, folder: Path, task: str) -> tuple[Any, Any]:
+    import torch
     from transformers import AutoModel, AutoTokenizer
     from transformers.utils.logging import disable_progress_bar
 
-    from lmcore.models.pooled import register
+    from lmcore.models import joint, pooled
 
-    register()
+    pooled.register()
+    joint.register()
     disable_progress_bar()
     logging.getLogger("transformers.modeling_utils").addFilter(_is_no_load_report)
     auto_class = load_task(task).model_class() if task else AutoModel
@@ -212,7 +232,12 @@ def _read(ref: ModelRef, folder: Path, task: str) -> tuple[Any, Any]:
         source = {"use_safetensors": True}
     try:
         model, info = auto_class.from_pretrained(
-            home, local_files_only=True, trust_remote_code=False, output_loading_info=True, **source
+            home,
+            local_files_only=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+            dtype=torch.float32,  # in half precision two ways of attention differ by more than what is to be seen
+            **source,
         )
         source.pop("use_safetensors", None)
         tokenizer = AutoTokenizer.from_pretrained(home, local_files_only=True, trust_remote_code=False, **source)
@@ -261,8 +286,8 @@ def _fingerprint(folder: Path) -> str:
     return fingerprint(*[[path.name, fingerprint_file(path)] for path in files])
 
 
-def longest_input(model: Any, tokenizer: Any) -> int:
-    """Return the most tokens that a model takes with its tokenizer, at most `MAX_TOKENS`."""
+def token_limit(model: Any, tokenizer: Any) -> int:
+    """Return the most tokens that a model and its tokenizer take."""
     positions = getattr(reading_config(model.base_model.config), "max_position_embeddings", None)
     limits = [n for n in (positions, tokenizer.model_max_length, MAX_TOKENS) if isinstance(n, int) and n > 0]
     return int(min(limits))

@@ -78,13 +78,13 @@ def registry_lock(workspace: Workspace) -> Iterator[None]:
 
     workspace.folder(workspace.root)
     lock = FileLock(workspace.tracking.with_suffix(".lock"), timeout=LOCK_SECONDS)
-    try:
-        with disk_errors(workspace.tracking):
+    with disk_errors(workspace.tracking):
+        try:
             lock.acquire()
-    except Timeout as error:
-        raise StorageError(
-            f"Another process holds {lock.lock_file} for more than {LOCK_SECONDS:.0f} seconds: end it and try again."
-        ) from error
+        except Timeout as error:  # an OSError too, which disk_errors would take for the disk's
+            raise StorageError(
+                f"Another process holds {lock.lock_file} for more than {LOCK_SECONDS:.0f} seconds: end it and try again."
+            ) from error
     try:
         yield
     finally:

@@ -1,5 +1,7 @@
 """Models kept in memory for interactive work, within a budget of bytes."""
 
+import json
+import math
 import threading
 import time
 from collections import OrderedDict
@@ -52,19 +54,21 @@ class ModelPool:
 
         Raises:
             InputError: there is no such model.
-            ResourceError: it does not fit into the budget, or the models that are in use leave no room for it.
+            ResourceError: it does not fit into the budget, the models that are in use leave no room for it, or the
+                device's memory ran out while it was loaded or in use; the pool can be used as before.
         """
         resolved = resolve_model(ref, self._settings)
         folder, own_task = model_folder(resolved, self._settings)
         wanted = own_task if task is None else task
         key = (str(resolved), wanted)
-        loaded = self._take(key, resolved, wanted, _stored_bytes(folder))
-        try:
-            yield loaded
-        finally:
-            with self._changed:
-                self._entries[key].leases -= 1
-                self._changed.notify_all()
+        with _device_errors(resolved):
+            loaded = self._take(key, resolved, wanted, _weight_bytes(folder))
+            try:
+                yield loaded
+            finally:
+                with self._changed:
+                    self._entries[key].leases -= 1
+                    self._changed.notify_all()
 
     def state(self) -> PoolState:
         """Return what is loaded now, the least recently used first."""
@@ -87,6 +91,7 @@ class ModelPool:
             entry = self._entries[key] = _Entry(None, needed, 1)
         try:
             loaded = self._loader(ref, task, self._settings)
+            self._check_size(ref, loaded.nbytes)
         except BaseException:
             with self._changed:
                 del self._entries[key]
@@ -151,6 +156,39 @@ def _load(ref: ModelRef, task: str | None, settings: Settings) -> LoadedModel:
     return load_model(ref, task=task, settings=settings)
 
 
-def _stored_bytes(path: Path) -> int:
-    files = [path] if path.is_file() else list(path.glob("*.safetensors"))
-    return sum(file.stat().st_size for file in files)
+@contextmanager
+def _device_errors(ref: ModelRef) -> Iterator[None]:
+    """Turn a lack of CUDA memory into a `ResourceError`, and give back what torch keeps for later."""
+    try:
+        yield
+    except Exception as error:
+        if "OutOfMemoryError" not in {kind.__name__ for kind in type(error).__mro__}:  # known by name, without torch
+            raise
+        import torch
+
+        torch.cuda.empty_cache()
+        raise ResourceError(
+            f"The device ran out of memory with {ref}: take a shorter text or fewer at once, end other work on it, or set "
+            "LMSCOPE_DEVICE to cpu."
+        ) from error
+
+
+def _weight_bytes(path: Path) -> int:
+    """Return the memory that a model's weights will take as float32; of a GGUF file, at least that."""
+    if path.is_file():
+        return path.stat().st_size
+    return sum(_float32_bytes(file) for file in path.glob("*.safetensors"))
+
+
+def _float32_bytes(file: Path) -> int:
+    """Read the shapes of a safetensors file; where they cannot be read, its size is as good as any."""
+    size = file.stat().st_size
+    with file.open("rb") as opened:
+        length = int.from_bytes(opened.read(8), "little")
+        if length > size:
+            return size
+        try:
+            header = json.loads(opened.read(length))
+            return sum(4 * math.prod(tensor["shape"]) for name, tensor in header.items() if name != "__metadata__")
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return size

@@ -10,7 +10,7 @@ import numpy as np
 
 from lmcore.errors import InputError
 from lmcore.models.catalogue import MODELS, check_architecture, resolve_model
-from lmcore.models.load import LoadedModel, load_model, model_folder, refuse_pickles
+from lmcore.models.load import TEMPERATURE, LoadedModel, load_model, model_folder, refuse_pickles
 from lmcore.settings import Settings
 from lmcore.storage import whole_folder
 from lmcore.tasks.base import Task
@@ -66,7 +66,10 @@ def start_model(
         tokenizer = _tokenizer(resolved.name, task, frame, tokenizer_folder)
         model = new_model(resolved.name, task, tokenizer, labels, seed=seed)
         return StartModel(model, tokenizer, tokenizer.model_max_length)
-    return _pretrained(resolved, task, frame, tuple(labels), seed, settings)
+    start = _pretrained(resolved, task, frame, tuple(labels), seed, settings)
+    if hasattr(start.model.config, TEMPERATURE):
+        setattr(start.model.config, TEMPERATURE, 1.0)  # it was fitted to weights that change now
+    return start
 
 
 def new_model(name: str, task: Task, tokenizer: Any, labels: Sequence[str], *, seed: int) -> Any:
@@ -104,6 +107,7 @@ def _tokenizer(name: str, task: Task, frame: "pd.DataFrame", kept: Path | None) 
     if kept is not None and kept.is_dir():
         return AutoTokenizer.from_pretrained(kept, local_files_only=True)
     tokenizer = load_target(MODELS[name].facts["tokenizer"])(task.vocabulary_texts(frame))
+    _added(tokenizer, task)
     if kept is not None:
         with whole_folder(kept) as folder:
             tokenizer.save_pretrained(folder)
@@ -123,6 +127,7 @@ def _pretrained(
     if own_task == task.name and base.labels == labels:
         return StartModel(base.model.float().requires_grad_(True), base.tokenizer, base.max_length)
     if task.mean_pooled and _is_mean_pooled(folder):
+        _add_tokens(base.model, base.tokenizer, task, seed)
         model = _mean_pooled(base, task, frame, labels, seed)
         return StartModel(model, base.tokenizer, base.max_length)
     with torch.random.fork_rng(devices=[]):
@@ -135,6 +140,7 @@ def _pretrained(
             dtype=torch.float32,
             **task.model_options(labels),
         )
+    _add_tokens(model, base.tokenizer, task, seed)
     _set_padding(model, base.tokenizer)
     return StartModel(model, base.tokenizer, base.max_length)
 
@@ -161,6 +167,32 @@ def _mean_pooled(base: LoadedModel, task: Task, frame: "pd.DataFrame", labels: S
     model = build_classifier(encoder, base.layers, weight, np.zeros(len(labels)), labels, sample)
     model.config.problem_type = task.model_options(labels).get("problem_type")
     return model.requires_grad_(True)
+
+
+def _added(tokenizer: Any, task: Task) -> int:
+    """Add the task's own tokens to a tokenizer; returns how many of them it lacked."""
+    if not task.extra_tokens:
+        return 0
+    return int(tokenizer.add_special_tokens({"additional_special_tokens": list(task.extra_tokens)}))
+
+
+def _add_tokens(model: Any, tokenizer: Any, task: Task, seed: int) -> None:
+    """Add the task's own tokens; their vectors begin near the mean of all others, a little apart from each other."""
+    import torch
+
+    if not _added(tokenizer, task):
+        return
+    known = model.get_input_embeddings().weight.shape[0]
+    model.resize_token_embeddings(max(len(tokenizer), known), mean_resizing=False)
+    inner = getattr(model.config, "encoder", None)
+    if isinstance(inner, dict):  # the configuration of a mean-pooled model holds its encoder's
+        inner["vocab_size"] = max(len(tokenizer), known)
+    weight = model.get_input_embeddings().weight
+    new = torch.tensor(tokenizer.convert_tokens_to_ids(list(task.extra_tokens)))
+    noise = torch.randn(len(new), weight.shape[1], generator=torch.Generator().manual_seed(seed))
+    with torch.no_grad():
+        mean, spread = weight[:known].mean(dim=0), weight[:known].std()
+        weight[new] = mean + 0.5 * spread * noise.to(weight)
 
 
 def _set_padding(model: Any, tokenizer: Any) -> None:

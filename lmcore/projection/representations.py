@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from lmcore.models.encode import Encodings, encode_texts
 from lmcore.models.hidden import stream_hidden_states
 from lmcore.models.load import LoadedModel
 from lmcore.projection.maps import project
+from lmcore.projection.methods import OUTLIERS, PROJECTION
 from lmcore.projection.outliers import find_outliers
 from lmcore.settings import Workspace
 from lmcore.storage import whole_folder, write_json
@@ -58,9 +60,25 @@ class MapConfig:
         names = self.__dataclass_fields__
         return {n: dict(v) if isinstance(v := getattr(self, n), Mapping) else v for n in names}
 
+    def resolved(self, last_layer: int) -> "MapConfig":
+        """Return the same map with nothing left open: every option, and the layer's own number.
+
+        Args:
+            last_layer: of the model.
+
+        Raises:
+            OptionError: an option is not valid; UnknownError: there is no such method.
+        """
+        return replace(
+            self,
+            layer=last_layer if self.layer < 0 else self.layer,
+            options=PROJECTION[self.method].check(self.options),
+            outlier_options=OUTLIERS[self.outliers].check(self.outlier_options),
+        )
+
     @property
     def id(self) -> str:
-        """Name of the stored map: equal settings give the equal map."""
+        """Name of the stored map: equal settings give the equal map, once they are `resolved`."""
         return fingerprint(self.to_dict())
 
 
@@ -154,7 +172,7 @@ def save_map(workspace: Workspace, identifier: str, result: RepresentationMap) -
         "parameters": dict(result.parameters),
         "fingerprint": result.fingerprint,
     }
-    with whole_folder(target) as folder:
+    with suppress(FileExistsError), whole_folder(target) as folder:
         result.points.to_parquet(folder / "points.parquet", index=False)
         write_json(folder / "map.json", facts)
 

@@ -25,6 +25,7 @@ from lmcore.types import ModelRef
 
 RETRY_SECONDS = 1
 _OPEN = {"/health"}
+_SCHEME = re.compile("^bearer ", re.IGNORECASE)
 _ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {"description": '{"predictions": [{"label": …, "probabilities": {…}, "version": …}]}'},
     401: {"description": "the key is missing or wrong"},
@@ -80,7 +81,7 @@ def build_app(
     app = FastAPI(title="LMScope", version=lmcore.__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
     _add_predict(app, service, limits or Limits())
     _add_reports(app, service)
-    _add_errors(app)
+    _add_errors(app, service)
     if api_key_sha256:
         _add_key(app, service, api_key_sha256.lower())
     return app
@@ -138,20 +139,21 @@ def _add_reports(app: FastAPI, service: PredictionService) -> None:
         return Response(generate_latest(service.metrics), media_type=CONTENT_TYPE_LATEST)
 
 
-def _add_errors(app: FastAPI) -> None:
+def _add_errors(app: FastAPI, service: PredictionService) -> None:
     @app.exception_handler(HTTPException)
     async def http_error(request: Request, error: HTTPException) -> JSONResponse:
         return JSONResponse({"error": f"{error.detail}: {request.url.path}."}, error.status_code, error.headers)
 
     @app.exception_handler(Exception)
     async def unforeseen(request: Request, error: Exception) -> JSONResponse:
+        service.refuse(500)
         return JSONResponse({"error": f"The server failed with {type(error).__name__}: see its log."}, 500)
 
 
 def _add_key(app: FastAPI, service: PredictionService, wanted: str) -> None:
     @app.middleware("http")
     async def check_key(request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
-        given = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
+        given = _SCHEME.sub("", request.headers.get("authorization", "")).strip()
         digest = hashlib.sha256(given.encode()).hexdigest()
         if request.url.path in _OPEN or hmac.compare_digest(digest, wanted):
             return await answer(request)

@@ -68,7 +68,7 @@ class Predictor:
         """Predict all, or each half where that fails, down to the one text that is to blame."""
         try:
             return [_finite(item) for item in predict_texts(self.loaded, texts)]
-        except (RuntimeError, ValueError, TypeError, IndexError, KeyError) as error:
+        except (InputError, RuntimeError, ValueError, TypeError, IndexError, KeyError) as error:
             if len(texts) == 1:
                 return [FailedPrediction(0, error=_reason(error))]
         middle = len(texts) // 2
@@ -82,5 +82,7 @@ def _finite(item: Prediction) -> Prediction:
 
 
 def _reason(error: Exception) -> str:
-    # The message of a foreign error may quote the text, so that only its kind is told.
+    # The message of a foreign error may quote the text, so that only its kind is told; a task's own never does.
+    if isinstance(error, InputError):
+        return str(error)
     return f"The model cannot work on this text ({type(error).__name__})."

@@ -80,7 +80,7 @@ def start_server(
         InputError: there is no such model, or it has no trained head.
     """
     workspace = settings.workspace
-    with _start_lock(workspace):
+    with _change_lock(workspace):
         before = server_state(workspace)
         if before.state in {"starting", "running"}:
             raise ServerError(f"A prediction server runs already at {before.url} with {before.version}: stop it first.")
@@ -90,7 +90,19 @@ def start_server(
 
 
 def stop_server(workspace: Workspace) -> ServerState:
-    """Let the server answer what it has begun and end it; after ten seconds it is killed."""
+    """Let the server answer what it has begun and end it; after ten seconds it is killed.
+
+    Raises:
+        ServerError: another page or program has been starting or stopping it for longer than that.
+    """
+    if _read_state(workspace).state not in {"starting", "running"}:
+        return _read_state(workspace)
+    # A start between the end of this server and the note of it would otherwise be noted as stopped.
+    with _change_lock(workspace, wait_seconds=2 * STOP_SECONDS):
+        return _stop(workspace)
+
+
+def _stop(workspace: Workspace) -> ServerState:
     state = _read_state(workspace)
     process = _process(state)
     if state.state not in {"starting", "running"}:
@@ -189,17 +201,17 @@ def _bound_socket(port: int, *, exact: bool) -> Iterator[socket.socket]:
 
 
 @contextmanager
-def _start_lock(workspace: Workspace) -> Iterator[None]:
+def _change_lock(workspace: Workspace, *, wait_seconds: float = 0.0) -> Iterator[None]:
     from filelock import FileLock, Timeout
 
-    lock = FileLock(workspace.folder(workspace.serving) / "start.lock", timeout=0)
-    try:
-        with disk_errors(workspace.serving):
+    lock = FileLock(workspace.folder(workspace.serving) / "start.lock", timeout=wait_seconds)
+    with disk_errors(workspace.serving):
+        try:
             lock.acquire()
-    except Timeout as error:
-        raise ServerError(
-            "Another page or program starts the prediction server in this moment: wait for it."
-        ) from error
+        except Timeout as error:  # an OSError too, which disk_errors would take for the disk's
+            raise ServerError(
+                "Another page or program starts or stops the prediction server in this moment: wait for it."
+            ) from error
     try:
         yield
     finally:

@@ -24,6 +24,43 @@ TASKS = Registry(
         },
     ),
     Method(
+        name="named-entity-recognition",
+        title="Named-entity recognition",
+        summary="Find the words that name persons, places, products and the like, with their type.",
+        target="lmcore.tasks.entities:NamedEntityRecognition",
+        facts={
+            "columns": {
+                "text": "the words, separated by spaces",
+                "tags": "a tag for each word, such as O, B-place, I-place",
+            },
+            "metrics": ["precision", "recall", "f1"],
+            "architectures": ["encoder"],
+            "methods": ["full"],
+            "models": {"en": "packaged:all-MiniLM-L6-v2", "zh": "config:bert-small"},
+            "settings": {"learning_rate": 2e-4, "epochs": 10},
+            "analyse": False,
+        },
+    ),
+    Method(
+        name="slot-filling",
+        title="Slot filling with intent",
+        summary="Tell what a request wants, and find the words that fill its slots.",
+        target="lmcore.tasks.slots:SlotFilling",
+        facts={
+            "columns": {
+                "text": "the words, separated by spaces",
+                "tags": "a tag for each word, such as O, B-place, I-place",
+                "label": "what the request wants",
+            },
+            "metrics": ["slot_precision", "slot_recall", "slot_f1", "intent_accuracy", "frame_accuracy"],
+            "architectures": ["encoder"],
+            "methods": ["full"],
+            "models": {"en": "packaged:all-MiniLM-L6-v2", "zh": "config:bert-small"},
+            "settings": {"learning_rate": 2e-4, "epochs": 10},
+            "analyse": False,
+        },
+    ),
+    Method(
         name="translation",
         title="Machine translation",
         summary="Write each text in another language.",
@@ -75,6 +112,52 @@ TASKS = Registry(
         },
     ),
     Method(
+        name="multi-label-classification",
+        title="Multi-label classification",
+        summary="Give each text any number of labels out of a fixed set.",
+        target="lmcore.tasks.multilabel:MultiLabelClassification",
+        facts={
+            "columns": {"text": "the text to classify", "label": "its labels, joined by |; - where none fits"},
+            "metrics": ["f1_micro", "f1_macro", "exact_match", "auroc_macro", "precision_micro", "recall_micro"],
+            "architectures": ["encoder", "decoder"],
+            "methods": ["head", "full"],
+            "models": {"en": "packaged:all-MiniLM-L6-v2", "zh": "config:bert-small"},
+            "analyse": True,
+        },
+    ),
+    Method(
+        name="relation-extraction",
+        title="Relation extraction",
+        summary="Say how two marked things in a text are related.",
+        target="lmcore.tasks.relation:RelationExtraction",
+        facts={
+            "columns": {"text": "the text with <e1>…</e1> and <e2>…</e2> around two things", "label": "their relation"},
+            "metrics": ["f1_macro", "f1_micro", "accuracy", "precision_macro", "recall_macro"],
+            "architectures": ["encoder", "decoder"],
+            "methods": ["full", "head"],
+            "models": {"en": "packaged:all-MiniLM-L6-v2", "zh": "config:bert-small"},
+            "analyse": True,
+        },
+    ),
+    Method(
+        name="question-answering",
+        title="Question answering",
+        summary="Find the stretch of a text that answers a question, or say that there is none.",
+        target="lmcore.tasks.answering:QuestionAnswering",
+        facts={
+            "columns": {
+                "question": "the question",
+                "context": "the text in which the answer stands",
+                "answers": "a JSON list of text and start of each right answer, [] where there is none",
+            },
+            "metrics": ["f1", "exact_match"],
+            "architectures": ["encoder"],
+            "methods": ["full"],
+            "models": {"en": "packaged:all-MiniLM-L6-v2", "zh": "config:bert-small"},
+            "analyse": False,
+        },
+    ),
+    Method(
         name="text-generation",
         title="Text generation",
         summary="Write on from the beginning of a text.",
@@ -113,3 +196,8 @@ def load_task(name: str) -> Task:
     """
     task: Task = TASKS[name].load()()
     return task
+
+
+def reads_task(name: str) -> bool:
+    """Say whether the Analyse page can explain what a version of this task says."""
+    return name in TASKS and bool(TASKS[name].facts["analyse"])

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from lmcore.models.encode import Encodings
     from lmcore.models.load import LoadedModel
+    from lmcore.tasks.tally import Tally
 
 Role = Literal["text", "label", "tags", "answers", "output"]
 Architecture = Literal["encoder", "decoder", "encoder-decoder"]
@@ -92,6 +93,8 @@ class Task(ABC):
         main_metric: the figure that verdicts are about.
         dev_metric: the figure by which an epoch is chosen on dev: one of the metrics, or ``loss``.
         mean_pooled: whether a sentence encoder is fine-tuned on the mean of its token vectors.
+        extra_tokens: marks in the texts that are one token each when all weights are trained; they are added to a
+            tokenizer that lacks them.
         editable: whether cleaning may change a text; not where tags or places of answers belong to its characters.
         judged: whether a prediction is right or wrong; not where a model writes a text of its own.
         plain_text: ``package.module:function`` that reads a ``.txt`` file of this task, or empty where it has none.
@@ -107,10 +110,11 @@ class Task(ABC):
     editable: ClassVar[bool] = True
     judged: ClassVar[bool] = True
     plain_text: ClassVar[str] = ""
+    extra_tokens: ClassVar[tuple[str, ...]] = ()
 
     def metric(self, name: str) -> Metric:
         """Return what is known about a metric by its name."""
-        return next((m for m in self.metrics if m.name == name), Metric(name, name.replace("_", " ")))
+        return next((m for m in self.metrics if m.name == name), Metric(name, name.replace("_", " ").capitalize()))
 
     def inputs(self, frame: "pd.DataFrame | None" = None) -> list[str]:
         """Return the columns that the model reads; with a frame, the optional ones that it lacks are left out."""
@@ -168,6 +172,18 @@ class Task(ABC):
         """Return the distinct labels of the rows, sorted; none for a task that writes text."""
         return ()
 
+    def canonical(self, frame: "pd.DataFrame", what: str) -> "pd.DataFrame":
+        """Bring cells of a file that was just read into the form in which the task keeps them.
+
+        Args:
+            frame: the canonical columns, as the file has them.
+            what: the file's name, for messages.
+
+        Raises:
+            DataError: a cell cannot be read; the message names its row.
+        """
+        return frame
+
     def check(self, frame: "pd.DataFrame", what: str, labels: Sequence[str] | None = None) -> None:
         """Refuse rows that cannot be trained on or measured.
 
@@ -187,9 +203,9 @@ class Task(ABC):
             empty = frame.index[frame[column.name].str.strip() == ""]
             if len(empty):
                 row = int(frame.loc[empty[0], "id"]) + 1
+                name = column.name if column.name.endswith("s") else f"a {column.name}"
                 raise DataError(
-                    f"{what} has {len(empty)} rows without a {column.name}, the first is row {row}: clean the data set "
-                    "first."
+                    f"{what} has {len(empty)} rows without {name}, the first is row {row}: clean the data set first."
                 )
         self.check_rows(frame, what, labels)
 
@@ -271,15 +287,15 @@ class Task(ABC):
         return self.predict(loaded, frame, batch_size=batch_size, report=report)
 
     def tune(self, loaded: "LoadedModel", frame: "pd.DataFrame") -> dict[str, float]:
-        """Choose on dev what reading a model's outputs needs.
+        """Choose on dev what reading a trained model's outputs needs, such as a threshold.
 
         Args:
-            loaded: the model.
+            loaded: the trained model.
             frame: the dev rows.
 
         Returns:
-            Values by the name under which `predict` finds them in the model's configuration; none for a task that needs
-            none.
+            Values by the name under which they are kept in the model's configuration, where `predict` finds them;
+            none for a task that needs none.
         """
         return {}
 
@@ -303,6 +319,20 @@ class Task(ABC):
             ``id``, ``text``, ``gold``, ``label`` (the prediction as text), ``score`` (how sure the model is, 0 to 1)
             and ``correct``, then what the task adds.
         """
+
+    def tally(self, table: "pd.DataFrame") -> "Tally":
+        """Return what each row of a `table` adds to the sums that the metrics are made of.
+
+        Comparisons and slices measure resampled rows with it. Without a tally of its own a task is judged by the share
+        of rows that are right.
+        """
+        import numpy as np
+
+        from lmcore.tasks.tally import Tally
+
+        right = table["correct"].to_numpy(dtype=float)
+        rows = np.column_stack([right, np.ones(len(right))])
+        return Tally(rows, lambda sums: {"share_right": sums[..., 0] / sums[..., 1]})
 
     def baselines(
         self,

@@ -1,27 +1,29 @@
 """What tasks share that give each row exactly one class."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from lmcore.errors import DataError, OptionError, UnknownError
+from lmcore.errors import DataError, OptionError
 from lmcore.tasks.base import Metric, Predicted, Scores, Task, row_number
+from lmcore.tasks.labelled import LabelTask
 from lmcore.types import Prediction, Report, Target
 
 if TYPE_CHECKING:
     import pandas as pd
-    import torch
 
+    from lmcore.models.linear import LinearFit
     from lmcore.models.load import LoadedModel
+    from lmcore.tasks.tally import Tally
 
 
-class ClassTask(Task):
+class ClassTask(LabelTask):
     """One class out of a fixed set for each row; the class stands in the column ``label``."""
 
     main_metric = "f1_macro"
     dev_metric = "accuracy"
-    mean_pooled = True
+    tfidf_title: ClassVar[str] = "TF-IDF + logistic regression"
     metrics: ClassVar[tuple[Metric, ...]] = (
         Metric("accuracy", "Accuracy"),
         Metric("precision_macro", "Macro precision"),
@@ -36,17 +38,20 @@ class ClassTask(Task):
     def check_rows(self, frame: "pd.DataFrame", what: str, labels: Sequence[str] | None) -> None:
         """Refuse fewer than two classes where there is no model yet, and else classes that the model does not know."""
         if labels is not None:
-            self.gold(frame, labels)
+            self._refuse_new_classes(frame, what, labels)
             return
         classes = self.labels(frame)
         if len(classes) < 2:
             raise DataError(f"{what} has only the class {classes[0]!r}: a classifier needs at least two.")
 
-    def model_class(self) -> Any:
-        """Return transformers' sequence-classification auto class."""
-        from transformers import AutoModelForSequenceClassification
-
-        return AutoModelForSequenceClassification
+    def _refuse_new_classes(self, frame: "pd.DataFrame", what: str, labels: Sequence[str]) -> None:
+        new = ~frame["label"].isin(labels)
+        if new.any():
+            first = frame[new].iloc[0]
+            raise DataError(
+                f"{what} has the class {first['label']!r}, which the model does not know; it knows: {', '.join(labels)}. It "
+                f"stands in row {int(first['id']) + 1}: split the data again so that train has every class, or drop it."
+            )
 
     def gold(self, frame: "pd.DataFrame", labels: Sequence[str]) -> np.ndarray:
         """Return class indices, int64 of shape (rows,).
@@ -62,6 +67,19 @@ class ClassTask(Task):
                     f"{', '.join(labels)}."
                 )
         return np.array([index[label] for label in frame["label"]], dtype=np.int64)
+
+    def fit_linear(self, x: np.ndarray, gold: np.ndarray, *, seed: int, strength: float) -> "LinearFit":
+        """Fit a logistic regression, multinomial for more than two classes."""
+        from lmcore.models.linear import fit_linear
+
+        return fit_linear(x, gold, seed=seed, C=strength)
+
+    def judge(self, logits: np.ndarray, gold: np.ndarray) -> dict[str, float]:
+        """Return accuracy and mean cross-entropy in nats."""
+        from scipy.special import log_softmax
+
+        loss = -log_softmax(logits, axis=1)[np.arange(len(gold)), gold].mean()
+        return {"dev_accuracy": float((logits.argmax(axis=1) == gold).mean()), "dev_loss": float(loss)}
 
     def read(self, logits: np.ndarray, ids: Sequence[int], labels: Sequence[str]) -> list[Prediction]:
         """Turn logits (rows, classes) into the most probable class with all probabilities."""
@@ -90,7 +108,7 @@ class ClassTask(Task):
         from lmcore.models.predict import predict_logits
 
         encodings = self.encode(loaded.tokenizer, frame, loaded.max_length)
-        logits = predict_logits(loaded, encodings, batch_size=batch_size, report=report)
+        logits = predict_logits(loaded, encodings, batch_size=batch_size, report=report) / loaded.temperature
         return Predicted(self.read(logits, frame["id"].tolist(), loaded.labels), encodings)
 
     def measure(
@@ -99,7 +117,7 @@ class ClassTask(Task):
         """Return accuracy, and macro precision, recall and F1."""
         from lmcore.tasks.metrics import measure_classes
 
-        return measure_classes(self.gold(frame, labels), _indices(predictions, labels), labels)
+        return measure_classes(self.gold(frame, labels), class_indices(predictions, labels), labels)
 
     def score(
         self, frame: "pd.DataFrame", predictions: Sequence[Prediction], labels: Sequence[str], *, seed: int
@@ -107,7 +125,7 @@ class ClassTask(Task):
         """Return accuracy, macro and per-class precision, recall and F1 with intervals, and the confusion matrix."""
         from lmcore.tasks.metrics import score_classes
 
-        return score_classes(self.gold(frame, labels), _indices(predictions, labels), labels, seed=seed)
+        return score_classes(self.gold(frame, labels), class_indices(predictions, labels), labels, seed=seed)
 
     def table(self, frame: "pd.DataFrame", predictions: Sequence[Prediction]) -> "pd.DataFrame":
         """Set predictions beside the rows; the probability of each class is added as ``p:<class>``."""
@@ -127,6 +145,16 @@ class ClassTask(Task):
             table[f"p:{label}"] = [p.probabilities[label] for p in predictions]
         return table
 
+    def baseline_texts(self, frame: "pd.DataFrame") -> list[str]:
+        """Return what the TF-IDF baseline reads of each row."""
+        return self.texts(frame).tolist()
+
+    def tally(self, table: "pd.DataFrame") -> "Tally":
+        """Return counts by class, which accuracy and macro precision, recall and F1 are made of."""
+        from lmcore.tasks.metrics import tally_classes
+
+        return tally_classes(table["gold"].tolist(), table["label"].tolist())
+
     def baselines(
         self,
         train: "pd.DataFrame",
@@ -139,11 +167,11 @@ class ClassTask(Task):
         """Return the majority class, and TF-IDF with logistic regression."""
         from lmcore.tasks.baselines import majority_class, tfidf_classes
 
-        texts = [self.texts(part).tolist() for part in (train, dev, test)]
+        texts = [self.baseline_texts(part) for part in (train, dev, test)]
         gold = [self.gold(part, labels) for part in (train, dev)]
         found = {
             "majority class": majority_class(gold[0], len(test)),
-            "TF-IDF + logistic regression": tfidf_classes(texts[0], gold[0], texts[1], gold[1], texts[2], seed=seed),
+            self.tfidf_title: tfidf_classes(texts[0], gold[0], texts[1], gold[1], texts[2], seed=seed),
         }
         ids = test["id"].tolist()
         return {
@@ -157,18 +185,6 @@ class ClassTask(Task):
         alone = [Target("class", label) for label in ranked]
         return alone + [Target("class", ranked[0], against=other) for other in ranked[1:]]
 
-    def objective(self, logits: "torch.Tensor", target: Target, labels: Sequence[str]) -> "torch.Tensor":
-        """Return the target class's logit, less the logit of the class it is held against.
-
-        Raises:
-            UnknownError: the model has no such class.
-        """
-        for label in (target.label, target.against):
-            if (label and label not in labels) or not target.label:
-                raise UnknownError("class", label, labels)
-        value = logits[:, labels.index(target.label)]
-        return value - logits[:, labels.index(target.against)] if target.against else value
-
 
 def class_task(task: Task) -> ClassTask:
     """Return the task as one that gives each row one class.
@@ -181,6 +197,7 @@ def class_task(task: Task) -> ClassTask:
     return task
 
 
-def _indices(predictions: Sequence[Prediction], labels: Sequence[str]) -> np.ndarray:
+def class_indices(predictions: Sequence[Prediction], labels: Sequence[str]) -> np.ndarray:
+    """Return the indices of the predicted classes, int64 of shape (rows,)."""
     index = {label: number for number, label in enumerate(labels)}
     return np.array([index[p.label] for p in predictions], dtype=np.int64)

@@ -13,12 +13,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from lmcore.models.likelihood import TokenScores
+    from lmcore.tasks.tally import Tally
 
 TEXT = Column(
     "text",
     "a text of the kind that is to be learnt",
     ("text", "content", "document", "story", "article", "paragraph", "sentence", "文本", "内容", "正文"),
 )
+_SUMS = ("nll", "tokens", "size", "top1", "top5")
 PERPLEXITY = Metric("perplexity", "Perplexity", "per token, from 1", higher=False, maximum=None)
 
 
@@ -63,8 +65,7 @@ class LanguageTask(Task):
 
     def statistics(self, predictions: Sequence[Prediction]) -> dict[str, np.ndarray]:
         """Return what each row adds to the sums of the metrics, float64 of shape (rows,) by name."""
-        names = ("nll", "tokens", "size", "top1", "top5")
-        return {name: np.array([getattr(p, name, 0) for p in predictions], dtype=np.float64) for name in names}
+        return {name: np.array([getattr(p, name, 0) for p in predictions], dtype=np.float64) for name in _SUMS}
 
     def figures(self, sums: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Turn sums of the statistics, each of any shape, into metrics of that shape."""
@@ -93,7 +94,6 @@ class LanguageTask(Task):
         """Set what the model says beside the rows; ``nll`` (nats) and ``tokens`` are added, and ``prompt``."""
         import pandas as pd
 
-        names = ("nll", "tokens", "size", "top1", "top5")
         return pd.DataFrame(
             {
                 "id": frame["id"].to_numpy(),
@@ -103,8 +103,23 @@ class LanguageTask(Task):
                 "score": [p.score for p in predictions],
                 "correct": [self.is_right(p) for p in predictions],
                 "prompt": [getattr(p, "prompt", "") for p in predictions],
-                **{name: [getattr(p, name, 0) for p in predictions] for name in names},
+                **{name: [getattr(p, name, 0) for p in predictions] for name in _SUMS},
             }
+        )
+
+    def tally(self, table: "pd.DataFrame") -> "Tally":
+        """Return the sums that the metrics are made of, with perplexity as the first of them."""
+        from lmcore.tasks.tally import Tally
+
+        rows = [
+            LanguagePrediction(0, text=line.label, **{name: getattr(line, name) for name in _SUMS})
+            for line in table.itertuples(index=False)
+        ]
+        found = self.statistics(rows)
+        names = list(found)
+        return Tally(
+            np.column_stack([found[name] for name in names]),
+            lambda sums: self.figures({name: sums[..., place] for place, name in enumerate(names)}),
         )
 
     def is_right(self, prediction: Prediction) -> bool:

@@ -77,7 +77,7 @@ def estimate_training(config: TrainConfig, data: TextDataset, settings: Settings
     per_token = _seconds_per_token(model, start.tokenizer, task, encodings, config.batch_size)
     inner = reading_config(model.base_model.config)
     layers, width = inner.num_hidden_layers * (2 if model.config.is_encoder_decoder else 1), inner.hidden_size
-    mean = float(encodings.lengths.mean())
+    mean = float(encodings.lengths.sum()) / len(sample)  # a long row may take several windows
     weights = sum(p.numel() * p.element_size() for p in model.parameters())
     if config.method == "head":
         tried = layers + 1 if config.layer is None else 1
@@ -132,5 +132,7 @@ def _seconds_per_token(model: Any, tokenizer: Any, task: Task, encodings: Encodi
         for _ in range(4):
             start = time.perf_counter()
             model(**batch)
+            if device.type == "cuda":
+                torch.cuda.synchronize(device)  # the call returns before the work is done
             times.append(time.perf_counter() - start)
     return float(np.median(times[1:])) / float(batch["attention_mask"].sum())

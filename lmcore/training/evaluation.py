@@ -10,12 +10,15 @@ from typing import Any
 import pandas as pd
 
 from lmcore.data.dataset import TextDataset
-from lmcore.errors import StorageError, UnknownError
+from lmcore.data.store import DatasetStore
+from lmcore.data.text import comparison_key
+from lmcore.errors import DataError, InputError, StorageError, UnknownError
 from lmcore.fingerprint import fingerprint
 from lmcore.models.catalogue import resolve_model
 from lmcore.models.load import LoadedModel, load_model
+from lmcore.models.registry import ModelRegistry
 from lmcore.settings import Settings, Workspace
-from lmcore.storage import whole_folder, write_json
+from lmcore.storage import FINISHED, whole_folder, write_json
 from lmcore.tasks import load_task
 from lmcore.tasks.base import Metric, Task
 from lmcore.training.baseline import score_baselines
@@ -58,7 +61,8 @@ class Evaluation:
         predictions: ``id``, ``text``, ``gold``, ``label``, ``score``, ``correct`` and what the task adds (the
             probability of each class as ``p:<class>``).
         tables: the task's own (``by_class``, ``confusion`` …) and, after training, ``baselines``.
-        parameters: seed, split, rows, share of cut texts, share of unknown tokens, and of a task that writes how it decodes
+        parameters: seed, split, rows, share of cut texts, share of unknown tokens, share of the rows whose text stands in the
+            split that the version was trained on (None where that is not known), and of a task that writes how it decodes
             and the share of the texts that reached the limit of length.
     """
 
@@ -146,14 +150,16 @@ def evaluate(
         "truncated_share": predicted.encodings.truncated_share,
         "unknown_share": predicted.encodings.unknown_share,
         **({"choices": choices} if choices else {}),
+        "seen_share": _seen_share(loaded.ref, part, settings),
         **task.settings(loaded),
     }
     if predicted.encodings.cut_outputs is not None:
         parameters["cut_output_share"] = predicted.encodings.cut_output_share
+    name = str(part.ref or part.name)
     return Evaluation(
-        id=fingerprint(str(loaded.ref), loaded.fingerprint, part.fingerprint, parameters),
+        id=fingerprint(str(loaded.ref), loaded.fingerprint, name, part.fingerprint, parameters),
         version=str(loaded.ref),
-        data=str(part.ref or part.name),
+        data=name,
         task=task.name,
         metrics=scores.metrics,
         intervals=scores.intervals,
@@ -214,6 +220,20 @@ def _part(data: TextDataset, split: str) -> tuple[TextDataset, str]:
     return (data.part(split), split) if data.is_split else (data, "")
 
 
+def _seen_share(ref: ModelRef, part: TextDataset, settings: Settings) -> float | None:
+    """Return the share of rows whose text the version was trained on; None where its data are not stored."""
+    if ref.kind != "registry" or part.frame.empty:
+        return None
+    try:
+        facts = ModelRegistry(settings.workspace, tracking_uri=settings.tracking_uri).get(ref).facts
+        train = DatasetStore(settings.workspace).load(str(facts.get("data", ""))).part("train")
+    except (InputError, DataError):
+        return None
+    task = load_task(part.task)
+    seen = set(task.texts(train.frame).map(comparison_key))
+    return float(task.texts(part.frame).map(comparison_key).isin(seen).mean())
+
+
 def save_evaluation(workspace: Workspace, evaluation: Evaluation) -> None:
     """Keep an evaluation under its id; one that is kept already stays as it is.
 
@@ -247,7 +267,7 @@ def load_evaluation(workspace: Workspace, identifier: str) -> Evaluation:
         UnknownError: there is none with this id.
         StorageError: its files are damaged.
     """
-    known = {path.name: path for path in _folder(workspace).glob("*") if (path / "evaluation.json").is_file()}
+    known = {path.name: path for path in _folder(workspace).glob(FINISHED) if (path / "evaluation.json").is_file()}
     if identifier not in known:
         raise UnknownError("evaluation", identifier, known)
     folder = known[identifier]
@@ -271,7 +291,7 @@ def load_evaluation(workspace: Workspace, identifier: str) -> Evaluation:
 def evaluations_of(workspace: Workspace, version: "str | ModelRef") -> list[str]:
     """Return the ids of a version's kept evaluations, the newest first."""
     found = []
-    for path in _folder(workspace).glob("*/evaluation.json"):
+    for path in _folder(workspace).glob(f"{FINISHED}/evaluation.json"):
         try:
             facts = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError):

@@ -3,14 +3,14 @@
 import shutil
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lmcore.data.dataset import TextDataset
 from lmcore.fingerprint import fingerprint
 from lmcore.models.encode import UNKNOWN_LIMIT
-from lmcore.models.load import longest_input
+from lmcore.models.load import token_limit
 from lmcore.settings import Settings
 from lmcore.storage import whole_folder, write_json
 from lmcore.tasks import load_task
@@ -88,6 +88,7 @@ def train(
         trained: Trained = TRAINING[config.method].load()(
             TrainJob(**{**_fields(job), "report": Part(reporting, 0.0, 0.85)})
         )
+        trained = _tuned(job, trained)
         version = _register(job, data, trained, run.run_id)
         reporting.progress(0.88, "Measuring on the test split, beside the baselines")
         baselines = score_baselines(
@@ -98,7 +99,7 @@ def train(
             job.labels,
             seed=config.seed,
             tokenizer=trained.tokenizer,
-            max_length=longest_input(trained.model, trained.tokenizer),
+            max_length=token_limit(trained.model, trained.tokenizer),
         )
         evaluation = evaluate(
             version.ref,
@@ -160,6 +161,19 @@ class _Tracked:
     def check(self) -> None:
         """Pass the question on."""
         self._report.check()
+
+
+def _tuned(job: TrainJob, trained: Trained) -> Trained:
+    """Choose on dev what reading the outputs needs, and keep it in the model's configuration."""
+    from lmcore.models.start import StartModel, as_loaded
+
+    limit = min(job.config.max_length, token_limit(trained.model, trained.tokenizer))
+    start = StartModel(trained.model, trained.tokenizer, limit)
+    loaded = as_loaded(job.config.model, job.task, trained.model, start, job.labels)
+    found = job.task.tune(loaded, job.dev.frame)
+    for name, value in found.items():
+        setattr(trained.model.config, name, value)
+    return replace(trained, choices={**trained.choices, **found})
 
 
 def _register(job: TrainJob, data: TextDataset, trained: Trained, run_id: str) -> "ModelVersion":

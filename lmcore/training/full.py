@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lmcore.errors import Cancelled, LmError, ResourceError
+from lmcore.errors import Cancelled, LmError, OptionError, ResourceError
 from lmcore.models.encode import Encodings
 from lmcore.models.start import StartModel, as_loaded, start_model
 from lmcore.storage import disk_errors, sync_tree, write_json
@@ -27,6 +27,7 @@ def fit_full(job: TrainJob) -> Trained:
     newest whole one and gives the same weights as one that was never interrupted.
 
     Raises:
+        OptionError: the device is absent, or is another than the first of CUDA.
         InputError: the model cannot be loaded.
         LmError: the loss is not a number any more.
         ResourceError: memory ran out.
@@ -38,6 +39,7 @@ def fit_full(job: TrainJob) -> Trained:
 
     set_seed(job.config.seed)
     job.report.progress(0.0, "Loading the model")
+    on_cpu = _is_on_cpu(job.settings.device)
     start = start_model(
         job.config.model,
         job.task,
@@ -51,7 +53,7 @@ def fit_full(job: TrainJob) -> Trained:
     limit = min(job.config.max_length, start.max_length)
     train, dev = (job.task.encode(start.tokenizer, p.frame, limit, job.labels) for p in (job.train, job.dev))
     learner = replace(start, max_length=limit)
-    trainer, watch = _trainer(job, learner, train, dev)
+    trainer, watch = _trainer(job, learner, train, dev, on_cpu=on_cpu)
     checkpoint = newest_whole(job.scratch) if job.resume else None
     try:
         with disk_errors(job.scratch):
@@ -72,6 +74,18 @@ def fit_full(job: TrainJob) -> Trained:
     )
 
 
+def _is_on_cpu(device: str) -> bool:
+    from lmcore.models.load import pick_device
+
+    where = pick_device(device)
+    if where not in {"cpu", "cuda", "cuda:0"}:
+        raise OptionError(
+            f"The device is {where!r}, and all weights are trained on the first one alone: set CUDA_VISIBLE_DEVICES to "
+            f"{where.partition(':')[2]} and LMSCOPE_DEVICE to cuda."
+        )
+    return where == "cpu"
+
+
 class _Windows:
     """Encoded windows as a torch map-style data set: an item names its encodings and its number."""
 
@@ -85,7 +99,9 @@ class _Windows:
         return self._encodings, number
 
 
-def _trainer(job: TrainJob, start: StartModel, train: Encodings, dev: Encodings) -> "tuple[Any, _Watch]":
+def _trainer(
+    job: TrainJob, start: StartModel, train: Encodings, dev: Encodings, *, on_cpu: bool
+) -> "tuple[Any, _Watch]":
     from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
     config = job.config
@@ -123,9 +139,11 @@ def _trainer(job: TrainJob, start: StartModel, train: Encodings, dev: Encodings)
         disable_tqdm=True,
         seed=config.seed,
         remove_unused_columns=False,
-        use_cpu=job.settings.device == "cpu",
+        use_cpu=on_cpu,
         dataloader_pin_memory=False,
     )
+    # On every device at once a step would take that many times the batch, and no step count here would be right.
+    arguments._n_gpu = min(arguments.n_gpu, 1)
     trainer = Grouped(
         model=start.model,
         args=arguments,
@@ -229,7 +247,7 @@ class _Watch:
             return {}
         model.eval()
         loaded = as_loaded(job.config.model, job.task, model, self._start, job.labels)
-        predictions = job.task.predict(loaded, job.dev.frame, batch_size=2 * job.config.batch_size).predictions
+        predictions = job.task.examine(loaded, job.dev.frame, batch_size=2 * job.config.batch_size).predictions
         found = job.task.measure(job.dev.frame, predictions, job.labels)
         return {f"dev_{name}": value for name, value in found.items()}
 

@@ -1,6 +1,7 @@
 """The method `head`: a linear classifier on one frozen layer, both chosen on dev."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ import numpy as np
 from lmcore.errors import OptionError
 from lmcore.fingerprint import fingerprint
 from lmcore.storage import disk_errors
-from lmcore.tasks.classes import class_task
+from lmcore.tasks.labelled import label_task
 from lmcore.training.trained import Trained, TrainJob
 from lmcore.types import Part
 
@@ -27,8 +28,12 @@ class _Candidate:
     layer: int
     strength: float
     fit: "LinearFit"
-    accuracy: float
-    loss: float
+    figures: Mapping[str, float]
+
+    @property
+    def loss(self) -> float:
+        """Mean cross-entropy on dev."""
+        return self.figures["dev_loss"]
 
 
 def fit_head(job: TrainJob) -> Trained:
@@ -46,7 +51,7 @@ def fit_head(job: TrainJob) -> Trained:
     from lmcore.models.load import load_model
     from lmcore.models.pooled import build_classifier
 
-    config, task = job.config, class_task(job.task)
+    config, task = job.config, label_task(job.task)
     job.report.progress(0.0, "Loading the model")
     loaded = load_model(config.model, task="", settings=job.settings)
     layers = _layers(config.layer, loaded.layers)
@@ -59,11 +64,12 @@ def fit_head(job: TrainJob) -> Trained:
     best = _choose(job, layers, x_train, x_dev)
     sample = batch_of(loaded.tokenizer, train, range(min(4, len(train))))
     model = build_classifier(loaded.model.cpu(), best.layer, best.fit.weight, best.fit.bias, job.labels, sample)
+    model.config.problem_type = task.model_options(job.labels).get("problem_type")
     return Trained(
         model=model,
         tokenizer=loaded.tokenizer,
         choices={"layer": best.layer, "strength": best.strength},
-        dev_metrics={"dev_accuracy": best.accuracy, "dev_loss": best.loss},
+        dev_metrics=best.figures,
         encodings=train,
     )
 
@@ -101,22 +107,21 @@ def _save_array(path: Path, array: np.ndarray) -> None:
 
 
 def _choose(job: TrainJob, layers: list[int], x_train: np.ndarray, x_dev: np.ndarray) -> _Candidate:
-    from lmcore.models.linear import fit_linear
-
-    gold, gold_dev = (class_task(job.task).gold(part.frame, job.labels) for part in (job.train, job.dev))
+    task = label_task(job.task)
+    gold, gold_dev = (task.gold(part.frame, job.labels) for part in (job.train, job.dev))
     strengths = STRENGTHS if job.config.strength is None else (job.config.strength,)
     best: _Candidate | None = None
     for number, layer in enumerate(layers):
         at_layer: _Candidate | None = None
         for strength in strengths:
             job.report.check()
-            fit = fit_linear(x_train[layer], gold, seed=job.config.seed, C=strength)
-            candidate = _Candidate(layer, strength, fit, *_measure(fit.logits(x_dev[layer]), gold_dev))
+            fit = task.fit_linear(x_train[layer], gold, seed=job.config.seed, strength=strength)
+            candidate = _Candidate(layer, strength, fit, task.judge(fit.logits(x_dev[layer]), gold_dev))
             if at_layer is None or candidate.loss < at_layer.loss:
                 at_layer = candidate
         if at_layer is not None:
-            job.report.metrics(layer, {"dev_accuracy": at_layer.accuracy, "dev_loss": at_layer.loss})
-            message = f"Layer {layer}: dev accuracy {at_layer.accuracy:.3f}"
+            job.report.metrics(layer, at_layer.figures)
+            message = f"Layer {layer}: dev {_said(at_layer.figures)}"
             job.report.progress(0.70 + 0.25 * (number + 1) / len(layers), message)
             if best is None or at_layer.loss < best.loss:
                 best = at_layer
@@ -125,9 +130,7 @@ def _choose(job: TrainJob, layers: list[int], x_train: np.ndarray, x_dev: np.nda
     return best
 
 
-def _measure(logits: np.ndarray, gold: np.ndarray) -> tuple[float, float]:
-    """Return accuracy and mean cross-entropy in nats."""
-    from scipy.special import log_softmax
-
-    accuracy = float((logits.argmax(axis=1) == gold).mean())
-    return accuracy, float(-log_softmax(logits, axis=1)[np.arange(len(gold)), gold].mean())
+def _said(figures: Mapping[str, float]) -> str:
+    """Return the figure beside the loss in words, such as ``accuracy 0.812``."""
+    name = next(name for name in figures if name != "dev_loss")
+    return f"{name.removeprefix('dev_').replace('_', ' ')} {figures[name]:.3f}"

@@ -1,5 +1,6 @@
 """Training as a job: what the worker process runs."""
 
+import os
 import secrets
 from collections.abc import Mapping
 from dataclasses import replace
@@ -17,7 +18,7 @@ TARGET = "lmcore.training.job:run"
 
 def job_config(config: TrainConfig, data: str) -> dict[str, Any]:
     """Return what `run` is to be given to train on a stored data set, with a checkpoint folder of its own."""
-    values = config.checked().to_dict() | {"model": _from_anywhere(config.model)}
+    values = config.checked().to_dict() | {"model": from_anywhere(config.model)}
     return {"train": values, "data": data, "checkpoints": f"job-{secrets.token_hex(8)}"}
 
 
@@ -50,10 +51,10 @@ def run(config: Mapping[str, Any], *, workspace: Workspace, report: Report, resu
     }
 
 
-def _from_anywhere(model: str) -> str:
+def from_anywhere(model: str) -> str:
     """Return a model's text form with a path that does not depend on the working directory, which a worker changes."""
     ref = ModelRef.parse(model)
-    path = Path(ref.name).expanduser()
+    path = Path(os.path.expanduser(ref.name))
     if ref.kind in {"folder", "gguf", "auto"} and path.exists():
         return str(replace(ref, name=str(path.absolute())))
     return model

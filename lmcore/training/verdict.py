@@ -2,6 +2,8 @@
 
 from lmcore.training.evaluation import Evaluation
 
+SEEN_LIMIT = 0.01
+
 
 def headline(evaluation: Evaluation) -> str:
     """Return the main figure with its interval, such as ``Macro F1 is 0.812 (95 % interval 0.755 to 0.864)``."""
@@ -20,6 +22,9 @@ def verdict(evaluation: Evaluation) -> str:
     rows = evaluation.parameters["rows"]
     share = f" it is right in {evaluation.metrics['accuracy']:.1%};" if "accuracy" in evaluation.metrics else ""
     said = f"On {rows} {evaluation.parameters.get('split') or 'data'} rows{share} {headline(evaluation)}."
+    seen = evaluation.parameters.get("seen_share")
+    if seen and seen > SEEN_LIMIT:
+        said += f" **It was trained on {seen:.0%} of these texts, so that this says little about new ones.**"
     rival = evaluation.rival
     if rival is None:
         return said

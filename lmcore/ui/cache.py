@@ -14,9 +14,13 @@ if TYPE_CHECKING:
     from lmcore.models.pool import ModelPool
     from lmcore.models.registry import ModelRegistry, ModelVersion
     from lmcore.overview import Overview
+    from lmcore.training.calibration import Calibration
+    from lmcore.training.comparison import Comparison
     from lmcore.training.config import TrainConfig
     from lmcore.training.estimate import Estimate
     from lmcore.training.evaluation import Evaluation
+    from lmcore.training.kept import KeptEvaluation
+    from lmcore.training.slices import SliceReport
 
 
 def settings() -> Settings:
@@ -96,11 +100,55 @@ def _evaluation(root: str, identifier: str) -> "Evaluation":
     return load_evaluation(settings().workspace, identifier)
 
 
-def evaluations_of(version: str) -> list[str]:
-    """Return the ids of a version's kept evaluations, the newest first."""
-    from lmcore.training.evaluation import evaluations_of
+def chief_evaluation(version: str) -> str | None:
+    """Return the id of the evaluation that speaks for a version, or None where there is none."""
+    from lmcore.training.kept import chief_evaluation
 
-    return evaluations_of(settings().workspace, version)
+    return chief_evaluation(settings().workspace, version)
+
+
+def kept_evaluations(*, version: str = "", data: str = "") -> "list[KeptEvaluation]":
+    """Return what is known of the kept evaluations of a version or on some data, the newest first."""
+    from lmcore.training.kept import kept_evaluations
+
+    return kept_evaluations(settings().workspace, version=version, data=data)
+
+
+def comparison(identifiers: tuple[str, ...]) -> "Comparison":
+    """Return the comparison of kept evaluations."""
+    return _comparison(str(settings().workspace.root), identifiers)
+
+
+@st.cache_resource(max_entries=8, show_spinner="Resampling …")
+def _comparison(root: str, identifiers: tuple[str, ...]) -> "Comparison":
+    from lmcore.training.comparison import compare
+
+    return compare([evaluation(identifier) for identifier in identifiers])
+
+
+def calibration(identifier: str) -> "Calibration":
+    """Return the calibration of a kept evaluation."""
+    return _calibration(str(settings().workspace.root), identifier)
+
+
+@st.cache_resource(max_entries=8, show_spinner="Measuring the probabilities …")
+def _calibration(root: str, identifier: str) -> "Calibration":
+    from lmcore.training.calibration import calibration
+
+    return calibration(evaluation(identifier))
+
+
+def slices(identifier: str) -> "SliceReport":
+    """Return the slices of a kept evaluation."""
+    return _slices(str(settings().workspace.root), identifier)
+
+
+@st.cache_resource(max_entries=8, show_spinner="Measuring the slices …")
+def _slices(root: str, identifier: str) -> "SliceReport":
+    from lmcore.training.slices import evaluation_rows, measure_slices
+
+    found = evaluation(identifier)
+    return measure_slices(found, evaluation_rows(settings().workspace, found))
 
 
 def estimate(config: "TrainConfig", ref: str) -> "Estimate":
@@ -125,6 +173,18 @@ def _layers(settings: Settings, version: str) -> int:
     from lmcore.models.load import read_layers
 
     return read_layers(version, settings)
+
+
+def card(version: str, identifier: str) -> str:
+    """Return the model card of a version, written from one of its kept evaluations."""
+    return _card(settings(), version, identifier)
+
+
+@st.cache_data(max_entries=32, show_spinner="Writing the card …")
+def _card(settings: Settings, version: str, identifier: str) -> str:
+    from lmcore.training.card import model_card
+
+    return model_card(version, settings=settings, evaluation=identifier)
 
 
 def overview() -> "Overview":

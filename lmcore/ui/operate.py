@@ -1,10 +1,7 @@
-"""Pieces of the Operate page: versions, the server's panel, answers and what was served."""
+"""Pieces of the Operate page: versions, the server's panel and what was served."""
 
-import json
-import os
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +9,11 @@ import pandas as pd
 import streamlit as st
 
 from lmcore.charts import serving as charts
-from lmcore.errors import InputError, LmError
-from lmcore.serving import ServerState, ServingStats, read_stats, send, server_state, start_server, stop_server
+from lmcore.errors import LmError
+from lmcore.serving import ServerState, ServingStats, read_stats, server_state, start_server, stop_server
 from lmcore.tasks import TASKS
 from lmcore.ui import cache, show
+from lmcore.ui.asking import key_hash
 from lmcore.ui.page import empty_state, shown_errors
 
 if TYPE_CHECKING:
@@ -25,7 +23,6 @@ REFRESH_SECONDS = 2.0
 STATS_SECONDS = 5.0
 LOG_BYTES = 8192
 LOG_LINES = 30
-EXAMPLE = "The delivery was quick."
 RANGES = {"Last hour": 3600.0, "Last day": 86400.0, "All": 0.0}
 _METRICS_SECONDS = 30
 _BOXES: dict[str, tuple[Callable[..., Any], str]] = {
@@ -35,21 +32,6 @@ _BOXES: dict[str, tuple[Callable[..., Any], str]] = {
     "failed": (st.error, ":material/error:"),
     "died": (st.error, ":material/heart_broken:"),
 }
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What the server said to the texts that were sent last.
-
-    Attributes:
-        texts: what was sent.
-        predictions: ``label``, ``probabilities`` and ``version``, or ``error``, for each text.
-        milliseconds: from sending to having the answer.
-    """
-
-    texts: tuple[str, ...]
-    predictions: tuple[Mapping[str, Any], ...]
-    milliseconds: float
 
 
 def champions_first(versions: "Sequence[ModelVersion]") -> "dict[str, ModelVersion]":
@@ -125,66 +107,6 @@ def attempt(what: str, action: Callable[[], object], doing: str = "Saving …") 
     except LmError as error:
         st.session_state[f"failed_{what}"] = str(error)
     st.rerun()
-
-
-def show_calls(state: ServerState) -> None:
-    """Show where the server is and how programs call it."""
-    body, asks = json.dumps({"text": EXAMPLE}), key_hash()
-    header = ' -H "Authorization: Bearer $LMSCOPE_API_KEY"' if asks else ""
-    given = ', headers={"Authorization": f"Bearer {key}"}' if asks else ""
-    st.markdown("Programs on this machine ask it like this:")
-    st.code(f"curl {state.url}/predict{header} -d '{body}'", language="bash", wrap_lines=True)
-    st.code(
-        f'import httpx\n\nprint(httpx.post("{state.url}/predict", json={body}{given}).json())',
-        language="python",
-        wrap_lines=True,
-    )
-
-
-def key_hash() -> str:
-    """Return the SHA-256 of the key that the server asks for; empty where it asks for none."""
-    return os.environ.get("LMSCOPE_API_KEY_SHA256", "")
-
-
-def ask(texts: Sequence[str], api_key: str = "") -> Answer:
-    """Send texts to the server.
-
-    Raises:
-        InputError: there is no text.
-        ServerError: the server did not answer as it should.
-    """
-    if not texts:
-        raise InputError("There is no text to send: write one.")
-    start = time.perf_counter()
-    answer = send(cache.settings().workspace, texts, api_key=api_key)
-    return Answer(tuple(texts), tuple(answer["predictions"]), 1000 * (time.perf_counter() - start))
-
-
-def show_answer(answer: Answer) -> None:
-    """Draw one prediction with its probabilities, or a table of several."""
-    if len(answer.texts) > 1:
-        show.table(
-            _answer_frame(answer),
-            "operate_answers",
-            alt="The label of each text and its probability.",
-            percent=("Probability",),
-        )
-        st.caption(f"{len(answer.texts)} texts in {answer.milliseconds:.0f} ms")
-        return
-    first = answer.predictions[0]
-    if "error" in first:
-        st.error(first["error"], icon=":material/error:")
-        return
-    left, right = show.side_by_side()
-    with left:
-        st.subheader(show.plain(first["label"] or first.get("text", "")), anchor=False)
-        if first["label"]:
-            st.metric("Probability", f"{first['probabilities'][first['label']]:.1%}")
-        st.metric("Latency", f"{answer.milliseconds:.0f} ms", help="From sending the text to having the answer.")
-        st.caption(f"Answered by {first['version']}")
-    if first["probabilities"]:
-        with right:
-            show.figure(charts.probability_bars(first["probabilities"]), "operate_probabilities")
 
 
 def watch_stats(running: bool) -> None:
@@ -295,17 +217,8 @@ def _test_figure(root: str, ref: str) -> tuple[str, float | None]:
     """Return the title and value of a version's main figure."""
     from lmcore.training.evaluation import load_evaluation
 
-    kept = cache.evaluations_of(ref)
+    kept = cache.chief_evaluation(ref)
     if not kept:
         return "", None
-    found = load_evaluation(cache.settings().workspace, kept[0])
+    found = load_evaluation(cache.settings().workspace, kept)
     return found.main.title, found.metrics[found.main.name]
-
-
-def _answer_frame(answer: Answer) -> pd.DataFrame:
-    rows = []
-    for text, prediction in zip(answer.texts, answer.predictions, strict=True):
-        label = prediction.get("label", "")
-        probability = prediction["probabilities"][label] if label else None
-        rows.append((text, label or prediction.get("text") or prediction.get("error", ""), probability))
-    return pd.DataFrame(rows, columns=["Text", "Label", "Probability"])

@@ -1,5 +1,6 @@
 """Pieces of the Train page: defaults, the estimate and the live curves."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -8,8 +9,9 @@ import streamlit as st
 from lmcore.charts import training as charts
 from lmcore.data.dataset import TextDataset
 from lmcore.data.text import is_chinese
+from lmcore.models.catalogue import check_hub_id
 from lmcore.settings import MIB
-from lmcore.tasks import TASKS, load_task
+from lmcore.tasks import TASKS, load_task, reads_task
 from lmcore.training.config import TrainConfig
 from lmcore.training.methods import TRAINING
 from lmcore.ui import cache, show, state
@@ -28,6 +30,25 @@ def base_models(task: str) -> dict[str, str]:
 
     found = {str(choice.ref): choice.title for choice in list_models(cache.settings(), task)}
     return found | {str(v.ref): f"{v.name}, version {v.version}" for v in cache.versions() if v.available}
+
+
+def model_choice(models: Mapping[str, str], default: str, key: str) -> str:
+    """Ask for a model out of a list, or a hub model by its id; returns its text form.
+
+    Raises:
+        InputError: what was typed is not a hub id; a page opens no path that a user types.
+    """
+    picked = st.selectbox(
+        "Model",
+        list(models),
+        index=list(models).index(default) if default in models else 0,
+        format_func=lambda name: models.get(name, name),
+        key=key,
+        accept_new_options=True,
+        help="A base model, a registered version to train further, or a hub model: type its id, such as org/name.",
+    )
+    name = str(picked)
+    return name if name in models else f"hub:{check_hub_id(name.strip().removeprefix('hub:'))}"
 
 
 def fitting_methods(task: str, model: str) -> list[str]:
@@ -69,10 +90,8 @@ def show_curves(metrics: pd.DataFrame) -> None:
     names = set(metrics["name"])
     dev = tuple(sorted(name for name in names if name.startswith("dev_") and name != "dev_loss"))
     if "loss" not in names:
-        shown = ("dev_accuracy",)
-        by_layer = charts.metric_curves(
-            metrics, shown, title="Accuracy on dev by layer", x="Layer", y="Accuracy (0 to 1)"
-        )
+        said = dev[0].removeprefix("dev_").replace("_", " ").capitalize() if dev else "Figures"
+        by_layer = charts.metric_curves(metrics, dev, title=f"{said} on dev by layer", x="Layer", y="Value (0 to 1)")
         show.figure(by_layer, "curve_layer")
         return
     left, right = show.side_by_side()
@@ -126,7 +145,7 @@ def show_errors(result: "Evaluation") -> None:
         alt="The wrong predictions with the highest probability first.",
         percent=["sureness"],
     )
-    if not TASKS[result.task].facts["analyse"]:
+    if not reads_task(result.task):
         return
     row = st.selectbox("Open an error in Analyse", errors["id"].tolist(), format_func=lambda i: f"Row {i + 1}")
     data = result.data.partition(":")[0]

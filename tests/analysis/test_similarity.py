@@ -35,6 +35,27 @@ def test_rotation_scaling_and_shift_do_not_matter_but_a_linear_map_does():
     assert linear_cka(x, x * np.array([30.0] + [1.0] * 7)) < 0.9
 
 
+@pytest.mark.parametrize("size", [1e-200, 1e-30, 1e30, 1e200])
+def test_the_size_of_the_values_does_not_matter(size):
+    x, y = normal(30, 4), normal(30, 4, seed=1)
+    assert linear_cka(x * size, y) == pytest.approx(linear_cka(x, y))
+    assert linear_cka(x * size, x * size) == pytest.approx(1.0)
+
+
+def test_a_constant_is_like_nothing_whatever_its_rounding():
+    assert linear_cka(np.full((7, 3), 0.1), np.full((7, 3), 0.1)) == 0.0
+    assert linear_cka(np.full((7, 3), 1e9 / 3), normal(7, 3)) == 0.0
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_a_value_that_is_not_finite_is_refused_and_not_taken_for_unlike(bad):
+    x = normal(6, 3)
+    x[4, 1] = bad
+    for pair in ((x, normal(6, 3)), (normal(6, 3), x)):
+        with pytest.raises(InputError, match="NaN or infinite"):
+            linear_cka(*pair)
+
+
 def test_what_shares_nothing_is_near_zero():
     assert linear_cka(normal(5000, 3), normal(5000, 3, seed=1)) < 0.01
     assert linear_cka(np.array([[1.0], [-1.0], [1.0], [-1.0]]), np.array([[1.0], [1.0], [-1.0], [-1.0]])) == 0.0

@@ -3,7 +3,7 @@ import os
 import pandas as pd
 import pytest
 
-from lmcore.data.read import SUFFIXES, base_name, read_table
+from lmcore.data.read import CONLL, SUFFIXES, base_name, read_table
 from lmcore.errors import DataError
 from lmcore.settings import MIB
 
@@ -22,7 +22,7 @@ def write(path):
         frame.to_excel(path, index=False)
 
 
-@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("suffix", [suffix for suffix in SUFFIXES if suffix not in CONLL])
 def test_every_format_by_path_and_by_bytes(tmp_path, suffix):
     path = tmp_path / f"reviews{suffix}"
     write(path)

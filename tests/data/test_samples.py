@@ -1,37 +1,59 @@
+from collections import Counter
+
 import pytest
 
 from lmcore.data.issues import find_issues
 from lmcore.data.load import load_dataset
 from lmcore.data.samples import SAMPLES, read_sample, sample_defects
+from lmcore.data.split import split_dataset
 from lmcore.data.text import is_chinese
 from lmcore.errors import UnknownError
 from lmcore.tasks import load_task
+from lmcore.tasks.tagging import kinds_of
 
-PLANTED = ("feedback-en", "feedback-zh")
-PLAIN = [name for name in SAMPLES if SAMPLES[name].facts["task"] in {"text-generation", "completion"}]
+TAGGING = ("named-entity-recognition", "slot-filling")
+
+FEEDBACK = [name for name, sample in SAMPLES.items() if sample.facts["task"] == "text-classification"]
 
 
-@pytest.mark.parametrize("name", PLAIN)
-def test_a_plain_sample_is_as_its_entry_says_and_has_no_defect(name):
+@pytest.mark.parametrize("name", SAMPLES)
+def test_it_is_as_its_entry_says(name):
     facts = SAMPLES[name].facts
+    table = read_sample(name)
     data = load_dataset(f"sample:{name}", task=facts["task"])
-    assert data.frame.columns.tolist() == ["id", "text"]
+    assert (data.name, len(data)) == (name, len(table))
+    assert len(data) >= 60
+    task = load_task(facts["task"])
+    chinese = task.texts(data.frame).map(is_chinese).mean()
+    assert chinese > 0.9 if facts["language"] == "zh" else chinese < 0.1
+
+
+@pytest.mark.parametrize("name", [name for name in SAMPLES if name not in FEEDBACK])
+def test_a_sample_without_planted_defects_has_none_and_can_be_split_and_trained_on(name):
+    data = load_dataset(f"sample:{name}", task=SAMPLES[name].facts["task"])
+    assert sample_defects(name) == {}
+    assert not find_issues(data).frame.shape[0]
+    task, parts = load_task(data.task), split_dataset(data)
+    labels = task.labels(parts.part("train").frame)
+    for split in ("train", "dev", "test"):
+        task.check(parts.part(split).frame, split, labels or None)
+
+
+@pytest.mark.parametrize("name", [name for name, s in SAMPLES.items() if s.facts["task"] in TAGGING])
+def test_the_summary_of_a_tagged_sample_counts_its_rows_and_every_type_is_frequent(name):
+    data = load_dataset(f"sample:{name}", task=SAMPLES[name].facts["task"])
+    assert SAMPLES[name].summary.startswith(f"{len(data)} ")
     assert len(data) >= 120
-    assert data.frame["text"].map(is_chinese).all() == (facts["language"] == "zh")
-    issues = find_issues(data)
-    assert {"duplicate", "empty_text"} <= set(issues.checked)
-    assert sum(issues.counts.values()) == 0
+    counts = Counter(kind for tags in data.frame["tags"] for kind in kinds_of(tags))
+    assert min(counts.values()) >= 5, counts
 
 
-@pytest.mark.parametrize("name", PLANTED)
-class TestSample:
-    def test_it_is_as_its_entry_says(self, name):
+@pytest.mark.parametrize("name", FEEDBACK)
+class TestFeedback:
+    def test_it_has_a_channel_and_enough_rows(self, name):
         table = read_sample(name)
         assert table.columns.tolist() == ["text", "label", "channel"]
         assert len(table) >= 300
-        data = load_dataset(f"sample:{name}", task=SAMPLES[name].facts["task"])
-        assert (data.name, len(data)) == (name, len(table))
-        assert data.frame["text"].map(is_chinese).mean() > 0.9 or SAMPLES[name].facts["language"] == "en"
 
     def test_every_planted_defect_of_the_checked_kinds_is_found_and_nothing_else(self, name):
         issues = find_issues(load_dataset(f"sample:{name}", task="text-classification"))

@@ -55,6 +55,15 @@ def test_a_request_to_stop_is_no_failure(workspace, store, add_running):
     assert outcome == Outcome(JobState.CANCELLED, message="Cancelled.")
 
 
+@pytest.mark.parametrize(("asked", "state"), [(1.0, JobState.CANCELLED), (None, JobState.FAILED)])
+def test_only_what_somebody_cancelled_is_called_cancelled(store, add_running, asked, state):
+    job = add_running(cancel_requested=asked)
+    record(store, job, JobReport(store, job), Outcome(JobState.CANCELLED, message="Cancelled."))
+    ended = stored(store, job)
+    assert (ended.state, ended.can_resume) == (state, True)
+    assert ("told to stop by the system (SIGTERM)" in ended.error) == (asked is None)
+
+
 def test_a_target_that_was_put_into_the_database_by_hand_is_refused(workspace, store, add_running):
     outcome = perform_now(workspace, store, add_running(target="os:system"))
     assert outcome.state == JobState.FAILED

@@ -18,14 +18,15 @@ def folders(tmp_path, settings):
     return replace(settings, model_dirs=(tmp_path / "models", tmp_path / "gone"))
 
 
+CONFIGURED = [f"config:{name}" for name, model in catalogue.MODELS.items() if model.facts["kind"] == "config"]
+
+
 def test_models_at_hand_are_listed_in_order(folders, tmp_path, monkeypatch):
     monkeypatch.setattr(catalogue, "_package_root", lambda facts: tmp_path)
     refs = [str(choice.ref) for choice in list_models(folders)]
     assert refs == [
         "packaged:all-MiniLM-L6-v2",
-        "config:bert-small",
-        "config:llama-small",
-        "config:marian-small",
+        *CONFIGURED,
         f"folder:{tmp_path}/models/a",
         f"folder:{tmp_path}/models/b",
     ]
@@ -33,11 +34,7 @@ def test_models_at_hand_are_listed_in_order(folders, tmp_path, monkeypatch):
 
 def test_a_package_that_is_not_installed_is_not_offered(settings, monkeypatch):
     monkeypatch.setattr(catalogue, "_package_root", lambda facts: None)
-    assert [str(choice.ref) for choice in list_models(settings)] == [
-        "config:bert-small",
-        "config:llama-small",
-        "config:marian-small",
-    ]
+    assert [str(choice.ref) for choice in list_models(settings)] == CONFIGURED
     with pytest.raises(InputError, match=r"pip install 'lmscope\[offline\]'"):
         packaged_folder("all-MiniLM-L6-v2")
 
@@ -62,6 +59,16 @@ def test_a_relative_folder_becomes_absolute(tmp_path, monkeypatch, settings):
     assert resolve_model("gguf:x.gguf", settings) == ModelRef("gguf", str(tmp_path / "x.gguf"))
 
 
+def test_the_folder_of_a_user_who_is_not_there_is_a_plain_name(settings):
+    assert resolve_model("folder:~nosuchuser/m", settings).name.endswith("~nosuchuser/m")
+
+
 def test_an_unknown_name_lists_what_can_be_picked(settings):
-    with pytest.raises(UnknownError, match=r"known: .*bert-small, .*marian-small\. A folder, models:/name@alias"):
+    with pytest.raises(UnknownError, match=r"known: all-MiniLM-L6-v2, bert-small, .*\. A folder, models:/name@alias"):
         resolve_model("berd-small", settings)
+
+
+def test_models_of_a_task_are_those_whose_architecture_can_do_it(settings):
+    refs = [str(choice.ref) for choice in list_models(settings, "translation")]
+    assert {"config:marian-small", "config:llama-small"} <= set(refs)
+    assert "config:bert-small" not in refs

@@ -4,7 +4,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from lmcore.errors import InputError
-from lmcore.models.linear import fit_linear
+from lmcore.models.linear import fit_linear, fit_linear_labels
 
 
 def clusters(classes, rows=300, features=8, seed=0):
@@ -67,3 +67,14 @@ def test_more_features_than_rows():
 def test_what_cannot_be_fitted_is_refused(x, y, strength, sentence):
     with pytest.raises(InputError, match=sentence):
         fit_linear(x, y, seed=0, C=strength)
+
+
+def test_labels_are_fitted_one_by_one_and_constant_ones_get_their_odds():
+    x, y = clusters(3)
+    has = np.stack([y == 0, y > 0, np.ones(len(y), bool), np.zeros(len(y), bool)], axis=1)
+    fit = fit_linear_labels(x, has, seed=0, C=1.0)
+    scaled = StandardScaler().fit_transform(x.astype(np.float64))
+    wanted = LogisticRegression(max_iter=2000).fit(scaled, has[:, 0]).predict_proba(scaled)[:, 1]
+    assert 1 / (1 + np.exp(-fit.logits(x)[:, 0])) == pytest.approx(wanted, abs=5e-3)
+    assert fit.logits(x)[:, 1] == pytest.approx(-fit.logits(x)[:, 0], abs=1e-2)
+    assert fit.logits(x)[0, 2:] == pytest.approx([np.log(600 + 1), -np.log(600 + 1)], rel=1e-3)

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import pytest
 import torch
-from transformers import AutoModel
+from transformers import AutoModel, AutoModelForSequenceClassification
 
+from lmcore.analysis import attention_maps
 from lmcore.errors import InputError, OptionError, UnknownError, UnsafeError
 from lmcore.models import load_model
 from lmcore.models.encode import encode_texts, pad_batch
@@ -40,6 +41,14 @@ def test_a_folder_is_loaded_with_or_without_its_head(tiny_folder, settings):
     base = load_model(tiny_folder.as_posix(), settings=settings)
     assert (base.task, base.labels, base.fingerprint) == ("", (), loaded.fingerprint)
     assert torch.equal(run(base).last_hidden_state, run(loaded, output_hidden_states=True).hidden_states[-1])
+
+
+@pytest.mark.parametrize("kept", [torch.bfloat16, torch.float16])
+def test_weights_that_are_kept_in_half_precision_are_worked_with_in_float32(copy, settings, kept):
+    AutoModelForSequenceClassification.from_pretrained(copy).to(kept).save_pretrained(copy)
+    loaded = load_model(f"folder:{copy}", task=TASK, settings=settings)
+    assert {tensor.dtype for tensor in loaded.model.parameters()} == {torch.float32}
+    assert attention_maps(loaded, "rain and wind").attentions.sum(axis=-1) == pytest.approx(1.0)
 
 
 def test_loading_draws_nothing_at_random(tiny_folder, settings):
@@ -97,7 +106,7 @@ def test_a_folder_without_a_configuration(copy, settings):
         load_model(f"folder:{copy}", settings=settings)
 
 
-@pytest.mark.parametrize("name", ["pytorch_model.bin", "model.pt", "weights.ckpt"])
+@pytest.mark.parametrize("name", ["pytorch_model.bin", "model.pt", "weights.ckpt", "model.safetensors"])
 def test_a_pickle_is_refused_before_it_is_opened(copy, settings, name, tmp_path):
     class Payload:
         def __reduce__(self):
@@ -108,6 +117,12 @@ def test_a_pickle_is_refused_before_it_is_opened(copy, settings, name, tmp_path)
     with pytest.raises(UnsafeError, match=rf"{name} in .* is a pickle.*convert it with model\.save_pretrained"):
         load_model(f"folder:{copy}", settings=settings)
     assert not (tmp_path / "ran").exists()
+
+
+def test_a_zip_of_pickles_is_refused_under_any_name(copy, settings):
+    torch.save({"weight": torch.zeros(2)}, copy / "model.safetensors")
+    with pytest.raises(UnsafeError, match=r"model\.safetensors in .* is a pickle"):
+        load_model(f"folder:{copy}", settings=settings)
 
 
 def test_code_that_comes_with_a_model_is_never_run(copy, settings, tmp_path):

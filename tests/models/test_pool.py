@@ -5,6 +5,8 @@ import weakref
 from dataclasses import dataclass, replace
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from lmcore.errors import InputError, ResourceError
 from lmcore.models.pool import ModelPool
@@ -282,6 +284,42 @@ def test_a_model_larger_in_memory_than_on_disk_pushes_idle_ones_out(settings, pl
         with pool.lease(place(name)):
             pass
     assert names(pool) == ["b"]
+
+
+def test_a_model_larger_in_memory_than_the_pool_is_not_kept(settings, place):
+    pool = ModelPool(replace(settings, pool_bytes=2 * MIB), loader=Loader(larger=3), wait_seconds=1)
+    with pytest.raises(ResourceError, match=r"takes 3 MiB and the pool has 2 MiB"):
+        pool.lease(place("a")).__enter__()
+    assert names(pool) == []
+
+
+def test_room_is_made_for_weights_as_they_are_in_memory(settings, loader, tmp_path):
+    for kept, name in ((torch.float32, "full"), (torch.bfloat16, "half")):
+        (tmp_path / name).mkdir()
+        save_file({"a": torch.zeros(512, 768, dtype=kept)}, tmp_path / name / "model.safetensors", {"format": "pt"})
+        pool = ModelPool(replace(settings, pool_bytes=MIB), loader=loader)
+        with pytest.raises(ResourceError, match=r"takes 2 MiB and the pool has 1 MiB"):
+            pool.lease(f"folder:{tmp_path / name}").__enter__()
+    assert loader.calls == []
+
+
+def test_a_device_without_memory_is_one_sentence_and_the_pool_goes_on(pool, loader, place, monkeypatch):
+    emptied = []
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: emptied.append(len(loader.calls)))
+    loader.fail = torch.OutOfMemoryError("CUDA out of memory")
+    with pytest.raises(ResourceError, match=r"The device ran out of memory with folder:.*set LMSCOPE_DEVICE to cpu"):
+        pool.lease(place("a")).__enter__()
+    loader.fail = None
+
+    def use():
+        with pool.lease(place("a")):
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+    with pytest.raises(ResourceError, match="ran out of memory"):
+        use()
+    with pool.lease(place("a")) as model:
+        assert model.name == "a"
+    assert emptied == [1, 2]
 
 
 def test_a_crowd_never_exceeds_the_budget(settings, place, threads):

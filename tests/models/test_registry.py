@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from lmcore.errors import InputError, OptionError, StorageError, UnknownError, UnsafeError
-from lmcore.models.mlflow_store import has_database, reading_client, writing_client
+from lmcore.models import mlflow_store
+from lmcore.models.mlflow_store import has_database, reading_client, registry_lock, writing_client
 from lmcore.models.registry import ALIASES, ModelRegistry
 from lmcore.settings import Workspace
 from lmcore.types import ModelRef
@@ -207,6 +208,15 @@ def test_nothing_is_written_outside_the_workspace(empty, tmp_path):
     }
     artifacts = writing_client(empty).get_experiment_by_name("lmscope").artifact_location
     assert artifacts == (empty.root / "artifacts" / "lmscope").as_uri()
+
+
+def test_a_lock_that_is_never_given_back_is_one_sentence(empty, monkeypatch):
+    monkeypatch.setattr(mlflow_store, "LOCK_SECONDS", 0.0)
+    with (
+        registry_lock(empty),
+        pytest.raises(StorageError, match=r"holds .*mlflow\.lock for more than 0 seconds: end it"),
+    ):
+        ModelRegistry(empty).register("m", model_folder(empty), task=TASK)
 
 
 @pytest.mark.fault

@@ -59,14 +59,8 @@ def prepared(tmp_path_factory: pytest.TempPathFactory, topic_frame: pd.DataFrame
     config = TrainConfig(name="topics", model=f"folder:{tiny_folder}", layer=2, strength=1.0)
     trained = train(config, split, settings=settings)
     ModelRegistry(workspace).promote("topics", 1)
-    drawn = MapConfig(
-        str(trained.version.ref),
-        str(split.ref),
-        layer=2,
-        options={"seed": 0},
-        outlier_options={"share": 0.02, "neighbors": 15, "metric": "euclidean"},
-    )
     loaded = load_model(trained.version.ref, settings=settings)
+    drawn = MapConfig(str(trained.version.ref), str(split.ref)).resolved(loaded.layers)
     save_map(workspace, drawn.id, map_representations(loaded, split, drawn))
     return Prepared(
         workspace.root, str(raw.ref), str(split.ref), str(trained.version.ref), trained.evaluation.id, drawn

@@ -63,7 +63,13 @@ def test_the_cards_say_what_there_is_and_lead_to_it(open_app, filled, home):
         "Data": {"dataset": filled.split},
         "Train": {"version": filled.version},
         "Analyse": {"version": filled.version, "dataset": filled.split, "row": str(surest["id"])},
-        "Visualise": {"version": filled.version, "dataset": filled.split},
+        "Visualise": {
+            "version": filled.version,
+            "dataset": filled.split,
+            "layer": "2",
+            "visualise_method": "PCA",
+            "visualise_split": "all",
+        },
         "Operate": {"version": filled.version},
     }
     assert "Open the demo" not in labels(app)

@@ -7,6 +7,8 @@ from urllib.parse import parse_qs
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from lmcore.data.load import load_dataset
+from lmcore.data.split import split_dataset
 from lmcore.data.store import DatasetStore
 from lmcore.jobs import JobBoard, JobState
 from lmcore.jobs.selftest import TARGET as COUNTING
@@ -71,7 +73,7 @@ def test_a_model_is_trained_watched_and_read(open_app, filled, home, tiny_folder
     assert app.text_input(key=f"train_name_{filled.split}").value == "topics"
     app.text_input(key=f"train_name_{filled.split}").set_value("second").run()
     assert "Linear head" in said(app) or app.selectbox(key="train_method").value == "head"
-    app.number_input(key=f"train_head_folder:{tiny_folder}_layer").set_value(1).run()
+    app.number_input(key=f"train_text-classification_head_folder:{tiny_folder}_layer").set_value(1).run()
     app = press(app, "Start training")
     board = JobBoard(home.workspace)
     (job,) = board.list(kind="train")
@@ -93,14 +95,26 @@ def test_a_model_is_trained_watched_and_read(open_app, filled, home, tiny_folder
 def test_the_method_that_trains_all_weights_has_its_own_settings(open_app, filled, tiny_folder):
     app = choose_tiny(open_app(PAGE), filled.split, tiny_folder)
     app.selectbox(key="train_method").set_value("full").run()
-    key = f"train_full_folder:{tiny_folder}"
+    key = f"train_text-classification_full_folder:{tiny_folder}"
     assert app.number_input(key=f"{key}_learning_rate").value == 5e-5
     assert not app.exception
     app.selectbox(key=f"train_model_{filled.split}").set_value("config:bert-small").run()
     assert app.selectbox(key="train_method").options == ["All weights"]
-    assert app.number_input(key="train_full_config:bert-small_learning_rate").value == 5e-4
-    assert app.number_input(key="train_full_config:bert-small_epochs").value == 10
+    assert app.number_input(key="train_text-classification_full_config:bert-small_learning_rate").value == 5e-4
+    assert app.number_input(key="train_text-classification_full_config:bert-small_epochs").value == 10
     assert not app.exception
+
+
+def test_a_task_that_needs_more_proposes_its_own_settings(open_app, home, tiny_folder):
+    data = load_dataset("sample:entities-en", task="named-entity-recognition")
+    ref = str(DatasetStore(home.workspace).save(split_dataset(data)).ref)
+    app = choose_tiny(open_app(PAGE), ref, tiny_folder)
+    assert app.selectbox(key="train_method").options == ["All weights"]
+    key = f"train_named-entity-recognition_full_folder:{tiny_folder}"
+    assert app.number_input(key=f"{key}_learning_rate").value == 2e-4
+    assert app.number_input(key=f"{key}_epochs").value == 10
+    assert not app.exception
+    assert not app.error
 
 
 def test_an_unusable_name_is_told_in_one_sentence(open_app, filled, home):

@@ -8,7 +8,6 @@ from streamlit.typing import VegaLiteState
 
 from lmcore.jobs import JobBoard, JobState
 from lmcore.projection.job import TARGET
-from lmcore.projection.methods import PROJECTION
 from lmcore.projection.representations import load_map
 
 PAGE = "4_Visualise.py"
@@ -120,8 +119,7 @@ def test_a_slow_map_is_drawn_by_a_job(open_app, filled, home):
 
 
 def test_a_map_whose_job_failed_says_why(open_app, filled, home):
-    defaults = {option.name: option.default for option in PROJECTION["tsne"].options if option.name != "dimensions"}
-    wanted = replace(filled.map, data=filled.raw, method="tsne", options=defaults)
+    wanted = replace(filled.map, data=filled.raw, method="tsne", options={}).resolved(filled.map.layer)
     board = JobBoard(home.workspace)
     job = board.submit("lmcore.jobs.selftest:missing", wanted.to_dict(), title="t-SNE map", kind="map")
     job = board.wait(job.id, SECONDS)

@@ -9,6 +9,7 @@ from lmcore.errors import DataError, OptionError, StorageError
 from lmcore.models.hidden import mean_pooled_states
 from lmcore.models.load import LoadedModel
 from lmcore.projection import job
+from lmcore.projection.methods import OUTLIERS, PROJECTION
 from lmcore.projection.representations import MapConfig, load_map, map_representations, save_map
 from lmcore.settings import Workspace
 from lmcore.tasks import load_task
@@ -68,6 +69,17 @@ def test_a_kept_map_comes_back_equal_and_equal_settings_share_it(
     assert load_map(workspace, "../escape") is None
 
 
+def test_a_second_saver_that_comes_late_is_harmless(
+    tiny_loaded: LoadedModel, topics: TextDataset, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = map_representations(tiny_loaded, topics, CONFIG)
+    save_map(workspace, CONFIG.id, result)
+    monkeypatch.setattr("pathlib.Path.exists", lambda self: False)
+    save_map(workspace, CONFIG.id, result)
+    monkeypatch.undo()
+    assert [path.name for path in (workspace.results / "maps").iterdir()] == [CONFIG.id]
+
+
 def test_a_damaged_map_is_said_in_a_sentence(
     tiny_loaded: LoadedModel, topics: TextDataset, workspace: Workspace
 ) -> None:
@@ -90,3 +102,19 @@ def test_the_job_keeps_the_map_and_does_not_draw_it_twice(
     assert len(kept.points) == len(topics.part("test"))
     monkeypatch.setattr(job, "load_model", lambda *a, **k: pytest.fail("the kept map was drawn again"))
     assert job.run(config.to_dict(), workspace=workspace, report=Silent(), resume=False) == found
+
+
+def test_a_resolved_map_has_one_id_however_its_settings_were_given() -> None:
+    open_ended = MapConfig(version="m", data="d@1", method="umap")
+    spelt_out = MapConfig(
+        version="m",
+        data="d@1",
+        layer=4,
+        method="umap",
+        options=PROJECTION["umap"].check({}),
+        outlier_options=OUTLIERS["knn_distance"].check({}),
+    )
+    assert open_ended.resolved(4).id == spelt_out.resolved(4).id == spelt_out.id
+    assert open_ended.resolved(4).id != open_ended.resolved(5).id
+    with pytest.raises(OptionError):
+        MapConfig(version="m", data="d@1", options={"seed": "x"}).resolved(4)

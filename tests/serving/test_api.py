@@ -129,6 +129,7 @@ def test_the_key_is_asked_for_everywhere_but_health(predictor):
         assert client.get("/health").status_code == 200
         right = {"Authorization": "Bearer open sesame"}
         assert post(client, {"text": "rain"}, headers=right).status_code == 200
+        assert post(client, {"text": "rain"}, headers={"Authorization": "bearer open sesame"}).status_code == 200
         assert client.get("/stats", headers=right).json()["errors"] == 5
     with pytest.raises(OptionError, match="64 hexadecimal digits"):
         build_app(predictor, api_key_sha256="open sesame")
@@ -181,13 +182,15 @@ def test_many_clients_at_once_get_their_own_answers(client, predictor):
         assert answer["probabilities"] == pytest.approx(probabilities, abs=1e-5)
 
 
-def test_an_unforeseen_failure_is_still_json(predictor, monkeypatch):
+def test_an_unforeseen_failure_is_still_json_and_counted(predictor, monkeypatch):
     def fail(texts):
         raise OSError("gone")
 
     monkeypatch.setattr(predictor, "predict", fail)
     with TestClient(build_app(predictor), raise_server_exceptions=False) as client:
         answer = post(client, {"text": "rain"})
+        counted = client.get("/stats").json()
+    assert (counted["requests"], counted["errors"], counted["latency_ms"]) == (1, 1, {})
     assert (answer.status_code, json.loads(answer.text)) == (
         500,
         {"error": "The server failed with OSError: see its log."},

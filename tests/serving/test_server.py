@@ -1,4 +1,5 @@
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -6,6 +7,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from lmcore.errors import InputError, ServerError, StorageError, UnknownError
@@ -54,8 +56,12 @@ def test_the_whole_life(champion, settings, workspace, stopped_after):
     assert [entry["version"] for entry in answer["predictions"]] == ["models:/topics/1"] * 2
     with pytest.raises(ServerError, match="Text 1 is empty"):
         send(workspace, [""])
-    with pytest.raises(ServerError, match=r"did not answer within 1e-05 seconds: see .*server\.log"):
-        send(workspace, ["rain"], timeout=1e-5)
+    os.kill(running.pid, signal.SIGSTOP)
+    try:
+        with pytest.raises(ServerError, match=r"did not answer within 0\.2 seconds: see .*server\.log"):
+            send(workspace, ["rain"], timeout=0.2)
+    finally:
+        os.kill(running.pid, signal.SIGCONT)
     stopped = stop_server(workspace)
     assert (stopped.state, server_state(workspace).state) == ("stopped", "stopped")
     assert not ProcessId(running.pid, running.started).alive()
@@ -114,6 +120,22 @@ def test_stopping_while_it_loads(champion, settings, workspace):
     state = start_server(settings, champion.ref, port=0)
     assert stop_server(workspace).state == server_state(workspace).state == "stopped"
     assert not ProcessId(state.pid, state.started).alive()
+
+
+def test_nothing_starts_while_a_server_is_being_stopped(settings, workspace, monkeypatch):
+    refused = []
+
+    def start_meanwhile(workspace, state):
+        with pytest.raises(ServerError, match="starts or stops the prediction server in this moment: wait for it"):
+            start_server(settings, "models:/topics/1", port=0)
+        refused.append(state.state)
+
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True) as process:
+        started = psutil.Process(process.pid).create_time()
+        server.write_state(workspace, server.ServerState("running", pid=process.pid, started=started))
+        monkeypatch.setattr(server, "write_state", start_meanwhile)
+        stop_server(workspace)
+    assert (refused, process.returncode) == (["stopped"], -signal.SIGTERM)
 
 
 def test_a_damaged_state_file_is_one_sentence(workspace):

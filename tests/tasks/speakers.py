@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lmcore.models.load import LoadedModel, longest_input
+from lmcore.models.load import LoadedModel, token_limit
 from lmcore.tasks import load_task
 from lmcore.types import ModelRef
 
@@ -51,5 +51,5 @@ def speaker(task: str, *, encoder: bool = False, max_length: int = 64, seed: int
     for parameter in model.parameters():
         if parameter.dim() == 2:
             parameter.mul_(4)
-    limit = min(max_length, longest_input(model, tokenizer))
+    limit = min(max_length, token_limit(model, tokenizer))
     return LoadedModel(ModelRef("folder", "x"), task, model, tokenizer, (), "f", "cpu", 0, limit)

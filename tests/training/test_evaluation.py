@@ -4,9 +4,12 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
+from lmcore.data.store import DatasetStore
 from lmcore.errors import Cancelled, DataError, StorageError, UnknownError
 from lmcore.models import load_model
+from lmcore.models.registry import ModelRegistry
 from lmcore.training.evaluation import evaluate, evaluations_of, load_evaluation, save_evaluation
+from lmcore.training.verdict import verdict
 from lmcore.types import DatasetRef
 from tests.training.conftest import Stopper
 
@@ -85,6 +88,15 @@ def test_evaluations_of_a_version_are_listed_the_newest_first(found, loaded, top
     assert evaluations_of(workspace, "models:/other/1") == []
 
 
+def test_what_a_crash_left_before_it_was_whole_is_passed_over(found, workspace):
+    save_evaluation(workspace, found)
+    kept = workspace.results / "evaluations" / found.id
+    kept.rename(kept.with_name(".new-killed"))
+    assert evaluations_of(workspace, found.version) == []
+    with pytest.raises(UnknownError, match="known: none yet"):
+        load_evaluation(workspace, found.id)
+
+
 def test_the_id_follows_model_rows_and_parameters(loaded, topics, relabelled, settings):
     same = [evaluate(loaded, topics, settings=settings).id for _ in range(2)]
     others = [
@@ -150,3 +162,19 @@ def test_a_damaged_evaluation_is_one_sentence(workspace, found, name, content):
     (workspace.results / "evaluations" / found.id / name).write_text(content)
     with pytest.raises(StorageError, match=f"The evaluation {found.id} is damaged .*: run it again"):
         load_evaluation(workspace, found.id)
+
+
+def test_rows_that_were_trained_on_are_told(trained, topics, shared_settings):
+    stored = DatasetStore(shared_settings.workspace).save(topics)
+    registry = ModelRegistry(shared_settings.workspace)
+    source = registry.get(trained.version.ref)
+    facts = {**source.facts, "data": str(stored.ref)}
+    version = registry.register("seen", source.folder, task=source.task, facts=facts)
+    on_test = evaluate(version.ref, topics, settings=shared_settings)
+    assert on_test.parameters["seen_share"] == 0
+    assert "trained on" not in verdict(on_test)
+    unsplit = replace(topics, frame=topics.frame.drop(columns="split"), ref=None)
+    on_all = evaluate(version.ref, unsplit, settings=shared_settings)
+    assert on_all.parameters["seen_share"] == pytest.approx(0.8)
+    assert "It was trained on 80% of these texts" in verdict(on_all)
+    assert evaluate(trained.version.ref, topics, settings=shared_settings).parameters["seen_share"] is None

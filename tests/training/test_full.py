@@ -1,12 +1,18 @@
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from transformers import AutoModelForSequenceClassification, GPT2Config, GPT2ForSequenceClassification
+from transformers import (
+    AutoModelForSequenceClassification,
+    GPT2Config,
+    GPT2ForSequenceClassification,
+    TrainingArguments,
+)
 
-from lmcore.errors import Cancelled, InputError, LmError, StorageError
+from lmcore.errors import Cancelled, InputError, LmError, OptionError, StorageError
 from lmcore.models import configured
 from lmcore.models.encode import encode_texts, pad_batch
 from lmcore.models.start import _is_mean_pooled
@@ -282,6 +288,27 @@ def test_a_decoder_without_a_padding_token_can_be_trained(make_job, tiny_folder,
         both = trained.model(**pad_batch(trained.tokenizer, ids)).logits
         alone = trained.model(**pad_batch(trained.tokenizer, ids[:1])).logits
     assert torch.allclose(both[:1], alone, atol=1e-5)
+
+
+def test_a_device_that_cannot_be_trained_on_is_refused_before_anything_is_loaded(make_job, settings, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    job = make_job(model="folder:/nowhere", **FULL)
+    with pytest.raises(OptionError, match="torch finds none here"):
+        fit_full(replace(job, settings=replace(settings, device="cuda")))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    with pytest.raises(OptionError, match="set CUDA_VISIBLE_DEVICES to 1 and LMSCOPE_DEVICE to cuda"):
+        fit_full(replace(job, settings=replace(settings, device="cuda:1")))
+
+
+def test_one_device_does_the_work_where_there_are_several(make_job, monkeypatch):
+    monkeypatch.setattr(TrainingArguments, "n_gpu", property(lambda self: 4))
+    job = make_job(**FULL)
+    given = (job.config.model, job.task, job.train.frame, job.labels)
+    start = full.start_model(*given, seed=0, settings=job.settings)
+    rows = job.task.encode(start.tokenizer, job.dev.frame, start.max_length, job.labels)
+    trainer, _ = full._trainer(job, start, rows, rows, on_cpu=True)
+    assert trainer.args._n_gpu == 1
 
 
 def test_quantised_weights_are_refused(make_job, tmp_path):

@@ -30,3 +30,33 @@ def test_a_curve_is_drawn_once_it_has_a_value(names, titles):
     assert [c.value.split(":")[0] for c in app.caption] == (
         ["The figures on dev are measured at the end of each epoch"] if titles == ["Loss"] else []
     )
+
+
+def choosing() -> None:
+    import streamlit as st
+
+    from lmcore.ui.page import shown_errors
+    from lmcore.ui.train import model_choice
+
+    with shown_errors():
+        st.write(f"Chosen: {model_choice({'packaged:a': 'A', 'config:b': 'B'}, 'config:b', 'model')}")
+
+
+@pytest.mark.parametrize(
+    ("typed", "chosen"), [(None, "config:b"), ("org/name", "hub:org/name"), (" hub:org/name ", "hub:org/name")]
+)
+def test_a_model_is_picked_or_named_by_its_hub_id(typed, chosen):
+    app = AppTest.from_function(choosing)
+    if typed:
+        app.session_state["model"] = typed
+    app.run()
+    assert app.markdown[0].value == f"Chosen: {chosen}"
+
+
+@pytest.mark.parametrize("typed", ["/etc/passwd", "../../models/x", "folder:/tmp/x"])
+def test_no_path_is_taken_from_a_page(typed):
+    app = AppTest.from_function(choosing)
+    app.session_state["model"] = typed
+    app.run()
+    assert not app.markdown
+    assert "is not a hub id: write it as org/name" in app.error[0].value

@@ -1,0 +1,68 @@
+"""What tasks share whose models have one output for each label of a fixed set."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lmcore.errors import OptionError, UnknownError
+from lmcore.tasks.base import Task
+from lmcore.types import Target
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import torch
+
+    from lmcore.models.linear import LinearFit
+
+
+class LabelTask(Task):
+    """A task whose model gives each row one logit for each label; the labels stand in the column ``label``."""
+
+    mean_pooled = True
+
+    def model_class(self) -> Any:
+        """Return transformers' sequence-classification auto class."""
+        from transformers import AutoModelForSequenceClassification
+
+        return AutoModelForSequenceClassification
+
+    @abstractmethod
+    def gold(self, frame: "pd.DataFrame", labels: Sequence[str]) -> np.ndarray:
+        """Return what the rows say, as numbers.
+
+        Raises:
+            DataError: a row has a label that is not among ``labels``.
+        """
+
+    @abstractmethod
+    def fit_linear(self, x: np.ndarray, gold: np.ndarray, *, seed: int, strength: float) -> "LinearFit":
+        """Fit a linear classifier on vectors (rows, features); ``strength`` is the inverse of the penalty's."""
+
+    @abstractmethod
+    def judge(self, logits: np.ndarray, gold: np.ndarray) -> dict[str, float]:
+        """Return the task's dev figure as ``dev_…`` and the mean cross-entropy ``dev_loss`` in nats."""
+
+    def objective(self, logits: "torch.Tensor", target: Target, labels: Sequence[str]) -> "torch.Tensor":
+        """Return the target label's logit, less the logit of the label it is held against.
+
+        Raises:
+            UnknownError: the model has no such label.
+        """
+        for label in (target.label, target.against):
+            if (label and label not in labels) or not target.label:
+                raise UnknownError("class", label, labels)
+        value = logits[:, labels.index(target.label)]
+        return value - logits[:, labels.index(target.against)] if target.against else value
+
+
+def label_task(task: Task) -> LabelTask:
+    """Return the task as one whose model has an output for each label.
+
+    Raises:
+        OptionError: it is none.
+    """
+    if not isinstance(task, LabelTask):
+        raise OptionError(f"This needs a task that gives rows labels, and {task.name} does not: choose another.")
+    return task

@@ -1,0 +1,188 @@
+"""What tasks share that give each word a tag: reading tags, alignment of words with sub-words, reading outputs."""
+
+import json
+from abc import abstractmethod
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from lmcore.errors import DataError
+from lmcore.tasks.base import Column, Task
+from lmcore.tasks.bio import (
+    OUTSIDE,
+    Place,
+    cut_words,
+    spaced_words,
+    spans_of,
+    split_tags,
+    strange_tag,
+    stretches,
+    to_bio,
+)
+from lmcore.types import Span
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from lmcore.models.encode import Encodings
+
+UNIGRAM, ALL_OUTSIDE = "most frequent tag of each word", "no tag at all"
+
+
+class TaggingTask(Task):
+    """A BIO tag for each word; words stand in ``text``, tags in ``tags``, both joined by single spaces."""
+
+    editable = False
+    text_column: ClassVar[Column] = Column(
+        "text",
+        "the words, separated by spaces",
+        ("text", "tokens", "words", "sentence", "utterance", "seq.in", "seq_in", "文本", "句子"),
+    )
+    tags_column: ClassVar[Column] = Column(
+        "tags",
+        "a tag for each word, such as O, B-place, I-place",
+        ("tags", "ner_tags", "ner", "slots", "labels", "tag", "seq.out", "seq_out", "标签", "标注"),
+        role="tags",
+    )
+
+    @abstractmethod
+    def tag_names(self, labels: Sequence[str]) -> list[str]:
+        """Return those of a model's labels that are tags, in the order of its outputs."""
+
+    def canonical(self, frame: "pd.DataFrame", what: str) -> "pd.DataFrame":
+        """Join words and tags by single spaces, and mend tags of any known scheme to BIO.
+
+        Lists in JSON are read too, and Chinese text without spaces is cut into its characters.
+
+        Raises:
+            DataError: a row has not as many tags as words, or a tag of no known scheme; the message names it.
+        """
+        cells = [
+            _read_row(text, tags, f"Row {row + 1} of {what}")
+            for row, text, tags in zip(frame["id"], frame["text"], frame["tags"], strict=True)
+        ]
+        return frame.assign(text=[text for text, _ in cells], tags=[tags for _, tags in cells])
+
+    def check_rows(self, frame: "pd.DataFrame", what: str, labels: Sequence[str] | None) -> None:
+        """Refuse rows whose tags do not fit their words, and rows of which a model knows no tag at all.
+
+        A tag that the model has not learnt counts as missed, it is not refused: rare types are often in test alone.
+        """
+        seen: set[str] = set()
+        for row, text, tags in zip(frame["id"], frame["text"], frame["tags"], strict=True):
+            _check_tags(len(spaced_words(text)), split_tags(tags), f"Row {row + 1}")
+            seen.update(to_bio(split_tags(tags)))
+        seen.discard(OUTSIDE)
+        if labels is None and not seen:
+            raise DataError(f"{what} has no tag but {OUTSIDE}: there is nothing to learn; tag some words.")
+        known = set(self.tag_names(labels or ()))
+        if labels is not None and seen and not seen & known:
+            raise DataError(
+                f"{what} has no tag that the model knows; it knows: {', '.join(sorted(known - {OUTSIDE}))}."
+            )
+
+    def tags_in(self, frame: "pd.DataFrame") -> tuple[str, ...]:
+        """Return the distinct tags, O first, the others sorted."""
+        found = {tag for tags in frame["tags"] for tag in to_bio(split_tags(tags))}
+        return (OUTSIDE, *sorted(found - {OUTSIDE}))
+
+    def places(self, frame: "pd.DataFrame") -> list[list[Place]]:
+        """Return where the words of each row stand: between spaces where rows carry tags, else cut as is usual."""
+        cut = spaced_words if "tags" in frame.columns else cut_words
+        return [cut(text) for text in frame["text"]]
+
+    def gold_spans(self, frame: "pd.DataFrame") -> list[tuple[Span, ...]]:
+        """Return the stretches that the rows' tags mark."""
+        return [
+            spans_of(split_tags(tags), places) for tags, places in zip(frame["tags"], self.places(frame), strict=True)
+        ]
+
+    def encode(
+        self, tokenizer: Any, frame: "pd.DataFrame", max_length: int, labels: Sequence[str] | None = None
+    ) -> "Encodings":
+        """Encode the words in windows; a tag is learnt at the first sub-word of its word."""
+        from lmcore.models.windows import encode_words
+
+        numbers = None if labels is None else self._numbers(frame, labels)
+        return encode_words(tokenizer, frame["text"].tolist(), self.places(frame), max_length, numbers)
+
+    def read_tags(
+        self, outputs: Sequence[np.ndarray], places: Sequence[Sequence[Place]], tags: Sequence[str]
+    ) -> list[tuple[tuple[Span, ...], float]]:
+        """Turn logits of each row's words, shape (words, tags), into stretches.
+
+        Returns:
+            For each row the stretches, and the probability of the tag that the model is least sure of, 0 to 1.
+        """
+        found = []
+        for logits, where in zip(outputs, places, strict=True):
+            read = ~np.isnan(logits).any(axis=1)
+            shifted = np.exp(logits[read] - logits[read].max(axis=1, keepdims=True, initial=-np.inf))
+            probabilities = shifted / shifted.sum(axis=1, keepdims=True)
+            words = [place for place, kept in zip(where, read, strict=True) if kept]
+            best = [tags[number] for number in probabilities.argmax(axis=1)] if len(words) else []
+            sure = probabilities.max(axis=1, initial=0.0)
+            found.append((spans_of(best, words, sure.tolist()), float(sure.min(initial=1.0))))
+        return found
+
+    def unigram_spans(self, train: "pd.DataFrame", test: "pd.DataFrame") -> list[tuple[Span, ...]]:
+        """Return what comes of giving each word its most frequent tag in training, and O where it is new."""
+        counts: dict[str, Counter[str]] = defaultdict(Counter)
+        for text, tags in zip(train["text"], train["tags"], strict=True):
+            for (start, end), tag in zip(spaced_words(text), to_bio(split_tags(tags)), strict=True):
+                counts[text[start:end]][tag] += 1
+        best = {word: min(tags, key=lambda tag: (-tags[tag], tag)) for word, tags in counts.items()}
+        return [
+            spans_of([best.get(text[start:end], OUTSIDE) for start, end in places], places)
+            for text, places in zip(test["text"], self.places(test), strict=True)
+        ]
+
+    def _numbers(self, frame: "pd.DataFrame", labels: Sequence[str]) -> list[list[int]]:
+        """Return the number of each word's tag, -100 for one that is not among the labels."""
+        from lmcore.models.encode import IGNORED
+
+        index = {tag: number for number, tag in enumerate(self.tag_names(labels))}
+        return [[index.get(tag, IGNORED) for tag in to_bio(split_tags(tags))] for tags in frame["tags"]]
+
+
+def kinds_of(tags: str) -> list[str]:
+    """Return the type of each stretch of a row."""
+    return [kind for *_, kind in stretches(split_tags(tags))]
+
+
+def _read_row(text: str, tags: str, row: str) -> tuple[str, str]:
+    words, given = _items(text), _items(tags)
+    if not given:
+        return " ".join(words), ""
+    if len(words) != len(given) and len(cut_words(text)) == len(given):
+        words = [text[start:end] for start, end in cut_words(text)]
+    _check_tags(len(words), given, row)
+    return " ".join(words), " ".join(to_bio(given))
+
+
+def _items(cell: str) -> list[str]:
+    """Return what a cell lists: a JSON list, or items between white space."""
+    if cell.startswith("["):
+        try:
+            listed = json.loads(cell)
+        except ValueError:
+            listed = None
+        if isinstance(listed, list) and all(isinstance(item, str | int) for item in listed):
+            return ["\u00a0".join(str(item).split()) or "\u00a0" for item in listed]
+    return [item for item in cell.replace("\t", " ").replace("\r", " ").replace("\n", " ").split(" ") if item]
+
+
+def _check_tags(words: int, tags: Sequence[str], row: str) -> None:
+    if words != len(tags):
+        raise DataError(
+            f"{row} has {words} word{'s' * (words != 1)} and {len(tags)} tag{'s' * (len(tags) != 1)}: give one tag for "
+            "each word, both separated by spaces."
+        )
+    strange = strange_tag(tags)
+    if strange is not None:
+        raise DataError(
+            f"{row} has the tag {strange[:40]!r}, which is of no known scheme: write O outside, and B-TYPE and I-TYPE "
+            "at the first and further words of a stretch (IOB1, BIOES and BILOU are read too)."
+        )
