@@ -25,7 +25,7 @@ open_page("Train")
 
 def start_form() -> None:
     """Choose data, model and method; see what it will take; start the job."""
-    split = [str(info.ref) for info in cache.datasets() if info.is_split]
+    split = [str(info.ref) for info in cache.datasets() if info.is_split and TASKS[info.task].facts["methods"]]
     if not split:
         empty_state("No data set is split into train, dev and test yet.", label="Go to Data", page="pages/1_Data.py")
         return

@@ -96,8 +96,12 @@ def train_command(
 def evaluate_command(
     session: Session, version: str, data: str, split: str, seed: int, slices: bool, calibration: bool
 ) -> Answer:
-    """Measure VERSION (models:/NAME@ALIAS) on the rows of DATA (name@version) and keep the result."""
+    """Measure VERSION (models:/NAME@ALIAS) on the rows of DATA (name@version) and keep the result.
+
+    A base model (gguf:PATH, packaged:NAME …) can be measured where DATA's task needs no trained head.
+    """
     from lmcore.data.store import DatasetStore
+    from lmcore.tasks import load_task
     from lmcore.training.evaluation import evaluate, save_evaluation
     from lmcore.training.verdict import verdict
 
@@ -106,10 +110,8 @@ def evaluate_command(
         found = evaluate(version, dataset, split=split, settings=session.settings, seed=seed, report=report)
     save_evaluation(session.settings.workspace, found)
     rows = found.parameters["rows"]
-    wrong = int((~found.predictions["correct"]).sum())
-    shown: list[Any] = [
-        f"{found.version} on {rows} rows of {found.data}: {wrong} wrong. {verdict(found).replace('**', '')}"
-    ]
+    wrong = f": {int((~found.predictions['correct']).sum())} wrong" if load_task(found.task).judged else ""
+    shown: list[Any] = [f"{found.version} on {rows} rows of {found.data}{wrong}. {verdict(found).replace('**', '')}"]
     shown.append(_metrics_table(found))
     if "by_class" in found.tables:
         shown += ["By class:", _class_table(found)]
@@ -245,6 +247,8 @@ def _metrics_table(found: "Evaluation") -> Any:
 
 
 def _with_interval(model: Mapping[str, Any], metric: "Metric") -> str:
+    if model.get(metric.name) is None or model[metric.name] != model[metric.name]:
+        return "–"
     value, low, high = (metric.show(model[metric.name + end]) for end in ("", *_ENDS))
     return f"{value} ({low}–{high})"
 

@@ -75,7 +75,7 @@ CLEANING = Registry(
         title="Drop duplicates",
         summary="Keep the first of the rows with the same text and label; letter case and white space do not count.",
         target="lmcore.data.clean:drop_duplicates",
-        facts={"roles": ["text", "answer"], "handles": ["duplicate"]},
+        facts={"roles": ["text", "whole"], "handles": ["duplicate"]},
     ),
 )
 

@@ -33,7 +33,7 @@ ISSUES = Registry(
         title="Duplicate",
         summary="An earlier row has the same text and label; letter case and white space do not count.",
         target="lmcore.data.issues:duplicate",
-        facts={"roles": ["text", "answer"]},
+        facts={"roles": ["text", "whole"]},
     ),
     Method(
         name="conflicting_labels",
@@ -130,13 +130,15 @@ def lacks(frame: pd.DataFrame, task: Task, roles: Iterable[str]) -> str:
     Args:
         frame: the rows.
         task: their task.
-        roles: ``text`` for what is read, ``answer`` for what is to be found, ``label`` for a class, ``editable`` for texts
-            that may be changed without moving marks in them.
+        roles: ``text`` for what is read, ``answer`` for what is to be found, ``whole`` for both where the task wants
+            something to be found, ``label`` for a class, ``editable`` for texts that may be changed without moving marks in
+            them.
     """
     if "label" in roles and task.strata(frame) is None:
         return "the data set has no column label"
-    if "answer" in roles and not task.answers(frame):
-        return f"the data set has no column {(task.outputs() or ['label'])[0]}"
+    wanted = [column.name for column in task.columns if column.role != "text" and column.required]
+    if ("answer" in roles or ("whole" in roles and wanted)) and not task.answers(frame):
+        return f"the data set has no column {(wanted or task.outputs() or ['label'])[0]}"
     if "editable" in roles and not task.editable:
         return f"the words of {task.title.lower()} data carry marks that would move"
     return ""

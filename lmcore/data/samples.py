@@ -146,6 +146,34 @@ SAMPLES = Registry(
         target="lmcore.data.samples:read_sample",
         facts={"language": "zh", "task": "question-answering", "file": "passages_zh.json"},
     ),
+    Method(
+        name="kitchen-en",
+        title="Kitchen notes in English",
+        summary="About 120 tips and small stories from the kitchen, for learning to write more of them.",
+        target="lmcore.data.samples:read_sample",
+        facts={"language": "en", "task": "text-generation", "file": "kitchen_en.csv"},
+    ),
+    Method(
+        name="kitchen-zh",
+        title="Kitchen notes in Chinese",
+        summary="About 120 tips and small stories from the kitchen, for learning to write more of them.",
+        target="lmcore.data.samples:read_sample",
+        facts={"language": "zh", "task": "text-generation", "file": "kitchen_zh.csv"},
+    ),
+    Method(
+        name="facts-en",
+        title="Everyday facts in English",
+        summary="About 120 short sentences that anybody can complete.",
+        target="lmcore.data.samples:read_sample",
+        facts={"language": "en", "task": "completion", "file": "facts_en.csv"},
+    ),
+    Method(
+        name="facts-zh",
+        title="Everyday facts in Chinese",
+        summary="About 120 short sentences that anybody can complete.",
+        target="lmcore.data.samples:read_sample",
+        facts={"language": "zh", "task": "completion", "file": "facts_zh.csv"},
+    ),
 )
 
 

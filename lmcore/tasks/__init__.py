@@ -157,6 +157,34 @@ TASKS = Registry(
             "analyse": False,
         },
     ),
+    Method(
+        name="text-generation",
+        title="Text generation",
+        summary="Write on from the beginning of a text.",
+        target="lmcore.tasks.generation:TextGeneration",
+        facts={
+            "columns": {"text": "a text of the kind that is to be learnt"},
+            "metrics": ["perplexity", "bits_per_byte", "distinct_1", "distinct_2", "repetition"],
+            "architectures": ["decoder"],
+            "methods": ["full"],
+            "models": {"en": "config:llama-small", "zh": "config:llama-small"},
+            "analyse": False,
+        },
+    ),
+    Method(
+        name="completion",
+        title="Completion",
+        summary="Find the next token of a text, or those that are masked.",
+        target="lmcore.tasks.completion:Completion",
+        facts={
+            "columns": {"text": "a text of the kind that is to be learnt"},
+            "metrics": ["perplexity", "top1", "top5"],
+            "architectures": ["encoder", "decoder"],
+            "methods": ["full"],
+            "models": {"en": "config:bert-small", "zh": "config:bert-small"},
+            "analyse": False,
+        },
+    ),
 )
 
 

@@ -96,6 +96,7 @@ class Task(ABC):
         extra_tokens: marks in the texts that are one token each when all weights are trained; they are added to a
             tokenizer that lacks them.
         editable: whether cleaning may change a text; not where tags or places of answers belong to its characters.
+        judged: whether a prediction is right or wrong; not where a model writes a text of its own.
         plain_text: ``package.module:function`` that reads a ``.txt`` file of this task, or empty where it has none.
     """
 
@@ -107,6 +108,7 @@ class Task(ABC):
     dev_metric: ClassVar[str] = "loss"
     mean_pooled: ClassVar[bool] = False
     editable: ClassVar[bool] = True
+    judged: ClassVar[bool] = True
     plain_text: ClassVar[str] = ""
     extra_tokens: ClassVar[tuple[str, ...]] = ()
 
@@ -270,6 +272,20 @@ class Task(ABC):
             One prediction a row, in their order and with their ids, and the rows as the model saw them.
         """
 
+    def examine(
+        self,
+        loaded: "LoadedModel",
+        frame: "pd.DataFrame",
+        *,
+        batch_size: int = 32,
+        report: Report | None = None,
+    ) -> "Predicted":
+        """Run a model over rows that it is to be measured on.
+
+        The same as `predict`, but for a task that is told what is to be found by the text itself.
+        """
+        return self.predict(loaded, frame, batch_size=batch_size, report=report)
+
     def tune(self, loaded: "LoadedModel", frame: "pd.DataFrame") -> dict[str, float]:
         """Choose on dev what reading a trained model's outputs needs, such as a threshold.
 
@@ -328,6 +344,25 @@ class Task(ABC):
         seed: int,
     ) -> dict[str, list[Prediction]]:
         """Return the predictions of simple honest rivals on the test rows, by their names."""
+        return {}
+
+    def token_baselines(
+        self,
+        tokenizer: Any,
+        max_length: int,
+        train: "pd.DataFrame",
+        dev: "pd.DataFrame",
+        test: "pd.DataFrame",
+    ) -> dict[str, list[Prediction]]:
+        """Return the predictions of rivals that are measured on the model's own tokens, by their names.
+
+        Args:
+            tokenizer: the model's.
+            max_length: the most tokens that the model reads at once.
+            train: rows to learn from.
+            dev: rows to choose on.
+            test: rows to predict.
+        """
         return {}
 
     def targets(self, prediction: Prediction) -> list[Target]:

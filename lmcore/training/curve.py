@@ -252,7 +252,16 @@ def _size(job: TrainJob, test: TextDataset, share: float) -> tuple[pd.DataFrame,
     inner = replace(job, report=Part(job.report, 0.0, 0.85))
     trained: Trained = TRAINING[job.config.method].load()(inner)
     evaluation = _evaluate(job, trained, test, Part(job.report, 0.85, 0.95))
-    baselines = score_baselines(job.task, job.train, job.dev, test, job.labels, seed=job.config.seed)
+    baselines = score_baselines(
+        job.task,
+        job.train,
+        job.dev,
+        test,
+        job.labels,
+        seed=job.config.seed,
+        tokenizer=trained.tokenizer,
+        max_length=_loaded(job, trained).max_length,
+    )
     frame = _points(evaluation, baselines, share, len(job.train))
     with whole_folder(kept) as folder:
         frame.to_parquet(folder / "points.parquet", index=False)
@@ -269,7 +278,7 @@ def _read_size(job: TrainJob, test: TextDataset, kept: Path) -> tuple[pd.DataFra
 
 
 def _evaluate(job: TrainJob, trained: Trained, test: TextDataset, report: Report) -> Evaluation:
-    predicted = job.task.predict(_loaded(job, trained), test.frame, report=report)
+    predicted = job.task.examine(_loaded(job, trained), test.frame, report=report)
     scores = job.task.score(test.frame, predicted.predictions, job.labels, seed=job.config.seed)
     return _as_evaluation(
         job, test, scores.metrics, scores.intervals, job.task.table(test.frame, predicted.predictions)

@@ -1,8 +1,8 @@
 """Measuring a registered version on rows that it did not learn from, and keeping the result."""
 
 import json
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,14 @@ from lmcore.data.store import DatasetStore
 from lmcore.data.text import comparison_key
 from lmcore.errors import DataError, InputError, StorageError, UnknownError
 from lmcore.fingerprint import fingerprint
+from lmcore.models.catalogue import resolve_model
 from lmcore.models.load import LoadedModel, load_model
 from lmcore.models.registry import ModelRegistry
 from lmcore.settings import Settings, Workspace
 from lmcore.storage import FINISHED, whole_folder, write_json
 from lmcore.tasks import load_task
-from lmcore.tasks.base import Metric
+from lmcore.tasks.base import Metric, Task
+from lmcore.training.baseline import score_baselines
 from lmcore.types import ModelRef, Report, Silent
 
 
@@ -115,8 +117,11 @@ def evaluate(
 ) -> Evaluation:
     """Predict the rows of a split and compare them with their labels.
 
+    A base model can be measured too, where the data's task needs nothing else of it: what the task chooses is then chosen
+    on dev, and the baselines are measured beside it, where the data set is split.
+
     Args:
-        version: a registered version, or a model that is loaded already.
+        version: a registered version, a base model, or a model that is loaded already.
         data: the data set; its ``split`` is taken where it is split, else all its rows.
         split: train, dev or test.
         settings: the workspace; from the environment where None.
@@ -129,11 +134,13 @@ def evaluate(
         DataError: rows without labels, or with classes that the model does not know.
     """
     settings = settings or Settings.from_environment()
-    loaded = version if isinstance(version, LoadedModel) else load_model(version, settings=settings)
+    loaded = version if isinstance(version, LoadedModel) else _load(version, data, settings)
     part, split = _part(data, split)
     task = load_task(loaded.task)
     task.check(part.frame, f"The {split} split of {data.name!r}" if split else repr(data.name), loaded.labels)
-    predicted = task.predict(loaded, part.frame, report=report or Silent())
+    choices, rivals = _beside(loaded, task, data, part, seed)
+    with _chosen(loaded, choices):
+        predicted = task.examine(loaded, part.frame, report=report or Silent())
     scores = task.score(part.frame, predicted.predictions, loaded.labels, seed=seed)
     frame = task.table(part.frame, predicted.predictions)
     parameters = {
@@ -142,6 +149,7 @@ def evaluate(
         "rows": len(frame),
         "truncated_share": predicted.encodings.truncated_share,
         "unknown_share": predicted.encodings.unknown_share,
+        **({"choices": choices} if choices else {}),
         "seen_share": _seen_share(loaded.ref, part, settings),
         **task.settings(loaded),
     }
@@ -156,9 +164,53 @@ def evaluate(
         metrics=scores.metrics,
         intervals=scores.intervals,
         predictions=frame,
-        tables={**scores.tables, **(tables or {})},
+        tables={**scores.tables, **rivals, **(tables or {})},
         parameters=parameters,
     )
+
+
+def _load(version: "str | ModelRef", data: TextDataset, settings: Settings) -> LoadedModel:
+    """Load a version with the head that it was trained with, or a base model with the head of the data's task."""
+    ref = resolve_model(version, settings)
+    return load_model(ref, task=None if ref.kind == "registry" else data.task, settings=settings)
+
+
+def _beside(
+    loaded: LoadedModel, task: Task, data: TextDataset, part: TextDataset, seed: int
+) -> tuple[dict[str, float], dict[str, pd.DataFrame]]:
+    """Return what a base model's task chooses on dev, and the table of baselines; neither for a trained version."""
+    if loaded.ref.kind == "registry" or not data.is_split:
+        return {}, {}
+    train, dev = data.part("train"), data.part("dev")
+    choices = task.tune(loaded, dev.frame) if len(dev) else {}
+    found = score_baselines(
+        task,
+        train,
+        dev,
+        part,
+        loaded.labels,
+        seed=seed,
+        tokenizer=loaded.tokenizer,
+        max_length=loaded.max_length,
+    )
+    return choices, {} if found.empty else {"baselines": found}
+
+
+@contextmanager
+def _chosen(loaded: LoadedModel, choices: Mapping[str, float]) -> Iterator[None]:
+    """Let a model's configuration hold what was chosen, and be as it was afterwards."""
+    config = loaded.model.config
+    before = {name: getattr(config, name) for name in choices if hasattr(config, name)}
+    try:
+        for name, value in choices.items():
+            setattr(config, name, value)
+        yield
+    finally:
+        for name in choices:
+            if name in before:
+                setattr(config, name, before[name])
+            else:
+                delattr(config, name)
 
 
 def _part(data: TextDataset, split: str) -> tuple[TextDataset, str]:

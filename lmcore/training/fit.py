@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from lmcore.data.dataset import TextDataset
 from lmcore.fingerprint import fingerprint
 from lmcore.models.encode import UNKNOWN_LIMIT
+from lmcore.models.load import token_limit
 from lmcore.settings import Settings
 from lmcore.storage import whole_folder, write_json
 from lmcore.tasks import load_task
@@ -90,7 +91,16 @@ def train(
         trained = _tuned(job, trained)
         version = _register(job, data, trained, run.run_id)
         reporting.progress(0.88, "Measuring on the test split, beside the baselines")
-        baselines = score_baselines(job.task, job.train, job.dev, test, job.labels, seed=config.seed)
+        baselines = score_baselines(
+            job.task,
+            job.train,
+            job.dev,
+            test,
+            job.labels,
+            seed=config.seed,
+            tokenizer=trained.tokenizer,
+            max_length=token_limit(trained.model, trained.tokenizer),
+        )
         evaluation = evaluate(
             version.ref,
             data,
@@ -155,7 +165,6 @@ class _Tracked:
 
 def _tuned(job: TrainJob, trained: Trained) -> Trained:
     """Choose on dev what reading the outputs needs, and keep it in the model's configuration."""
-    from lmcore.models.load import token_limit
     from lmcore.models.start import StartModel, as_loaded
 
     limit = min(job.config.max_length, token_limit(trained.model, trained.tokenizer))

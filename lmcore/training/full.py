@@ -2,7 +2,8 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -106,12 +107,16 @@ def _trainer(
     config = job.config
     steps = math.ceil(len(train) / config.batch_size) * config.epochs
 
+    sampler = LengthGroupedSampler(train.lengths, config.batch_size, seed=config.seed)
+
     class Grouped(Trainer):  # type: ignore[misc]
         def _get_train_sampler(self, train_dataset: Any = None) -> Any:
-            return LengthGroupedSampler(train.lengths, config.batch_size, seed=config.seed)
+            return sampler
 
     def collate(items: list[tuple[Encodings, int]]) -> "dict[str, torch.Tensor]":
-        return job.task.collate(start.tokenizer, items[0][0], [number for _, number in items])
+        encodings, numbers = items[0][0], [number for _, number in items]
+        with _drawing(config.seed, sampler.epoch if encodings is train else -1, numbers[0]):
+            return job.task.collate(start.tokenizer, encodings, numbers)
 
     watch = type("Watch", (_Watch, TrainerCallback), {})(job, start, steps)
     arguments = TrainingArguments(
@@ -149,6 +154,21 @@ def _trainer(
     )
     trainer.remove_callback(PrinterCallback)  # it prints to stdout, which belongs to the caller
     return trainer, watch
+
+
+@contextmanager
+def _drawing(seed: int, epoch: int, first: int) -> Iterator[None]:
+    """Let a batch draw from torch's random state as (seed, epoch, first row) say, and leave the state as it was.
+
+    Batches are made ahead of the steps that use them: drawn from the run's own state, those after a resume would be
+    others. Batches of dev have no epoch, and are the same every time.
+    """
+    import numpy as np
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int(np.random.SeedSequence([seed, epoch + 1, first]).generate_state(1)[0]))
+        yield
 
 
 class _Watch:
@@ -227,7 +247,7 @@ class _Watch:
             return {}
         model.eval()
         loaded = as_loaded(job.config.model, job.task, model, self._start, job.labels)
-        predictions = job.task.predict(loaded, job.dev.frame, batch_size=2 * job.config.batch_size).predictions
+        predictions = job.task.examine(loaded, job.dev.frame, batch_size=2 * job.config.batch_size).predictions
         found = job.task.measure(job.dev.frame, predictions, job.labels)
         return {f"dev_{name}": value for name, value in found.items()}
 

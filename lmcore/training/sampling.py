@@ -20,6 +20,11 @@ class LengthGroupedSampler:
         self._seed = seed
         self._epoch = 0
 
+    @property
+    def epoch(self) -> int:
+        """The epoch whose order was chosen, from 0."""
+        return self._epoch
+
     def __len__(self) -> int:
         return len(self._lengths)
 

@@ -111,8 +111,8 @@ def show_answer(answer: Answer) -> None:
     left, right = show.side_by_side()
     with left:
         st.subheader(show.plain(_said(answer.texts[0], first) or "Nothing was found"), anchor=False)
-        if first["probabilities"]:
-            st.metric("Probability", f"{first['probabilities'].get(first['label'], 0.0):.1%}")
+        if first["label"] in first["probabilities"]:
+            st.metric("Probability", f"{first['probabilities'][first['label']]:.1%}")
         st.metric("Latency", f"{answer.milliseconds:.0f} ms", help="From sending the text to having the answer.")
         st.caption(f"Answered by {first['version']}")
     with right:

@@ -126,8 +126,8 @@ def _upload() -> None:
     limit = cache.settings().upload_bytes
     file = st.file_uploader("File", type=[suffix.lstrip(".") for suffix in (*SUFFIXES, PLAIN)], key="data_file")
     st.caption(
-        f"CSV, TSV, JSONL, JSON, Parquet, XLSX or CoNLL up to {limit >> 20} MB; UTF-8, UTF-16 or GB18030. Parallel "
-        "text may be a TXT file with source ||| target on each line."
+        f"CSV, TSV, JSONL, JSON, Parquet, XLSX or CoNLL up to {limit >> 20} MB; UTF-8, UTF-16 or GB18030. Plain text "
+        "may be a TXT file: a text a line or paragraphs, or source ||| target on each line, as the task reads it."
     )
     if file is None:
         return

@@ -85,9 +85,11 @@ def show_curves(metrics: pd.DataFrame) -> None:
         )
         show.figure(loss, "curve_loss")
     with right:
-        if not dev and "dev_loss" not in names:
+        if not dev and "dev_loss" in names:
+            st.caption("The epoch with the lowest loss on dev is kept.")
+        elif not dev:
             st.caption("The figures on dev are measured at the end of each epoch: none has ended yet.")
-        elif dev:
+        else:
             curves = charts.metric_curves(metrics, dev, title="Figures on dev", x="Training step", y="Value (0 to 1)")
             show.figure(curves, "curve_dev")
 
@@ -106,7 +108,13 @@ def show_metrics(result: "Evaluation") -> None:
 
 
 def show_errors(result: "Evaluation") -> None:
-    """List the errors that the model is surest of, each with a link that opens it in Analyse."""
+    """List the errors that the model is surest of, each with a link that opens it in Analyse.
+
+    Of a task that writes texts of its own it lists what was written.
+    """
+    if not load_task(result.task).judged:
+        _show_written(result)
+        return
     st.subheader("Errors the model is surest of")
     errors = result.errors(SHOWN_ERRORS)
     if errors.empty:
@@ -127,6 +135,17 @@ def show_errors(result: "Evaluation") -> None:
     data = result.data.partition(":")[0]
     choices: dict[state.Choice, str] = {"version": result.version, "dataset": data, "row": str(row)}
     state.link("pages/3_Analyse.py", f"Analyse row {row + 1}", choices)
+
+
+def _show_written(result: "Evaluation") -> None:
+    st.subheader("What the model wrote")
+    written = result.predictions[result.predictions["label"] != ""].head(SHOWN_ERRORS)
+    shown = written.assign(row=written["id"] + 1, beginning=written["prompt"], written=written["label"])
+    show.table(
+        shown[["row", "beginning", "written", "gold"]],
+        "train_written",
+        alt="Beginnings of test rows, what the model wrote on from them, and how the rows really go on.",
+    )
 
 
 def version_label(version: "ModelVersion") -> str:

@@ -1,0 +1,213 @@
+"""Completion: the next token with a decoder, masked tokens with an encoder."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from lmcore.errors import InputError
+from lmcore.tasks.base import Metric, Predicted
+from lmcore.tasks.language import (
+    PERPLEXITY,
+    LanguagePrediction,
+    LanguageTask,
+    gather,
+    ngram_rivals,
+    perplexity,
+    text_sizes,
+)
+from lmcore.types import Prediction, Report
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import torch
+
+    from lmcore.models.encode import Encodings
+    from lmcore.models.likelihood import TokenScores
+    from lmcore.models.load import LoadedModel
+
+GAP = "[MASK]"
+SHOWN = 5
+_PROMPT = 40
+
+
+class Completion(LanguageTask):
+    """Finds the token that is missing: the next one with a decoder, one behind a mask with an encoder.
+
+    An encoder is one whose tokenizer has a mask token. It is trained on masks that are drawn anew for every batch, and
+    measured on 15 % of the tokens, which are always the same ones and are hidden all at once; a decoder is measured on every
+    token.
+    """
+
+    name = "completion"
+    title = "Completion"
+    metrics: ClassVar[tuple[Metric, ...]] = (
+        PERPLEXITY,
+        Metric("top1", "Top-1 accuracy"),
+        Metric("top5", "Top-5 accuracy"),
+    )
+
+    def model_class(self) -> Any:
+        """Return a loader that gives a model the language head of its architecture."""
+        return LanguageHead
+
+    def encode(
+        self, tokenizer: Any, frame: "pd.DataFrame", max_length: int, labels: Sequence[str] | None = None
+    ) -> "Encodings":
+        """Encode whole texts; a long one takes several windows."""
+        from lmcore.models import causal, masked
+
+        texts = frame["text"].tolist()
+        if is_masked(tokenizer):
+            encoder = masked.encode_masked if labels is None else masked.encode_unmasked
+        else:
+            encoder = causal.encode_measured if labels is None else causal.encode_learnt
+        return encoder(tokenizer, texts, max_length)
+
+    def collate(self, tokenizer: Any, encodings: "Encodings", rows: Sequence[int]) -> "dict[str, torch.Tensor]":
+        """Return one training batch; for an encoder with masks drawn anew."""
+        from lmcore.models.masked import mask_batch
+
+        if not is_masked(tokenizer):
+            return super().collate(tokenizer, encodings, rows)
+        return mask_batch(tokenizer, encodings, rows)
+
+    def predict(
+        self, loaded: "LoadedModel", frame: "pd.DataFrame", *, batch_size: int = 32, report: Report | None = None
+    ) -> Predicted:
+        """Fill every ``[MASK]`` of a text, or, where there is none, find what comes next."""
+        from lmcore.models.likelihood import likely_tokens
+
+        texts = frame["text"].tolist()
+        if is_masked(loaded.tokenizer):
+            texts = [text if GAP in text else f"{text} {GAP}" for text in texts]
+        encodings = self._open_encodings(loaded, texts)
+        likely = likely_tokens(loaded, encodings, SHOWN, batch_size=batch_size, report=report)
+        found: list[list[Any]] = [[] for _ in texts]
+        for row, places in zip(encodings.rows if encodings.rows is not None else [], likely, strict=True):
+            found[row] += places
+        ids = frame["id"].tolist()
+        answers = [
+            _completed(loaded.tokenizer, int(row), text, places)
+            for row, text, places in zip(ids, texts, found, strict=True)
+        ]
+        return Predicted(answers, encodings)
+
+    def examine(
+        self, loaded: "LoadedModel", frame: "pd.DataFrame", *, batch_size: int = 32, report: Report | None = None
+    ) -> Predicted:
+        """Measure how probable the tokens of each text are that are to be found, and show one of each."""
+        from lmcore.models.likelihood import score_tokens
+
+        encodings = self.encode(loaded.tokenizer, frame, loaded.max_length)
+        scores = score_tokens(loaded, encodings, batch_size=batch_size, report=report)
+        found = gather(frame, scores, text_sizes(loaded.tokenizer, frame["text"].tolist()))
+        return Predicted(list(_with_examples(loaded.tokenizer, found, encodings, scores)), encodings)
+
+    def _open_encodings(self, loaded: "LoadedModel", texts: Sequence[str]) -> "Encodings":
+        """Encode what is to be completed; a decoder reads the last tokens of a text that is too long."""
+        from lmcore.models.encode import counted
+        from lmcore.models.masked import encode_gaps
+        from lmcore.tasks.generation import prompt_ids
+
+        tokenizer = loaded.tokenizer
+        if is_masked(tokenizer):
+            return encode_gaps(
+                tokenizer, [text.replace(GAP, tokenizer.mask_token) for text in texts], loaded.max_length
+            )
+        begin = next((t for t in (tokenizer.bos_token_id, tokenizer.eos_token_id) if t is not None), 0)
+        whole = [ids or [begin] for ids in prompt_ids(tokenizer, texts)]
+        kept = [ids[-loaded.max_length :] for ids in whole]
+        return counted(
+            tokenizer,
+            kept,
+            truncated=np.array([len(ids) > loaded.max_length for ids in whole], dtype=bool),
+            rows=np.arange(len(texts)),
+            notes={"places": [[len(ids) - 1] for ids in kept]},
+        )
+
+    def figures(self, sums: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return perplexity, and the shares of tokens that are the first guess and among the first five."""
+        from lmcore.tasks.ratios import divided
+
+        shares = {name: divided(sums[name], sums["tokens"], float("nan")) for name in ("top1", "top5")}
+        return {"perplexity": perplexity(sums), **shares}
+
+    def token_baselines(
+        self, tokenizer: Any, max_length: int, train: "pd.DataFrame", dev: "pd.DataFrame", test: "pd.DataFrame"
+    ) -> dict[str, list[Prediction]]:
+        """Return a unigram model (add-one) over the same tokens: it guesses the most frequent ones everywhere."""
+        return ngram_rivals(tokenizer, train, test, self.encode(tokenizer, test, max_length), bigram=False)
+
+
+class LanguageHead:
+    """Loads or builds the language head of a model's architecture, as transformers' auto classes do."""
+
+    @classmethod
+    def from_config(cls, config: Any) -> Any:
+        """Build a model with random weights."""
+        return cls._auto_class(config).from_config(config)
+
+    @classmethod
+    def from_pretrained(cls, folder: Any, **options: Any) -> Any:
+        """Load a model from its folder."""
+        from transformers import AutoConfig
+
+        source = {name: options[name] for name in ("gguf_file", "local_files_only") if name in options}
+        return cls._auto_class(AutoConfig.from_pretrained(folder, **source)).from_pretrained(folder, **options)
+
+    @staticmethod
+    def _auto_class(config: Any) -> Any:
+        from transformers import AutoModelForCausalLM, AutoModelForMaskedLM
+        from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING
+
+        if config.is_encoder_decoder:
+            raise InputError(f"A {config.model_type} completes no text by tokens: take an encoder or a decoder.")
+        return AutoModelForMaskedLM if type(config) in MODEL_FOR_MASKED_LM_MAPPING else AutoModelForCausalLM
+
+
+def is_masked(tokenizer: Any) -> bool:
+    """Say whether a tokenizer belongs to a model that finds masked tokens."""
+    return tokenizer.mask_token_id is not None
+
+
+def _completed(tokenizer: Any, row: int, text: str, places: Sequence[tuple[np.ndarray, np.ndarray]]) -> Prediction:
+    """Return a text with its gaps filled, and the five most probable tokens of the first one."""
+    pieces = [tokenizer.decode([int(ids[0])]) for ids, _ in places]
+    probabilities: dict[str, float] = {}
+    for token, share in zip(*places[0], strict=True) if places else ():
+        name = tokenizer.decode([int(token)])
+        probabilities[name] = probabilities.get(name, 0.0) + float(share)
+    if not is_masked(tokenizer):
+        text += "".join(pieces)
+    for piece in pieces if is_masked(tokenizer) else ():
+        before, _, after = text.partition(GAP)
+        text = (before.rstrip() + piece[2:] if piece.startswith("##") else before + piece.strip()) + after
+    return Prediction(row, score=float(places[0][1][0]) if places else 0.0, probabilities=probabilities, text=text)
+
+
+def _with_examples(
+    tokenizer: Any, found: Sequence[LanguagePrediction], encodings: "Encodings", scores: "TokenScores"
+) -> list[LanguagePrediction]:
+    """Add to each row's sums the token in the middle of those that were to be found, and the guess for it."""
+    shown = list(found)
+    starts = np.cumsum([0, *(len(places) for places in encodings.notes["places"])])
+    for row in range(len(shown)):
+        own = np.flatnonzero(scores.rows == row)
+        if not len(own):
+            continue
+        token = int(own[len(own) // 2])
+        window = int(np.searchsorted(starts, token, side="right")) - 1
+        place = encodings.notes["places"][window][token - int(starts[window])]
+        ids = encodings.ids[window]
+        around = ids[max(place - _PROMPT, 0) : place + (_PROMPT if is_masked(tokenizer) else 1)]
+        hidden = set(tokenizer.all_special_ids) - {tokenizer.mask_token_id}
+        shown[row] = replace(
+            shown[row],
+            prompt=tokenizer.decode([t for t in around if t not in hidden]),
+            gold=tokenizer.decode([int(scores.targets[token])]),
+            guess=tokenizer.decode([int(scores.best[token])]),
+            score=float(scores.sureness[token]),
+        )
+    return shown
