@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from lmcore.tasks import TASKS
 from lmcore.training.config import TrainConfig
 from lmcore.training.defaults import default_config, default_settings, fitting_methods
 from lmcore.training.job import TARGET, job_config

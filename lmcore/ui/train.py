@@ -10,7 +10,7 @@ from lmcore.charts import training as charts
 from lmcore.data.dataset import TextDataset
 from lmcore.models.catalogue import check_hub_id
 from lmcore.settings import MIB
-from lmcore.tasks import reads_task
+from lmcore.tasks import load_task, reads_task
 from lmcore.training.config import TrainConfig
 from lmcore.ui import cache, show, state
 
