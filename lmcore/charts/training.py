@@ -9,6 +9,9 @@ from lmcore.charts.figure import Figure, bar_height, text_axis
 from lmcore.tasks.base import Metric
 from lmcore.training.evaluation import Evaluation
 
+FEWEST_BARS = 8
+"""Room is kept for so many bars: fewer would be squeezed between title, legend and axis."""
+
 _BY_CLASS = {"precision": "Precision", "recall": "Recall", "f1": "F1", "exact_match": "Exact match"}
 _CURVES = {"loss": "train", "dev_loss": "dev"}
 
@@ -69,7 +72,7 @@ def metric_intervals(evaluation: Evaluation, unit: str) -> Figure:
     said = ", ".join(
         _said(metric, evaluation.metrics[name], evaluation.intervals[name]) for name, metric in chosen.items()
     )
-    chart = (bars + points).properties(height=bar_height(len(frame), each=20) + 60)
+    chart = (bars + points).properties(height=bar_height(max(len(frame), FEWEST_BARS), each=20) + 60)
     return Figure(chart, f"Metrics with 95 % intervals: {said}.", frame)
 
 
@@ -92,7 +95,7 @@ def class_metrics(evaluation: Evaluation) -> Figure:
     )
     whiskers = base.mark_rule(strokeWidth=1.5).encode(x="low:Q", x2="high:Q")
     worst = table[table["metric"] == "F1"].sort_values("value").iloc[0]
-    chart = (bars + whiskers).properties(height=bar_height(len(table), each=18))
+    chart = (bars + whiskers).properties(height=bar_height(max(len(table), FEWEST_BARS), each=18))
     return Figure(chart, f"The class with the lowest F1 is {worst['label']} with {worst['value']:.3f}.", table)
 
 

@@ -42,7 +42,8 @@ def show_why(version: str, text: str) -> None:
         task = load_task(loaded.task)
     left, right = show.side_by_side()
     with left:
-        st.markdown(f"The model says **{show.plain(prediction.label)}** with {prediction.score:.1%}.")
+        sure = prediction.probabilities.get(prediction.label, prediction.score)
+        st.markdown(f"The model says **{show.plain(prediction.label)}** with {sure:.1%}.")
         show.figure(charts.class_probabilities(prediction.probabilities), "analyse_probabilities")
     with right:
         target = _target_choice(task.targets(prediction), prediction)
