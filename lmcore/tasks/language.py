@@ -112,7 +112,7 @@ class LanguageTask(Task):
         from lmcore.tasks.tally import Tally
 
         rows = [
-            LanguagePrediction(0, text=line.label, **{name: getattr(line, name) for name in _SUMS})
+            LanguagePrediction(0, text=str(line.label), **{name: getattr(line, name) for name in _SUMS})
             for line in table.itertuples(index=False)
         ]
         found = self.statistics(rows)
