@@ -4,6 +4,7 @@ import streamlit as st
 
 from lmcore.tasks import TASKS
 from lmcore.training.config import TrainConfig
+from lmcore.training.defaults import default_config, default_settings, fitting_methods
 from lmcore.training.job import TARGET, job_config
 from lmcore.training.methods import TRAINING
 from lmcore.training.verdict import verdict
@@ -14,9 +15,7 @@ from lmcore.ui.judging import VIEWS, choose_evaluation, evaluate_form, show_view
 from lmcore.ui.page import empty_state, open_page, shown_errors
 from lmcore.ui.train import (
     base_models,
-    default_config,
     describe_estimate,
-    fitting_methods,
     model_choice,
     show_curves,
     version_label,
@@ -44,7 +43,7 @@ def start_form() -> None:
         fitting = fitting_methods(data.task, model)
         method = method_choice("Method", TRAINING, "train_method", names=fitting)
         with st.expander("Settings", icon=":material/tune:"):
-            usual = default_values(data.task, model, method)
+            usual = default_settings(data.task, model, method)
             given = option_fields(TRAINING[method].options, f"train_{data.task}_{method}_{model}", usual)
     config = TrainConfig(name=name, task=data.task, model=model, method=method, **given).checked()
     estimate = describe_estimate(config, data)
@@ -58,14 +57,6 @@ def start_form() -> None:
         )
         state.choose("job", job.id)
         st.rerun()
-
-
-def default_values(task: str, model: str, method: str) -> dict[str, float]:
-    """Return what the form shows first where the general defaults would not do."""
-    if method != "full":
-        return {}
-    usual: dict[str, float] = TASKS[task].facts.get("settings", {})
-    return {"learning_rate": 5e-4, "epochs": max(10, usual.get("epochs", 0))} if model.startswith("config:") else usual
 
 
 def runs() -> None:

@@ -9,7 +9,7 @@ from lmcore.charts.figure import Figure, bar_height, text_axis
 from lmcore.tasks.base import Metric
 from lmcore.training.evaluation import Evaluation
 
-_BY_CLASS = {"precision": "Precision", "recall": "Recall", "f1": "F1"}
+_BY_CLASS = {"precision": "Precision", "recall": "Recall", "f1": "F1", "exact_match": "Exact match"}
 _CURVES = {"loss": "train", "dev_loss": "dev"}
 
 
@@ -74,10 +74,12 @@ def metric_intervals(evaluation: Evaluation, unit: str) -> Figure:
 
 
 def class_metrics(evaluation: Evaluation) -> Figure:
-    """Draw precision, recall and F1 of each class with their 95 % intervals."""
+    """Draw what was measured of each class, such as precision, recall and F1, with the 95 % intervals."""
     table = evaluation.tables["by_class"].replace({"metric": _BY_CLASS})
-    order = ["Precision", "Recall", "F1"]
-    base = alt.Chart(table, title="Precision, recall and F1 by class, with 95 % intervals").encode(
+    order = table["metric"].drop_duplicates().tolist()
+    first, last = order[0], order[-1] if order[-1].isupper() else order[-1].lower()
+    named = ", ".join([first, *(name.lower() for name in order[1:-1])]) + (f" and {last}" if order[1:] else "")
+    base = alt.Chart(table, title=f"{named} by class, with 95 % intervals").encode(
         y=alt.Y("label:N", axis=text_axis("Class")), yOffset=alt.YOffset("metric:N", sort=order)
     )
     color = alt.Color("metric:N", title=None, sort=order, legend=alt.Legend(orient="top"))

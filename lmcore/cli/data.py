@@ -60,10 +60,26 @@ def profile_data(session: Session, /, source: str, **parameters: Any) -> Answer:
 @click.option(
     "--stratify/--no-stratify", default=True, show_default=True, help="Give each split each class in its overall share."
 )
+@click.option(
+    "--unanswerable",
+    type=float,
+    metavar="SHARE",
+    help="Of questions: pair some with other paragraphs of their article first, until this share has no answer.",
+)
 @click.pass_obj
-def split_data(session: Session, /, source: str, ratios: str, seed: int, stratify: bool, **parameters: Any) -> Answer:
+def split_data(
+    session: Session,
+    /,
+    source: str,
+    ratios: str,
+    seed: int,
+    stratify: bool,
+    unanswerable: float | None,
+    **parameters: Any,
+) -> Answer:
     """Split SOURCE into train, dev and test, with no text in two of them, and store the result as a new version."""
     from lmcore.data.split import split_dataset
+    from lmcore.data.squad import pair_unanswerable
     from lmcore.data.store import DatasetStore
 
     shares = _ratios(ratios)
@@ -71,6 +87,8 @@ def split_data(session: Session, /, source: str, ratios: str, seed: int, stratif
         raw = Source.taken(source, parameters).load_stored(session.settings)
         report.check()
         report.progress(0.3, "Splitting")
+        if unanswerable is not None:
+            raw = pair_unanswerable(raw, share=unanswerable, seed=seed)
         data = split_dataset(raw, ratios=shares, seed=seed, stratify=stratify)
         report.check()
         report.progress(0.8, "Storing")

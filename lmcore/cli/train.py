@@ -1,6 +1,7 @@
 """``lmcore train`` and ``lmcore evaluate``."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 _ENDS = ("_low", "_high")
 _SHOWN_ERRORS = 5
-_DEFAULT = TrainConfig(name="x")
 
 
 @click.command(
@@ -36,16 +36,14 @@ _DEFAULT = TrainConfig(name="x")
 @click.option("--name", help="Name under which the version is registered.  [default: the data set's name]")
 @click.option(
     "--model",
-    default=_DEFAULT.model,
-    show_default=True,
-    help="What is trained: packaged:NAME, config:NAME, models:/NAME@ALIAS, hub:ORG/NAME or a folder.",
+    help="What is trained: packaged:NAME, config:NAME, models:/NAME@ALIAS, hub:ORG/NAME or a folder.  [default: what suits "
+    "the task and its language]",
 )
 @click.option(
     "--method",
     type=click.Choice(list(TRAINING)),
-    default=_DEFAULT.method,
-    show_default=True,
-    help=" ".join(f"{method.name}: {method.summary}" for method in TRAINING.values()),
+    help=" ".join(f"{method.name}: {method.summary}" for method in TRAINING.values())
+    + "  [default: the first that fits]",
 )
 @method_flags(TRAINING)
 @click.option("--background", is_flag=True, help="Submit it as a job that outlives this command; see lmcore jobs.")
@@ -56,8 +54,8 @@ def train_command(
     /,
     data: str,
     name: str | None,
-    model: str,
-    method: str,
+    model: str | None,
+    method: str | None,
     background: bool,
     resume: bool,
     **flags: Any,
@@ -65,12 +63,15 @@ def train_command(
     """Train a model on DATA (a split data set, as name@version), measure it on the test split and register it."""
     if background and resume:
         refuse("--background and --resume don't go together: take up a stopped job with lmcore jobs resume.")
-    options = TRAINING[method].check(given_options(flags))
     from lmcore.data.store import DatasetStore
+    from lmcore.training.defaults import default_config
     from lmcore.training.estimate import estimate_training
 
     dataset = DatasetStore(session.settings.workspace).load(data)
-    config = TrainConfig(name=name or dataset.name, task=dataset.task, model=model, method=method, **options).checked()
+    usual = default_config(dataset, model=model or "", method=method or "")
+    given = given_options(flags)
+    TRAINING[usual.method].check(given)
+    config = replace(usual, name=name or usual.name, **given).checked()
     estimate = estimate_training(config, dataset, session.settings)
     for sentence in _describe_estimate(estimate):
         session.note(sentence)

@@ -198,7 +198,8 @@ def read_sample(name: str) -> pd.DataFrame:
         UnknownError: there is no such sample.
     """
     file = str(SAMPLES[name].facts["file"])
-    return read_table(files("lmcore.data").joinpath("bundled", file).read_bytes(), name=file, header="yes")
+    table = read_table(files("lmcore.data").joinpath("bundled", file).read_bytes(), name=file, header="yes")
+    return table.rename(columns=SAMPLES[name].facts.get("columns", {}))
 
 
 def sample_defects(name: str) -> dict[str, tuple[int, ...]]:

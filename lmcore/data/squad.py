@@ -56,8 +56,12 @@ def pair_unanswerable(data: TextDataset, *, share: float = 0.33, seed: int = 0) 
         enough fitting paragraphs.
 
     Raises:
-        OptionError: the share is out of range.
+        OptionError: the share is out of range, or the rows are no questions.
     """
+    if not {"question", "context", "answers"} <= set(data.frame.columns):
+        raise OptionError(
+            f"{data.name!r} has no questions with answers to pair: leave this out, or load it for that task."
+        )
     if not 0 <= share < 1:
         raise OptionError(f"The share of questions without an answer is {share}: give 0 to below 1.")
     frame = data.frame

@@ -67,7 +67,7 @@ class LoadedModel:
         It stands in the configuration under a name of its own, since transformers takes ``temperature`` for a setting
         of text generation.
         """
-        return float(getattr(self.model.config, TEMPERATURE, 1.0))
+        return float(getattr(getattr(self.model, "config", None), TEMPERATURE, 1.0))
 
     @contextmanager
     def attention(self, implementation: str) -> Iterator[Any]:

@@ -6,9 +6,8 @@ import numpy as np
 import pandas as pd
 
 from lmcore.tasks.base import Scores
+from lmcore.tasks.resampling import RESAMPLES
 from lmcore.tasks.tally import Tally
-
-RESAMPLES = 1000
 
 
 def score_classes(

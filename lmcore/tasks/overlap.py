@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 
 from lmcore.data.text import is_chinese
+from lmcore.tasks.resampling import middle, resampled_sums
 
-RESAMPLES = 1000
-_CELLS = 1 << 24
 _PIECE = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]|[^\W_\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]+")
 _ORDERS = 4
 _CHARACTERS = 6
@@ -39,17 +38,9 @@ class Overlap:
         """The figure of each sentence by itself, float64 of shape (sentences,)."""
         return self.figure(self.counts)
 
-    def interval(self, *, seed: int, resamples: int = RESAMPLES) -> tuple[float, float]:
-        """Return the ends of the 95 % bootstrap interval over sentences (Efron 1979; Koehn 2004)."""
-        rng = np.random.default_rng(seed)
-        rows = len(self.counts)
-        block = max(1, _CELLS // max(rows, 1))
-        sums = [
-            rng.multinomial(rows, np.full(rows, 1 / rows), size=min(block, resamples - start)) @ self.counts
-            for start in range(0, resamples, block)
-        ]
-        low, high = np.percentile(self.figure(np.concatenate(sums)), [2.5, 97.5])
-        return float(low), float(high)
+    def interval(self, *, seed: int) -> tuple[float, float]:
+        """Return the ends of the 95 % bootstrap interval over sentences (Koehn 2004)."""
+        return middle(self.figure(resampled_sums(self.counts, seed=seed)))
 
 
 def bleu(written: Sequence[str], wanted: Sequence[str]) -> Overlap:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from lmcore.models.encode import Encodings
+    from lmcore.tasks.tally import Tally
 
 MARKS = ("<e1>", "</e1>", "<e2>", "</e2>")
 NO_RELATION = frozenset({"other", "no_relation", "no relation", "none", "na", "n/a", "其他", "其它", "无关系", "无"})
@@ -104,6 +105,13 @@ class RelationExtraction(ClassTask):
 
         predicted = class_indices(predictions, labels)
         return score_classes(self.gold(frame, labels), predicted, labels, seed=seed, without=no_relation(labels))
+
+    def tally(self, table: "pd.DataFrame") -> "Tally":
+        """Return counts by class; averages leave out the class for no relation."""
+        from lmcore.tasks.metrics import tally_classes
+
+        gold, predicted = table["gold"].tolist(), table["label"].tolist()
+        return tally_classes(gold, predicted, no_relation([*gold, *predicted]))
 
     def baseline_texts(self, frame: "pd.DataFrame") -> list[str]:
         """Return the words between the two marked things, with which of the two comes first."""

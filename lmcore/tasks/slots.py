@@ -9,9 +9,9 @@ import numpy as np
 from lmcore.errors import DataError
 from lmcore.tasks.base import Column, Metric, Predicted, Scores
 from lmcore.tasks.bio import written_spans
-from lmcore.tasks.bootstrap import resampled_sums
 from lmcore.tasks.entities import same_spans
-from lmcore.tasks.spans import count_spans, interval, measure_spans, span_intervals, span_tables
+from lmcore.tasks.resampling import middle, resampled_sums
+from lmcore.tasks.spans import count_spans, measure_spans, span_intervals, span_tables
 from lmcore.tasks.tagging import ALL_OUTSIDE, UNIGRAM, TaggingTask
 from lmcore.types import Prediction, Report
 
@@ -154,8 +154,8 @@ class SlotFilling(TaggingTask):
             metrics=self.measure(frame, predictions, labels),
             intervals={
                 **{f"slot_{name}": ends for name, ends in span_intervals(counts, slots).items()},
-                "intent_accuracy": interval(shares[:, 0]),
-                "frame_accuracy": interval(shares[:, 1]),
+                "intent_accuracy": middle(shares[:, 0]),
+                "frame_accuracy": middle(shares[:, 1]),
             },
             tables={**span_tables(counts, slots), "confusion": _confusion(frame, predictions)},
         )

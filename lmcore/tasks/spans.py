@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from lmcore.tasks.bootstrap import resampled_sums
+from lmcore.tasks.resampling import middle, resampled_sums
 from lmcore.types import Span
 
 FIGURES = ("precision", "recall", "f1")
@@ -60,7 +60,7 @@ def span_intervals(counts: SpanCounts, sums: np.ndarray) -> dict[str, tuple[floa
     """
     parts = np.split(sums, 3, axis=1)
     spread = _figures(*(part.sum(axis=1) for part in parts))
-    return {name: interval(values) for name, values in spread.items()}
+    return {name: middle(values) for name, values in spread.items()}
 
 
 def span_tables(counts: SpanCounts, sums: np.ndarray) -> dict[str, pd.DataFrame]:
@@ -74,7 +74,7 @@ def spans_by_class(counts: SpanCounts, sums: np.ndarray) -> pd.DataFrame:
     spread = _figures(*np.split(sums, 3, axis=1))
     gold = counts.gold.sum(axis=0)
     rows = [
-        (kind, name, float(point[name][n]), *interval(spread[name][:, n]), int(gold[n]))
+        (kind, name, float(point[name][n]), *middle(spread[name][:, n]), int(gold[n]))
         for n, kind in enumerate(counts.kinds)
         for name in FIGURES
     ]
@@ -84,12 +84,6 @@ def spans_by_class(counts: SpanCounts, sums: np.ndarray) -> pd.DataFrame:
 def span_sums(counts: SpanCounts, *, seed: int) -> np.ndarray:
     """Return `SpanCounts.flat` summed over resampled rows, shape (resamples, 3 × kinds)."""
     return resampled_sums(counts.flat(), seed=seed)
-
-
-def interval(values: np.ndarray) -> tuple[float, float]:
-    """Return the ends of the 95 % percentile interval."""
-    low, high = np.percentile(values, [2.5, 97.5])
-    return float(low), float(high)
 
 
 def _total(flat: np.ndarray, counts: SpanCounts) -> list[np.ndarray]:

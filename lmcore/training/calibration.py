@@ -10,7 +10,7 @@ import pandas as pd
 from lmcore.tasks import load_task
 from lmcore.tasks.base import Metric
 from lmcore.tasks.classes import class_task
-from lmcore.tasks.tally import RESAMPLES, middle, resampled_sums, wilson
+from lmcore.tasks.resampling import RESAMPLES, middle, resampled_sums, wilson
 from lmcore.training.evaluation import Evaluation
 
 BINS = 10

@@ -11,7 +11,7 @@ import pandas as pd
 from lmcore.errors import InputError
 from lmcore.tasks import load_task
 from lmcore.tasks.base import Metric
-from lmcore.tasks.tally import middle, resampled_sums
+from lmcore.tasks.resampling import middle, resampled_sums
 from lmcore.training.evaluation import Evaluation
 
 LEVEL = 0.95

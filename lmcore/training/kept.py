@@ -46,7 +46,7 @@ def kept_evaluations(workspace: Workspace, *, version: str = "", data: str = "")
                 data=facts["data"],
                 task=facts["task"],
                 split=known.get("split", ""),
-                rows=known["rows"],
+                rows=known.get("rows", 0),
                 created=path.stat().st_mtime,
             )
         except (OSError, ValueError, KeyError, TypeError, AttributeError):

@@ -12,7 +12,8 @@ from lmcore.errors import InputError, StorageError
 from lmcore.settings import Workspace
 from lmcore.tasks import load_task
 from lmcore.tasks.base import Metric, Task
-from lmcore.tasks.tally import Tally, middle, resampled_sums, wilson
+from lmcore.tasks.resampling import middle, resampled_sums, wilson
+from lmcore.tasks.tally import Tally
 from lmcore.training.evaluation import Evaluation
 from lmcore.types import DatasetRef
 

@@ -8,12 +8,10 @@ import streamlit as st
 
 from lmcore.charts import training as charts
 from lmcore.data.dataset import TextDataset
-from lmcore.data.text import is_chinese
 from lmcore.models.catalogue import check_hub_id
 from lmcore.settings import MIB
-from lmcore.tasks import TASKS, load_task, reads_task
+from lmcore.tasks import load_task, reads_task
 from lmcore.training.config import TrainConfig
-from lmcore.training.methods import TRAINING
 from lmcore.ui import cache, show, state
 
 if TYPE_CHECKING:
@@ -49,20 +47,6 @@ def model_choice(models: Mapping[str, str], default: str, key: str) -> str:
     )
     name = str(picked)
     return name if name in models else f"hub:{check_hub_id(name.strip().removeprefix('hub:'))}"
-
-
-def fitting_methods(task: str, model: str) -> list[str]:
-    """Return the ways of training that go with a task and a model."""
-    fitting = [name for name, method in TRAINING.items() if task in method.facts["tasks"]]
-    return [name for name in fitting if not (TRAINING[name].facts["needs_weights"] and model.startswith("config:"))]
-
-
-def default_config(data: TextDataset) -> TrainConfig:
-    """Return what suits a data set: a packaged encoder for English, a model from a configuration for Chinese."""
-    task = load_task(data.task)
-    chinese = task.texts(data.frame.head(200)).map(is_chinese).mean() > 0.5
-    model = TASKS[data.task].facts["models"]["zh" if chinese else "en"]
-    return TrainConfig(name=data.name, task=data.task, model=model, method=fitting_methods(data.task, model)[0])
 
 
 def describe_estimate(config: TrainConfig, data: TextDataset) -> "Estimate":

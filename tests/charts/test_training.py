@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -94,3 +95,13 @@ def test_the_numbers_on_the_cells_have_the_colour_of_the_text(check):
     (text,) = [layer for layer in spec["layer"] if layer["mark"]["type"] == "text"]
     assert "color" not in text["encoding"]
     assert "color" not in json.dumps(text["mark"])
+
+
+def test_figures_of_questions_with_and_without_an_answer_are_drawn_by_class(check):
+    lines = [(f"has {a} answer", name, 0.5, 0.4, 0.6, 9) for a in ("an", "no") for name in ("f1", "exact_match")]
+    table = pd.DataFrame(lines, columns=["label", "metric", "value", "low", "high", "rows"])
+    figure = class_metrics(replace(evaluation(), tables={"by_class": table}))
+    check(figure)
+    assert figure.chart.to_dict()["layer"][0]["title"] == "F1 and exact match by class, with 95 % intervals"
+    known = class_metrics(evaluation()).chart.to_dict()["layer"][0]["title"]
+    assert known == "Precision, recall and F1 by class, with 95 % intervals"

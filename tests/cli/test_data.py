@@ -108,6 +108,13 @@ def test_split_stores_a_version_that_can_be_trained_on(ask, run, source):
     assert "lmcore train reviews@4" in run("data", "split", "reviews@2").stdout
 
 
+def test_split_can_add_questions_without_an_answer(ask, refused):
+    found = ask("data", "split", "sample:passages-en", "--unanswerable", "0.4")
+    assert found["rows"] == 160
+    assert found["operation"]["after"]["name"] == "unanswerable"
+    assert "no questions with answers to pair" in refused("data", "split", "sample:hotels-en", "--unanswerable", "0.4")
+
+
 def test_the_chinese_sample_is_shown_as_it_is(run):
     shown = run("data", "profile", "sample:feedback-zh").stdout
     assert "商品质量" in shown

@@ -106,3 +106,8 @@ def test_pairing_is_seeded_keeps_splits_and_stops_where_nothing_fits(paired):
     assert len(pair_unanswerable(data, share=0.1)) == len(data)
     with pytest.raises(OptionError, match=r"is 1\.0: give 0 to below 1"):
         pair_unanswerable(paired, share=1.0)
+
+
+def test_rows_that_are_no_questions_cannot_be_paired(topics):
+    with pytest.raises(OptionError, match="'topics' has no questions with answers to pair"):
+        pair_unanswerable(topics)

@@ -141,3 +141,15 @@ def test_a_model_learns_the_relations_and_answers_marked_texts_alone(meals, smal
     assert [answers[0].label, answers[2].label] == ["eats(e1,e2)", "eats(e2,e1)"]
     assert isinstance(answers[1], FailedPrediction)
     assert answers[1].error.startswith("A text has not the marks that this model needs")
+
+
+def test_the_tally_measures_as_the_task_does():
+    labels = ("Other", "eats(e1,e2)", "eats(e2,e1)")
+    rng = np.random.default_rng(0)
+    gold, given = rng.choice(labels, 60), rng.choice(labels, 60)
+    rows = frame([TEXT] * 60, gold)
+    predictions = [Prediction(i, label) for i, label in enumerate(given)]
+    measured = TASK.measure(rows, predictions, labels)
+    figures = TASK.tally(pd.DataFrame({"gold": gold, "label": given})).figures()
+    assert figures == pytest.approx(measured)
+    assert "f1_micro" in figures

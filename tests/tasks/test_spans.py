@@ -3,7 +3,6 @@ import pytest
 from seqeval.metrics import classification_report, f1_score, precision_score, recall_score
 
 from lmcore.tasks.bio import spaced_words, spans_of
-from lmcore.tasks.bootstrap import resampled_sums
 from lmcore.tasks.spans import count_spans, measure_spans, span_intervals, span_sums, span_tables, spans_by_class
 
 KINDS = ("O", "O", "B-a", "I-a", "B-b", "I-b")
@@ -61,12 +60,3 @@ def test_intervals_are_those_of_resampling_sentences():
         values.append(f1_score([gold[n] for n in rows], [found[n] for n in rows]))
     assert (low, high) == pytest.approx(np.percentile(values, [2.5, 97.5]), abs=0.02)
     assert low < measure_spans(counts)["f1"] < high
-
-
-def test_resampled_sums_have_the_mean_and_spread_of_drawing_rows():
-    counts = np.array([[0, 1], [2, 0], [2, 0], [5, 1]])
-    sums = resampled_sums(counts, seed=3, resamples=20000)
-    assert sums.mean(axis=0) == pytest.approx(counts.sum(axis=0), rel=0.02)
-    assert sums.std(axis=0) == pytest.approx(2 * counts.std(axis=0), rel=0.03)
-    assert (resampled_sums(counts, seed=3, resamples=20000) == sums).all()
-    assert resampled_sums(np.zeros((0, 3)), seed=0).shape == (1000, 3)

@@ -7,7 +7,8 @@ from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 from lmcore.tasks import load_task
 from lmcore.tasks.base import Task
 from lmcore.tasks.metrics import score_classes, tally_classes
-from lmcore.tasks.tally import MOST_RESAMPLES, RESAMPLES, Tally, middle, resampled_sums, wilson
+from lmcore.tasks.resampling import MOST_RESAMPLES, RESAMPLES, middle, resampled_sums, wilson
+from lmcore.tasks.tally import Tally
 
 LABELS = ("a", "b", "c")
 

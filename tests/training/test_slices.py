@@ -4,7 +4,8 @@ import pytest
 
 from lmcore.data.store import DatasetStore
 from lmcore.errors import InputError
-from lmcore.tasks.tally import Tally, wilson
+from lmcore.tasks.resampling import wilson
+from lmcore.tasks.tally import Tally
 from lmcore.training.slices import describe, evaluation_rows, measure_slices
 from tests.training.judged import evaluation, noisy
 

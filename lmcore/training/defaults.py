@@ -1,0 +1,42 @@
+"""What suits a data set where a user has not chosen: the model, the way of training and its settings."""
+
+from typing import Any
+
+from lmcore.data.dataset import TextDataset
+from lmcore.data.text import is_chinese
+from lmcore.tasks import TASKS, load_task
+from lmcore.training.config import TrainConfig
+from lmcore.training.methods import TRAINING
+
+LOOKED_AT = 200
+
+
+def fitting_methods(task: str, model: str) -> list[str]:
+    """Return the ways of training that go with a task and a model, the most natural first."""
+    fitting = [name for name, method in TRAINING.items() if task in method.facts["tasks"]]
+    return [name for name in fitting if not (TRAINING[name].facts["needs_weights"] and model.startswith("config:"))]
+
+
+def default_settings(task: str, model: str, method: str) -> dict[str, Any]:
+    """Return the settings that differ from the general defaults: those of the task, and those of random weights."""
+    if method != "full":
+        return {}
+    usual: dict[str, Any] = TASKS[task].facts.get("settings", {})
+    return {"learning_rate": 5e-4, "epochs": max(10, usual.get("epochs", 0))} if model.startswith("config:") else usual
+
+
+def default_config(data: TextDataset, *, model: str = "", method: str = "") -> TrainConfig:
+    """Return what suits a data set: its task's model for Chinese or for other text, and the first method that fits.
+
+    Args:
+        data: any data set.
+        model: a model that is chosen already, in text form.
+        method: a way of training that is chosen already.
+    """
+    task = load_task(data.task)
+    if not model:
+        chinese = task.texts(data.frame.head(LOOKED_AT)).map(is_chinese).mean() > 0.5
+        model = TASKS[task.name].facts["models"]["zh" if chinese else "en"]
+    method = method or fitting_methods(task.name, model)[0]
+    settings = default_settings(task.name, model, method)
+    return TrainConfig(name=data.name, task=task.name, model=model, method=method, **settings)
