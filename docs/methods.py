@@ -13,6 +13,7 @@ STAGE = {
     "models": "Train",
     "training": "Train",
     "attribution": "Analyse",
+    "alignment": "Analyse",
     "projection": "Visualise",
     "outliers": "Visualise",
 }

@@ -22,6 +22,7 @@ REGISTRIES: dict[str, str] = {
     "models": "lmcore.models.catalogue:MODELS",
     "training": "lmcore.training.methods:TRAINING",
     "attribution": "lmcore.analysis.methods:ATTRIBUTION",
+    "alignment": "lmcore.models.linking:ALIGNMENT",
     "projection": "lmcore.projection.methods:PROJECTION",
     "outliers": "lmcore.projection.methods:OUTLIERS",
 }

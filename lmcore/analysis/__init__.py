@@ -6,6 +6,7 @@ from lmcore.methods import load_target
 
 if TYPE_CHECKING:
     from lmcore.analysis.activations import Activations, extract_activations
+    from lmcore.analysis.alignment import WordAlignment, align_words
     from lmcore.analysis.attention import AttentionMaps, attention_maps, attention_rollout
     from lmcore.analysis.attribution import Attribution, attribute, attribute_texts
     from lmcore.analysis.probing import ProbeResult, probe_layers
@@ -17,6 +18,8 @@ _EXPORTS = {
     "Attribution": "lmcore.analysis.attribution",
     "LayerSimilarity": "lmcore.analysis.similarity",
     "ProbeResult": "lmcore.analysis.probing",
+    "WordAlignment": "lmcore.analysis.alignment",
+    "align_words": "lmcore.analysis.alignment",
     "attention_maps": "lmcore.analysis.attention",
     "attention_rollout": "lmcore.analysis.attention",
     "attribute": "lmcore.analysis.attribution",
@@ -33,6 +36,8 @@ __all__ = [
     "Attribution",
     "LayerSimilarity",
     "ProbeResult",
+    "WordAlignment",
+    "align_words",
     "attention_maps",
     "attention_rollout",
     "attribute",

@@ -149,30 +149,44 @@ SAMPLES = Registry(
     Method(
         name="kitchen-en",
         title="Kitchen notes in English",
-        summary="About 120 tips and small stories from the kitchen, for learning to write more of them.",
+        summary="122 tips and small stories from the kitchen, for learning to write more of them.",
         target="lmcore.data.samples:read_sample",
         facts={"language": "en", "task": "text-generation", "file": "kitchen_en.csv"},
     ),
     Method(
         name="kitchen-zh",
         title="Kitchen notes in Chinese",
-        summary="About 120 tips and small stories from the kitchen, for learning to write more of them.",
+        summary="121 tips and small stories from the kitchen, for learning to write more of them.",
         target="lmcore.data.samples:read_sample",
         facts={"language": "zh", "task": "text-generation", "file": "kitchen_zh.csv"},
     ),
     Method(
         name="facts-en",
         title="Everyday facts in English",
-        summary="About 120 short sentences that anybody can complete.",
+        summary="122 short sentences that anybody can complete.",
         target="lmcore.data.samples:read_sample",
         facts={"language": "en", "task": "completion", "file": "facts_en.csv"},
     ),
     Method(
         name="facts-zh",
         title="Everyday facts in Chinese",
-        summary="About 120 short sentences that anybody can complete.",
+        summary="122 short sentences that anybody can complete.",
         target="lmcore.data.samples:read_sample",
         facts={"language": "zh", "task": "completion", "file": "facts_zh.csv"},
+    ),
+    Method(
+        name="words-en-fr",
+        title="Linked words, English and French",
+        summary="122 short sentences with their French translations and which words belong together.",
+        target="lmcore.data.samples:read_sample",
+        facts={"language": "en", "task": "text-alignment", "file": "words_en_fr.csv"},
+    ),
+    Method(
+        name="words-zh-en",
+        title="Linked words, Chinese and English",
+        summary="122 short Chinese sentences with their English translations and which words belong together.",
+        target="lmcore.data.samples:read_sample",
+        facts={"language": "zh", "task": "text-alignment", "file": "words_zh_en.csv"},
     ),
 )
 

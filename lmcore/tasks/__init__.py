@@ -185,6 +185,24 @@ TASKS = Registry(
             "analyse": False,
         },
     ),
+    Method(
+        name="text-alignment",
+        title="Text alignment",
+        summary="Link the words of a sentence with those of its translation; needs no training.",
+        target="lmcore.tasks.alignment:TextAlignment",
+        facts={
+            "columns": {
+                "source": "a sentence",
+                "target": "its translation",
+                "links": "which words belong together: 0-2 for word 0 and word 2, 0p2 where it is only possible",
+            },
+            "metrics": ["aer", "precision", "recall"],
+            "architectures": ["encoder"],
+            "methods": [],
+            "models": {"en": "packaged:all-MiniLM-L6-v2", "zh": "packaged:all-MiniLM-L6-v2"},
+            "analyse": False,
+        },
+    ),
 )
 
 

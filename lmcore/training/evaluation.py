@@ -141,6 +141,7 @@ def evaluate(
     choices, rivals = _beside(loaded, task, data, part, seed)
     with _chosen(loaded, choices):
         predicted = task.examine(loaded, part.frame, report=report or Silent())
+        read = task.settings(loaded)
     scores = task.score(part.frame, predicted.predictions, loaded.labels, seed=seed)
     frame = task.table(part.frame, predicted.predictions)
     parameters = {
@@ -151,7 +152,7 @@ def evaluate(
         "unknown_share": predicted.encodings.unknown_share,
         **({"choices": choices} if choices else {}),
         "seen_share": _seen_share(loaded.ref, part, settings),
-        **task.settings(loaded),
+        **read,
     }
     if predicted.encodings.cut_outputs is not None:
         parameters["cut_output_share"] = predicted.encodings.cut_output_share

@@ -1,0 +1,87 @@
+"""One vector for each word of a sentence, at every layer."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from lmcore.models.encode import Encodings, counted
+from lmcore.models.hidden import BATCH_SIZE, stream_hidden_states
+from lmcore.models.load import LoadedModel
+from lmcore.types import Report
+
+
+@dataclass(frozen=True, eq=False)
+class WordVectors:
+    """Vectors of the words of some sentences.
+
+    Attributes:
+        values: for each sentence float32 of shape (layers, words, features); not-a-number for a word that the model did not
+            read.
+        encodings: the sentences' tokens; ``truncated`` says which were cut.
+    """
+
+    values: list[np.ndarray]
+    encodings: Encodings
+
+
+def word_vectors(
+    loaded: LoadedModel,
+    sentences: Sequence[Sequence[str]],
+    layers: Sequence[int],
+    *,
+    batch_size: int = BATCH_SIZE,
+    report: Report | None = None,
+) -> WordVectors:
+    """Return the mean vector of each word's tokens.
+
+    Args:
+        loaded: an encoder, or another model with hidden states.
+        sentences: words.
+        layers: which layers, 0 being the embeddings.
+        batch_size: sentences in one pass.
+        report: progress and cancellation.
+
+    Raises:
+        Cancelled: the report asked to stop.
+    """
+    encodings, owners = _encode(loaded, sentences)
+    width = int(loaded.model.base_model.config.hidden_size)
+    found = [np.full((len(layers), len(words), width), np.nan, dtype=np.float32) for words in sentences]
+    for batch in stream_hidden_states(loaded, encodings, batch_size=batch_size, report=report):
+        states = np.stack([batch.states[layer].float().cpu().numpy() for layer in layers])
+        for place, row in enumerate(batch.rows):
+            owner = owners[row]
+            for word in np.unique(owner[owner >= 0]):
+                tokens = np.flatnonzero(owner == word)
+                found[row][:, word] = states[:, place, tokens].mean(axis=1)
+    return WordVectors(found, encodings)
+
+
+def cosines(source: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Return the cosine of each word of one sentence with each of another, float32 of shape (source, target)."""
+    unit = [x / np.maximum(np.linalg.norm(x, axis=-1, keepdims=True), 1e-12) for x in (source, target)]
+    found: np.ndarray = unit[0] @ unit[1].T
+    return found
+
+
+def _encode(loaded: LoadedModel, sentences: Sequence[Sequence[str]]) -> tuple[Encodings, list[np.ndarray]]:
+    """Return the sentences' tokens, and for each token which word it is of, or -1."""
+    if not sentences:
+        return counted(loaded.tokenizer, []), []
+    out = loaded.tokenizer(
+        [list(words) or [""] for words in sentences],
+        is_split_into_words=True,
+        truncation=True,
+        max_length=loaded.max_length,
+        return_overflowing_tokens=True,
+    )
+    owner = np.asarray(out["overflow_to_sample_mapping"])
+    first = np.flatnonzero(np.diff(owner, prepend=-1))
+    encodings = counted(
+        loaded.tokenizer,
+        [out["input_ids"][i] for i in first],
+        truncated=np.bincount(owner, minlength=len(sentences)) > 1,
+    )
+    words = [[-1 if word is None else word for word in out.word_ids(int(i))] for i in first]
+    return encodings, [np.array(each, dtype=np.int64) for each in words]

@@ -1,0 +1,302 @@
+"""Text alignment: which words of a sentence and its translation belong together, without any training."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from lmcore.errors import DataError
+from lmcore.tasks.base import Column, Metric, Predicted, Scores, Task, row_number
+from lmcore.tasks.links import Links, read_links, word_stretches, write_links
+from lmcore.types import Prediction, Report, Span
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from lmcore.models.encode import Encodings
+    from lmcore.models.load import LoadedModel
+    from lmcore.tasks.tally import Tally
+
+LAYER = "alignment_layer"
+
+
+class TextAlignment(Task):
+    """Links the words of two sentences whose vectors in one layer of an encoder are alike.
+
+    Args:
+        method: how links are made of similarities, out of `lmcore.models.linking.ALIGNMENT`.
+        options: its options.
+        layer: whose vectors; where None the one that was chosen on dev, and the middle one where none was.
+    """
+
+    name = "text-alignment"
+    title = "Text alignment"
+    main_metric = "aer"
+    editable = False
+    plain_text = "lmcore.data.parallel:read_parallel"
+    columns = (
+        Column("source", "a sentence", ("source", "src", "english", "en", "原文")),
+        Column("target", "its translation", ("target", "tgt", "translation", "french", "fr", "译文")),
+        Column(
+            "links",
+            "which words belong together: 0-2 for word 0 and word 2, 0p2 where it is only possible",
+            ("links", "alignment", "gold"),
+            required=False,
+            role="answers",
+        ),
+    )
+    metrics: ClassVar[tuple[Metric, ...]] = (
+        Metric("aer", "Alignment error rate", higher=False),
+        Metric("precision", "Precision"),
+        Metric("recall", "Recall"),
+    )
+
+    def __init__(
+        self, method: str = "argmax", options: Mapping[str, object] | None = None, layer: int | None = None
+    ) -> None:
+        self.method, self.options, self.layer = method, dict(options or {}), layer
+
+    def check_rows(self, frame: "pd.DataFrame", what: str, labels: Sequence[str] | None) -> None:
+        """Refuse rows without links, and links to words that are not there."""
+        if "links" not in frame.columns:
+            raise DataError(f"{what} has no column links: alignments are measured on pairs whose words are linked.")
+        for place in range(len(frame)):
+            gold_links(frame, place)
+
+    def model_class(self) -> Any:
+        """Return transformers' auto class of models without a head."""
+        from transformers import AutoModel
+
+        return AutoModel
+
+    def model_options(self, labels: Sequence[str]) -> dict[str, Any]:
+        """Return nothing: there is no head."""
+        return {}
+
+    def settings(self, loaded: "LoadedModel") -> dict[str, Any]:
+        """Return the method, its options and the layer."""
+        from lmcore.models.linking import ALIGNMENT
+
+        options = ALIGNMENT[self.method].check(self.options)
+        return {"method": self.method, **options, "layer": self.layer_of(loaded)}
+
+    def encode(
+        self, tokenizer: Any, frame: "pd.DataFrame", max_length: int, labels: Sequence[str] | None = None
+    ) -> "Encodings":
+        """Encode the sources, as a model reads them for a map or for activations."""
+        from lmcore.models.encode import encode_texts
+
+        return encode_texts(tokenizer, frame["source"].tolist(), max_length)
+
+    def layer_of(self, loaded: "LoadedModel") -> int:
+        """Return the layer whose vectors are compared, 0 being the embeddings."""
+        from lmcore.errors import OptionError
+
+        chosen = self.layer if self.layer is not None else getattr(loaded.model.config, LAYER, None)
+        layer = loaded.layers // 2 if chosen is None else int(chosen)
+        if not 0 <= layer <= loaded.layers:
+            raise OptionError(f"The layer is {layer}: give 0 to {loaded.layers}.")
+        return layer
+
+    def predict(
+        self, loaded: "LoadedModel", frame: "pd.DataFrame", *, batch_size: int = 32, report: Report | None = None
+    ) -> Predicted:
+        """Link the words of each pair.
+
+        A prediction's text has the links, and a span of the source for each of them the linked word of the target. In rows
+        without a column ``links`` punctuation is a word of its own.
+        """
+        from lmcore.models.linking import find_links
+        from lmcore.models.word_vectors import cosines
+
+        raw = "links" not in frame.columns
+        layer = self.layer_of(loaded)
+        pairs, vectors, encodings = _vectors(loaded, frame, [layer], raw, batch_size, report)
+        found: list[Prediction] = []
+        for row, (source, target) in enumerate(pairs):
+            similarity = cosines(vectors[0][row][0], vectors[1][row][0])
+            linked = find_links(similarity, self.method, self.options)
+            found.append(_prediction(frame, row, source, target, linked, similarity))
+        return Predicted(found, encodings)
+
+    def tune(self, loaded: "LoadedModel", frame: "pd.DataFrame") -> dict[str, float]:
+        """Choose the layer with the lowest alignment error rate; nothing where the layer is given or no row has links."""
+        if self.layer is not None or "links" not in frame.columns or frame.empty:
+            return {}
+        return {LAYER: int(np.argmin(self.layer_errors(loaded, frame)))}
+
+    def layer_errors(self, loaded: "LoadedModel", frame: "pd.DataFrame") -> list[float]:
+        """Return the alignment error rate of each layer, the embeddings first."""
+        from lmcore.models.linking import find_links
+        from lmcore.models.word_vectors import cosines
+
+        layers = list(range(loaded.layers + 1))
+        _, (sources, targets), _ = _vectors(loaded, frame, layers, False, 32, None)
+        gold = [gold_links(frame, row) for row in range(len(frame))]
+        errors = []
+        for layer in layers:
+            sums = np.zeros(4)
+            for row, links in enumerate(gold):
+                linked = find_links(cosines(sources[row][layer], targets[row][layer]), self.method, self.options)
+                sums += _counts(set(zip(*(n.tolist() for n in np.nonzero(linked)), strict=True)), links)
+            errors.append(float(_figures(sums)["aer"]))
+        return errors
+
+    def measure(
+        self, frame: "pd.DataFrame", predictions: Sequence[Prediction], labels: Sequence[str]
+    ) -> dict[str, float]:
+        """Return alignment error rate, precision and recall over the links of all rows together."""
+        counts = _all_counts(frame, predictions).sum(axis=0)
+        return {name: float(value) for name, value in _figures(counts).items()}
+
+    def score(
+        self, frame: "pd.DataFrame", predictions: Sequence[Prediction], labels: Sequence[str], *, seed: int
+    ) -> Scores:
+        """Return the metrics with their intervals over resampled pairs."""
+        from lmcore.tasks.ratios import bootstrap
+
+        counts = _all_counts(frame, predictions)
+        statistics = {str(n): counts[:, n] for n in range(4)}
+        ends = bootstrap(
+            statistics, lambda sums: _figures(np.stack([sums[str(n)] for n in range(4)], axis=-1)), seed=seed
+        )
+        return Scores(self.measure(frame, predictions, labels), ends, {})
+
+    def table(self, frame: "pd.DataFrame", predictions: Sequence[Prediction]) -> "pd.DataFrame":
+        """Set the links that were found beside those of the rows; what each row adds to the sums is added."""
+        import pandas as pd
+
+        gold = frame["links"] if "links" in frame.columns else pd.Series("", index=frame.index)
+        table = pd.DataFrame(
+            {
+                "id": frame["id"].to_numpy(),
+                "text": self.texts(frame).to_numpy(),
+                "gold": gold.to_numpy(),
+                "label": [p.text for p in predictions],
+                "score": [p.score for p in predictions],
+            }
+        )
+        counts = _all_counts(frame, predictions)
+        table["correct"] = (counts[:, 0] == counts[:, 3]) & (counts[:, 1] == counts[:, 2])
+        for place, name in enumerate(_COUNTS):
+            table[name] = counts[:, place]
+        return table
+
+    def tally(self, table: "pd.DataFrame") -> "Tally":
+        """Return the counts of links that the metrics are made of."""
+        from lmcore.tasks.tally import Tally
+
+        return Tally(table[list(_COUNTS)].to_numpy(dtype=float), _figures)
+
+    def baselines(
+        self,
+        train: "pd.DataFrame",
+        dev: "pd.DataFrame",
+        test: "pd.DataFrame",
+        labels: Sequence[str],
+        *,
+        seed: int,
+    ) -> dict[str, list[Prediction]]:
+        """Return the diagonal: words linked by their place alone."""
+        from lmcore.models.linking import diagonal_links
+
+        found: list[Prediction] = []
+        for row, (source, target) in enumerate(_stretches(test, raw=False)):
+            linked = diagonal_links(len(source), len(target))
+            found.append(_prediction(test, row, source, target, linked, linked.astype(float)))
+        return {"diagonal": found}
+
+
+_COUNTS = ("found", "sure", "sure_found", "possible_found")
+_Pair = tuple[list[tuple[int, int]], list[tuple[int, int]]]
+
+
+def gold_links(frame: "pd.DataFrame", place: int) -> Links:
+    """Return the links of one row.
+
+    Raises:
+        DataError: they cannot be read, or name a word that the row does not have; the message names the row.
+    """
+    row, number = frame.iloc[place], row_number(frame, place)
+    try:
+        links = read_links(str(row["links"]))
+    except DataError as error:
+        raise DataError(f"Row {number}: {error}") from error
+    sizes = [len(word_stretches(str(row[name]), raw=False)) for name in ("source", "target")]
+    for link in sorted(links.possible):
+        if link[0] >= sizes[0] or link[1] >= sizes[1]:
+            raise DataError(
+                f"Row {number} links word {link[0]} and word {link[1]}, but has {sizes[0]} and {sizes[1]} words, counted from "
+                "0: words are set apart by white space, and each Chinese character is one."
+            )
+    return links
+
+
+def _stretches(frame: "pd.DataFrame", *, raw: bool) -> list[_Pair]:
+    return [
+        (word_stretches(source, raw=raw), word_stretches(target, raw=raw))
+        for source, target in zip(frame["source"], frame["target"], strict=True)
+    ]
+
+
+def _vectors(
+    loaded: "LoadedModel",
+    frame: "pd.DataFrame",
+    layers: Sequence[int],
+    raw: bool,
+    batch_size: int,
+    report: Report | None,
+) -> "tuple[list[_Pair], tuple[list[np.ndarray], list[np.ndarray]], Encodings]":
+    """Return each pair's words as stretches, their vectors on both sides, and all sentences as the model saw them."""
+    from lmcore.models.word_vectors import word_vectors
+
+    pairs = _stretches(frame, raw=raw)
+    sides = [
+        [[text[start:end] for start, end in pair[side]] for text, pair in zip(frame[name], pairs, strict=True)]
+        for side, name in enumerate(("source", "target"))
+    ]
+    found = word_vectors(loaded, [*sides[0], *sides[1]], layers, batch_size=batch_size, report=report)
+    return pairs, (found.values[: len(pairs)], found.values[len(pairs) :]), found.encodings
+
+
+def _prediction(
+    frame: "pd.DataFrame",
+    row: int,
+    source: Sequence[tuple[int, int]],
+    target: Sequence[tuple[int, int]],
+    linked: np.ndarray,
+    similarity: np.ndarray,
+) -> Prediction:
+    links = list(zip(*(n.tolist() for n in np.nonzero(linked)), strict=True))
+    text = str(frame["target"].iloc[row])
+    spans = tuple(
+        Span(source[i][0], source[i][1], text[slice(*target[j])], float(np.clip(similarity[i, j], 0, 1)))
+        for i, j in links
+    )
+    score = float(np.mean([span.score for span in spans])) if spans else 0.0
+    return Prediction(int(frame["id"].iloc[row]), score=score, spans=spans, text=write_links(links))
+
+
+def _all_counts(frame: "pd.DataFrame", predictions: Sequence[Prediction]) -> np.ndarray:
+    """Return what each row adds: links found, sure links, and found ones that are sure and that are possible."""
+    if "links" not in frame.columns or frame.empty:
+        return np.zeros((len(frame), 4))
+    return np.stack(
+        [_counts(set(read_links(p.text).sure), gold_links(frame, row)) for row, p in enumerate(predictions)]
+    )
+
+
+def _counts(found: set[tuple[int, int]], gold: Links) -> np.ndarray:
+    return np.array([len(found), len(gold.sure), len(found & gold.sure), len(found & gold.possible)], dtype=float)
+
+
+def _figures(sums: np.ndarray) -> dict[str, np.ndarray]:
+    """Turn sums (…, 4) into the metrics (Och & Ney 2003)."""
+    from lmcore.tasks.ratios import divided
+
+    found, sure, sure_found, possible_found = (sums[..., n] for n in range(4))
+    return {
+        "aer": 1 - divided(sure_found + possible_found, found + sure, 1.0),
+        "precision": divided(possible_found, found),
+        "recall": divided(sure_found, sure),
+    }
