@@ -162,7 +162,7 @@ def test_a_bad_file_is_named(refused, tmp_path, name, command):
     ("arguments", "said"),
     [
         (("profile", "nosuch.csv"), "nosuch.csv"),
-        (("profile", "sample:nosuch"), "There is no sample 'nosuch'; known: feedback-en, feedback-zh"),
+        (("profile", "sample:nosuch"), "There is no sample 'nosuch'; known: "),
         (("profile", "nosuch@1"), "There is no stored data set 'nosuch@1'"),
         (("profile", "hub:nosuch"), "is not a hub data set"),
         (

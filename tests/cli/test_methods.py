@@ -28,4 +28,4 @@ def test_one_kind(ask, run):
 
 
 def test_an_unknown_kind(refused):
-    assert refused("methods", "nosuch").startswith("There is no kind of method 'nosuch'; known: attribution, cleaning")
+    assert refused("methods", "nosuch").startswith("There is no kind of method 'nosuch'; known: alignment, attribution, cleaning")
