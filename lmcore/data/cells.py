@@ -22,7 +22,7 @@ def cell_text(value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, list | tuple | np.ndarray | Mapping):
         plain = value.tolist() if isinstance(value, np.ndarray) else value
-        return encodable(json.dumps(plain, ensure_ascii=False, default=cell_text))
+        return encodable(json.dumps(plain, ensure_ascii=False, default=_inner))
     if value is None or value is pd.NaT or value is pd.NA:
         return ""
     if isinstance(value, numbers.Real):
@@ -32,6 +32,11 @@ def cell_text(value: object) -> str:
     if isinstance(value, datetime.datetime) and value.time() == datetime.time(0):
         return value.date().isoformat()
     return value.isoformat() if isinstance(value, datetime.date | datetime.time) else encodable(str(value))
+
+
+def _inner(value: object) -> object:
+    """Return what JSON can hold in place of a value inside a list or mapping; arrays stay lists."""
+    return value.tolist() if isinstance(value, np.ndarray) else cell_text(value)
 
 
 def text_frame(frame: pd.DataFrame) -> pd.DataFrame:

@@ -117,8 +117,6 @@ def _tokenizer(name: str, task: Task, frame: "pd.DataFrame", kept: Path | None) 
 def _pretrained(
     ref: ModelRef, task: Task, frame: "pd.DataFrame", labels: tuple[str, ...], seed: int, settings: Settings
 ) -> StartModel:
-    import torch
-
     folder, own_task = model_folder(ref, settings)
     if folder.is_file():
         raise InputError(f"{ref} holds quantised weights, which cannot all be trained: choose the method head.")
@@ -130,19 +128,32 @@ def _pretrained(
         _add_tokens(base.model, base.tokenizer, task, seed)
         model = _mean_pooled(base, task, frame, labels, seed)
         return StartModel(model, base.tokenizer, base.max_length)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        model = task.model_class().from_pretrained(
-            folder,
-            local_files_only=True,
-            use_safetensors=True,
-            ignore_mismatched_sizes=True,
-            dtype=torch.float32,
-            **task.model_options(labels),
-        )
+    model = _with_new_head(ref, folder, task, labels, seed)
     _add_tokens(model, base.tokenizer, task, seed)
     _set_padding(model, base.tokenizer)
     return StartModel(model, base.tokenizer, base.max_length)
+
+
+def _with_new_head(ref: ModelRef, folder: Path, task: Task, labels: Sequence[str], seed: int) -> Any:
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        try:
+            return task.model_class().from_pretrained(
+                folder,
+                local_files_only=True,
+                use_safetensors=True,
+                ignore_mismatched_sizes=True,
+                dtype=torch.float32,
+                **task.model_options(labels),
+            )
+        except ValueError as error:
+            if "Unrecognized configuration class" not in str(error):
+                raise
+            raise InputError(
+                f"{ref} is of a kind that cannot be trained for {task.title.lower()}: choose a base model."
+            ) from error
 
 
 def _is_mean_pooled(folder: Path) -> bool:

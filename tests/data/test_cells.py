@@ -55,3 +55,8 @@ def test_every_column_becomes_text():
 def test_repeated_column_names_are_numbered():
     frame = pd.DataFrame([[1, 2, 3]], columns=["a", "a", "a"])
     assert text_frame(frame).columns.tolist() == ["a", "a (2)", "a (3)"]
+
+
+def test_arrays_inside_a_mapping_stay_lists():
+    nested = {"text": np.array(["rome"]), "answer_start": np.array([3]), "when": datetime.date(2020, 1, 2)}
+    assert cell_text(nested) == '{"text": ["rome"], "answer_start": [3], "when": "2020-01-02"}'

@@ -5,6 +5,9 @@ import torch
 from lmcore.errors import InputError, OptionError
 from lmcore.models.catalogue import check_architecture
 from lmcore.models.configured import train_tokenizer
+from lmcore.models.encode import pad_batch
+from lmcore.models.load import load_model
+from lmcore.models.pooled import build_classifier
 from lmcore.models.start import new_model, start_model
 from lmcore.tasks import TASKS, load_task
 from lmcore.types import ModelRef
@@ -65,3 +68,14 @@ def test_an_architecture_that_cannot_do_the_task_is_refused(monkeypatch):
     monkeypatch.setitem(TASKS["text-classification"].facts, "architectures", ["decoder"])
     with pytest.raises(OptionError, match="is an encoder and cannot do text-classification"):
         check_architecture(ModelRef("config", "bert-small"), "text-classification")
+
+
+def test_a_model_without_a_fitting_head_is_refused_in_one_sentence(tiny_folder, topic_frame, settings, tmp_path):
+    base = load_model(f"folder:{tiny_folder}", task="", settings=settings)
+    sample = pad_batch(base.tokenizer, [[2, 5, 3]])
+    build_classifier(base.model, 1, np.zeros((2, 32)), np.zeros(2), ("a", "b"), sample).save_pretrained(tmp_path)
+    base.tokenizer.save_pretrained(tmp_path)
+    with pytest.raises(
+        InputError, match="is of a kind that cannot be trained for question answering: choose a base model"
+    ):
+        start_model(f"folder:{tmp_path}", load_task("question-answering"), topic_frame, (), seed=0, settings=settings)
