@@ -28,4 +28,6 @@ def test_one_kind(ask, run):
 
 
 def test_an_unknown_kind(refused):
-    assert refused("methods", "nosuch").startswith("There is no kind of method 'nosuch'; known: alignment, attribution, cleaning")
+    assert refused("methods", "nosuch").startswith(
+        "There is no kind of method 'nosuch'; known: alignment, attribution, cleaning"
+    )
