@@ -4,6 +4,7 @@ from typing import Any
 
 from lmcore.data.dataset import TextDataset
 from lmcore.data.text import is_chinese
+from lmcore.errors import OptionError
 from lmcore.tasks import TASKS, load_task
 from lmcore.training.config import TrainConfig
 from lmcore.training.methods import TRAINING
@@ -32,11 +33,19 @@ def default_config(data: TextDataset, *, model: str = "", method: str = "") -> T
         data: any data set.
         model: a model that is chosen already, in text form.
         method: a way of training that is chosen already.
+
+    Raises:
+        OptionError: no way of training goes with the task and the model.
     """
     task = load_task(data.task)
     if not model:
         chinese = task.texts(data.frame.head(LOOKED_AT)).map(is_chinese).mean() > 0.5
         model = TASKS[task.name].facts["models"]["zh" if chinese else "en"]
-    method = method or fitting_methods(task.name, model)[0]
+    fitting = fitting_methods(task.name, model)
+    if not method and not fitting:
+        raise OptionError(
+            f"Nothing trains {model} for {task.name}: a task without training is measured with a base model."
+        )
+    method = method or fitting[0]
     settings = default_settings(task.name, model, method)
     return TrainConfig(name=data.name, task=task.name, model=model, method=method, **settings)

@@ -4,6 +4,7 @@ import pytest
 
 from lmcore.data.load import load_dataset
 from lmcore.data.samples import SAMPLES
+from lmcore.errors import OptionError
 from lmcore.tasks import TASKS
 from lmcore.training.defaults import default_config, default_settings, fitting_methods
 
@@ -29,3 +30,9 @@ def test_a_frozen_model_needs_trained_weights():
     assert "head" in fitting_methods("text-classification", "packaged:all-MiniLM-L6-v2")
     assert "head" not in fitting_methods("text-classification", "config:bert-small")
     assert default_settings("text-classification", "config:bert-small", "head") == {}
+
+
+def test_a_task_without_training_has_no_configuration():
+    pairs = load_dataset("sample:words-en-fr", task="text-alignment")
+    with pytest.raises(OptionError, match="Nothing trains packaged:all-MiniLM-L6-v2 for text-alignment"):
+        default_config(pairs)
