@@ -41,13 +41,12 @@ def list_versions(session: Session, name: str | None) -> Answer:
         (
             str(version.ref),
             ", ".join(version.aliases),
-            version.metrics.get("dev_accuracy"),
             str(version.facts.get("data", "")),
             f"{datetime.fromtimestamp(version.created):%Y-%m-%d %H:%M}" if version.available else "files are gone",
         )
         for version in versions
     ]
-    listed = table(("version", "alias", "dev accuracy", "trained on", "made"), rows)
+    listed = table(("version", "alias", "trained on", "made"), rows)
     base = table(("base model", ""), [(item["ref"], item["title"]) for item in document["base"]])
     return Answer(document, [listed if rows else "No version is registered yet.", base])
 
