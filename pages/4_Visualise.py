@@ -60,7 +60,7 @@ def explore(config: MapConfig) -> None:
         color = st.segmented_control(
             "Colour by",
             names,
-            format_func=charts.COLORS.get,
+            format_func=charts.COLORS.__getitem__,
             default=names[0],
             key="visualise_color",
             required=True,
@@ -75,10 +75,11 @@ def explore(config: MapConfig) -> None:
 
 def metrics(version: str) -> None:
     """Show the metrics by class of the chosen version."""
-    kept = cache.evaluations_of(version)
-    if kept:
+    kept = cache.chief_evaluation(version)
+    measured = cache.evaluation(kept) if kept else None
+    if measured is not None and "by_class" in measured.tables:
         st.header("Metrics by class")
-        show.figure(training_charts.class_metrics(cache.evaluation(kept[0])), "visualise_classes")
+        show.figure(training_charts.class_metrics(measured), "visualise_classes")
 
 
 with shown_errors():

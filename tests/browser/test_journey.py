@@ -63,7 +63,7 @@ def train(visitor):
     visitor.press("Start training")
     visitor.sees("Train feedback-en on feedback-en@3 · running")
     visitor.page.get_by_role("link", name="See how models:/feedback-en/1 did").click()
-    visitor.chart("Metrics on the test split with 95 % intervals: Accuracy")
+    visitor.chart("Metrics with 95 % intervals: Accuracy")
     visitor.chart("Accuracy on dev by layer")
     visitor.sees("test rows it is right in")
     visitor.picked("Run", "Train feedback-en on feedback-en@3 · done")
