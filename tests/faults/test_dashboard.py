@@ -79,7 +79,7 @@ def test_a_killed_dashboard_loses_nothing(dashboard, visitor, tiny_folder):
     ).to_be_visible()
     visitor.go("Train")
     visitor.picked("Run", "Train topics on topics@2 · running")
-    visitor.chart("Accuracy on dev")
+    visitor.chart("Figures on dev")
     shown = visitor.page.get_by_test_id("stMain").get_by_role("progressbar").first
     visitor.expect(shown).to_be_visible()
     assert abs(float(shown.get_attribute("aria-valuenow")) / 100 - board.get(job.id).progress) < 0.1
