@@ -1,5 +1,6 @@
 """What the tasks share that measure how well a model knows a language: text generation and completion."""
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -67,9 +68,9 @@ class LanguageTask(Task):
         """Return what each row adds to the sums of the metrics, float64 of shape (rows,) by name."""
         return {name: np.array([getattr(p, name, 0) for p in predictions], dtype=np.float64) for name in _SUMS}
 
+    @abstractmethod
     def figures(self, sums: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Turn sums of the statistics, each of any shape, into metrics of that shape."""
-        raise NotImplementedError
 
     def measure(
         self, frame: "pd.DataFrame", predictions: Sequence[Prediction], labels: Sequence[str]

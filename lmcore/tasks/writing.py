@@ -1,5 +1,6 @@
 """What tasks share that write a text from a text."""
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -104,6 +105,7 @@ class WritingTask(Task):
 
         return {"decoding": asdict(loaded.decoding)}
 
+    @abstractmethod
     def overlaps(
         self, sources: Sequence[str], wanted: Sequence[str], written: Sequence[str]
     ) -> "Mapping[str, Overlap]":
@@ -114,7 +116,6 @@ class WritingTask(Task):
             wanted: what should have been written.
             written: what was.
         """
-        raise NotImplementedError
 
     def measure(
         self, frame: "pd.DataFrame", predictions: Sequence[Prediction], labels: Sequence[str]
