@@ -35,7 +35,8 @@ def test_every_answer_stands_in_its_place_and_no_article_in_two_splits(language)
 def test_xquad_beside_the_baselines(language, model, settings, tracked):
     data = prepared(language)
     rates = {"epochs": 3, "learning_rate": 2e-4} if language == "en" else {"epochs": 4, "learning_rate": 5e-4}
-    config = TrainConfig(data.name, data.task, model, "full", batch_size=16, max_length=256, **rates)
+    method = "scratch" if model.startswith("config:") else "full"
+    config = TrainConfig(data.name, data.task, model, method, batch_size=16, max_length=256, **rates)
     result = train(config, data, settings=settings)
     print(result.evaluation.to_frame().round(4).to_string(), result.choices, round(result.seconds))
     print(result.evaluation.tables["by_class"].round(3).to_string())

@@ -63,7 +63,7 @@ def test_a_bigram_beats_a_unigram_on_wikitext():
 )
 def test_perplexity_on_wikitext_falls_below_the_unigram_model(task, model, settings, tracked):
     config = TrainConfig(
-        "wikitext", task=task, model=f"config:{model}", method="full", epochs=4, learning_rate=1e-3, max_length=128
+        "wikitext", task=task, model=f"config:{model}", method="scratch", epochs=4, learning_rate=1e-3, max_length=128
     )
     result = train(config, wikitext(task), settings=settings)
     rivals = result.evaluation.tables["baselines"].set_index("name")["perplexity"]

@@ -76,7 +76,7 @@ def test_waimai_beside_the_baseline(waimai, settings, tracked):
     head = train(TrainConfig("waimai"), waimai, settings=settings)
     assert head.version.facts["unknown_share"] == pytest.approx(0.67, abs=0.05)
     assert head.warnings[0].startswith("The model does not know ")
-    config = TrainConfig("waimai", model="config:bert-small", method="full", learning_rate=5e-4, epochs=3)
+    config = TrainConfig("waimai", model="config:bert-small", method="scratch", learning_rate=5e-4, epochs=3)
     full = train(config, replace(waimai), settings=settings)
     assert full.version.facts["unknown_share"] < 0.01
     assert full.metrics["accuracy"] > head.metrics["accuracy"]

@@ -57,7 +57,7 @@ def test_multi30k_from_a_configuration(settings, tracked):
     parts = (
         multi30k(file).assign(split=split) for file, split in (("train", "train"), ("val", "dev"), ("test", "test"))
     )
-    config = TrainConfig("multi30k", task="translation", model="config:marian-small", method="full", epochs=5,
+    config = TrainConfig("multi30k", task="translation", model="config:marian-small", method="scratch", epochs=5,
                          learning_rate=1e-3, batch_size=32, max_length=128)  # fmt: skip
     result = train(config, TextDataset("multi30k", "translation", numbered(*parts)), settings=settings)
     assert result.metrics["bleu"] >= 20
