@@ -44,7 +44,7 @@ def test_a_small_part_is_learnt_and_the_loss_falls(make_job):
     trained = fit_lora(job)
     losses = list(report.of("loss").values())
     assert sum(losses[-6:]) < 0.75 * sum(losses[:6])
-    assert trained.dev_metrics["dev_accuracy"] >= 0.8
+    assert trained.dev_metrics["dev_accuracy"] >= 0.6
     found = trained.model.state_dict()
     assert found.keys() == first.keys(), "the adapters are merged: a model like any other"
     changed = {name for name in found if not torch.equal(found[name], first[name])}
