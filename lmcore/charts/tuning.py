@@ -78,16 +78,25 @@ def parallel_coordinates(result: SearchResult) -> Figure:
     ticks = pd.DataFrame(
         [{"axis": axis, "place": place, "label": label} for axis in order for place, label in places[axis].ticks]
     )
-    x = alt.X(
-        "axis:N", sort=order, title="Setting", axis=alt.Axis(labelAngle=0, labelLimit=120, orient="top", grid=True)
-    )
+    x_axis = alt.Axis(labelAngle=-25, labelLimit=110, labelOverlap=False, orient="top", grid=True)
+    x = alt.X("axis:N", sort=order, title="Setting", axis=x_axis)
     y = alt.Y("place:Q", title="From lowest to highest", axis=alt.Axis(labels=False, ticks=False, grid=False))
+    low, high = _ends_of(trials["value"])
+    # The ramp begins before its first trial, so that no line is as pale as the ground; the best is the strongest.
+    ends = [low - (high - low) / 2, high] if metric.higher else [low, high + (high - low) / 2]
+    color = alt.Color(
+        "value:Q",
+        title=value,
+        sort="ascending" if metric.higher else "descending",
+        scale=alt.Scale(domain=ends, zero=False),
+        legend=alt.Legend(orient="bottom"),
+    )
     base = alt.Chart(data, title="Settings and figure of each trial")
     lines = base.mark_line(strokeWidth=1.5).encode(
         x=x,
         y=y,
         detail="trial:N",
-        color=alt.Color("value:Q", title=value, scale=alt.Scale(zero=False)),
+        color=color,
         strokeDash=alt.StrokeDash(
             "state:N",
             title=None,
@@ -99,7 +108,7 @@ def parallel_coordinates(result: SearchResult) -> Figure:
     points = base.mark_point(filled=True, size=40, opacity=1).encode(
         x=x,
         y=y,
-        color=alt.Color("value:Q", title=value),
+        color=color,
         tooltip=["trial:Q", "state:N", "axis:N", "setting:N", alt.Tooltip("value:Q", title=value, format=".4f")],
     )
     labels = alt.Chart(ticks).mark_text(align="left", dx=7, fontSize=11).encode(x=x, y=y, text="label:N")

@@ -1,10 +1,12 @@
 """How much each setting of a search matters: functional ANOVA over its finished trials."""
 
 from dataclasses import dataclass
+from math import log10
 
 import pandas as pd
 
 from lmcore.training.searched import SearchResult, best_config
+from lmcore.training.space import Range
 from lmcore.training.trials import distributions
 
 FEWEST_TRIALS = 6
@@ -47,6 +49,9 @@ def setting_importance(result: SearchResult, *, seed: int = 0) -> Importance:
         return Importance(
             result.id, empty, len(finished), "All finished trials have the same figure: no setting matters."
         )
+    if len(result.space) < 2:
+        note = "One setting alone is searched: all differences are its doing."
+        return Importance(result.id, empty, len(finished), note)
     shares = _shares(result, finished, seed)
     frame = pd.DataFrame(shares.items(), columns=["setting", "share"])
     frame = frame.sort_values("share", ascending=False, kind="stable", ignore_index=True)
@@ -58,11 +63,17 @@ def _shares(result: SearchResult, finished: pd.DataFrame, seed: int) -> dict[str
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    known, space = distributions(result.space), result.space
+    space = result.space
+    # Optuna's forest sees a range by orders of magnitude as it is, where nearly all of it is the last order: the exponent
+    # goes in its place, so that the shares are of the differences among what the search draws.
+    exponents = {name: d for name, d in space.items() if isinstance(d, Range) and d.log}
+    seen = {name: Range(log10(d.low), log10(d.high)) for name, d in exponents.items()}
+    known = distributions({**space, **seen})
     study = optuna.create_study(direction="maximize" if result.metric.higher else "minimize")
     for _, row in finished.iterrows():
         config = best_config(result.base, space, row)
         values = {name: getattr(config, name) for name in space}
+        values |= {name: seen[name].held(log10(values[name])) for name in exponents}
         study.add_trial(optuna.trial.create_trial(params=values, distributions=known, value=float(row["value"])))
     evaluator = optuna.importance.FanovaImportanceEvaluator(seed=seed)
     found = optuna.importance.get_param_importances(study, evaluator=evaluator)

@@ -23,6 +23,10 @@ class Range:
     high: float
     log: bool = False
 
+    def held(self, value: float) -> float:
+        """Return the number of the range that is nearest to a value."""
+        return min(max(value, self.low), self.high)
+
     def __str__(self) -> str:
         return f"{self.low:g}:{self.high:g}" + (":log" if self.log else "")
 

@@ -55,9 +55,11 @@ def taken_settings(ref: str) -> tuple[TrainConfig | None, str]:
 def search_form(base: TrainConfig, ref: str) -> None:
     """Choose what to search and how; see what it takes at most; start the job."""
     space = _space_fields(base)
-    with st.expander("How to search", icon=":material/tune:"):
+    left, right = show.side_by_side()
+    with left:
+        trials = option_fields([o for o in options_of(SearchConfig) if o.name == "trials"], "search")
+    with right, st.expander("How to search", icon=":material/tune:"):
         given = option_fields([o for o in options_of(SearchConfig) if o.name != "trials"], "search")
-    trials = option_fields([o for o in options_of(SearchConfig) if o.name == "trials"], "search")
     config = SearchConfig(base, space, **trials, **given).checked()
     fits = _describe(config, ref)
     if st.button("Start the search", type="primary", icon=":material/manage_search:", disabled=not fits):

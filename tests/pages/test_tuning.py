@@ -11,12 +11,12 @@ from lmcore.training.config import TrainConfig
 from lmcore.training.search_job import SEARCH
 from lmcore.training.searched import load_search
 from lmcore.training.searching import SearchConfig
-from lmcore.training.space import Range
+from lmcore.training.space import Choices, Range
 from lmcore.training.tuning import search
 from tests.pages.test_judging import stop
 from tests.pages.test_train import PAGE, choose_tiny, labels, press, said, words
 
-SPACE = {"strength": Range(1e-4, 100.0, log=True)}
+SPACE = {"strength": Range(1e-4, 100.0, log=True), "batch_size": Choices((8, 32))}
 
 
 @pytest.fixture
@@ -87,8 +87,8 @@ def test_what_was_found_is_shown_and_taken_over(open_app, searched, filled, tiny
     assert "The best of 7 trials is trial" in said(app)
     alts = words(app)
     assert alts[0] == searched.verdict
-    assert alts[1].startswith("What explains the differences: Strength 100%.")
-    assert alts[2].startswith("7 trials over 1 settings.")
+    assert alts[1].startswith("What explains the differences: Strength ")
+    assert alts[2].startswith("7 trials over 2 settings.")
     table = next(frame.value for frame in app.dataframe if "strength" in frame.value)
     assert table["trial"].tolist() == [7, 6, 5, 4, 3, 2, 1]
     app = press(app, "Use these settings")

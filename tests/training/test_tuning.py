@@ -278,6 +278,8 @@ def test_the_importance_of_a_known_function(config, fake, topics, settings):
     assert setting_importance(few).note == "The importance of settings is told from 6 finished trials on; 5 are."
     level = replace(found, trials=found.trials.assign(value=0.5))
     assert "no setting matters" in setting_importance(level).note
+    alone = replace(found, config={**found.config, "space": {"weight_decay": [0.0, 0.5]}})
+    assert setting_importance(alone).note == "One setting alone is searched: all differences are its doing."
 
 
 def test_as_a_job_and_kept(config, fake, topics, tracked, monkeypatch):
