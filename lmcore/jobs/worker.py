@@ -11,13 +11,14 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import psutil
 
 from lmcore.errors import Cancelled
+from lmcore.jobs.end import note_end
 from lmcore.jobs.failure import explain
 from lmcore.jobs.job import Job, JobState, check_target
 from lmcore.jobs.report import JobReport, owns
@@ -62,11 +63,13 @@ def main(arguments: Sequence[str]) -> int:
         return 1
     _LOG.info("Attempt %d begins.", job.attempt)
     report = JobReport(store, job)
+    acting = replace(workspace, actor=job.actor())
     signal.signal(signal.SIGTERM, lambda *_: report.stop())
     with report:
-        outcome = perform(job, workspace, report)
+        outcome = perform(job, acting, report)
     _LOG.info("Attempt %d ends: %s.", job.attempt, outcome.state)
     record(store, job, report, outcome)
+    note_end(workspace, job, outcome.state, outcome.result)
     Tending(workspace, int(jobs_at_once), psutil.Process().memory_info().rss).tend()
     return 0
 
