@@ -78,13 +78,13 @@ def open_page(title: str) -> None:
 def shown_errors() -> Iterator[None]:
     """Show an `LmError` as one sentence on the page instead of a traceback.
 
-    A fragment runs again without the beginning of its page: what a person may not read any more ends here too.
+    A fragment runs again without the beginning of its page: for a person who may not read any more the whole page begins
+    anew, and ends at its gate.
     """
     try:
         may_read(settings())
-    except LmError as error:
-        st.error(str(error), icon=":material/error:")
-        st.stop()
+    except LmError:
+        st.rerun()
     try:
         yield
     except LmError as error:
