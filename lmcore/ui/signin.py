@@ -56,7 +56,10 @@ def gate(read: Callable[[], Settings]) -> None:
                       on_click=st.login, args=(provider or None,))  # fmt: skip
     else:
         person = _person(settings)
-        st.warning(f"{show.plain(person.name)} has no role here: ask who runs this dashboard for one. {person.doubt}")
+        st.warning(
+            f"You are signed in as {show.plain(person.name)}, who has no role here: ask whoever runs this dashboard for one. "
+            f"{person.doubt}"
+        )
         _log_out()
     st.stop()
 
