@@ -99,6 +99,7 @@ class Settings:
         tracking_uri: an MLflow server, or empty for the workspace's own SQLite file.
         server_port: port of the prediction server on the loopback interface.
         jobs_at_once: how many jobs run side by side.
+        stalled_seconds: how long a job may say nothing before it is taken to hang.
         roles: who may do what in a dashboard that asks people to sign in.
         trusted_issuers: sign-in services that verify e-mail addresses without saying so.
     """
@@ -111,6 +112,7 @@ class Settings:
     tracking_uri: str = ""
     server_port: int = 8600
     jobs_at_once: int = 1
+    stalled_seconds: int = 3600
     roles: Roles = field(default_factory=Roles)
     trusted_issuers: tuple[str, ...] = ()
 
@@ -133,6 +135,7 @@ class Settings:
             tracking_uri=env.get("MLFLOW_TRACKING_URI", ""),
             server_port=_number(env, "LMSCOPE_SERVER_PORT", 8600, 1, 65535),
             jobs_at_once=_number(env, "LMSCOPE_JOBS", 1, 1, 64),
+            stalled_seconds=_number(env, "LMSCOPE_STALLED_SECONDS", 3600, 1, 1 << 20),
             roles=Roles.parse(env.get("LMSCOPE_ROLES", "")),
             trusted_issuers=tuple(env.get("LMSCOPE_TRUSTED_ISSUERS", "").split()),
         )
