@@ -59,7 +59,7 @@ class JobStore:
     """Reads and writes job records; safe from several threads and processes, since each use has its own connection."""
 
     def __init__(self, workspace: Workspace) -> None:
-        self._workspace = workspace
+        self.workspace = workspace
         self.path = workspace.jobs / "jobs.db"
 
     @contextmanager
@@ -131,7 +131,7 @@ class JobStore:
             "result": None if row["result"] is None else json.loads(row["result"]),
             "worker": None if row["pid"] is None else ProcessId(row["pid"], row["pid_started"]),
             "silent_seconds": silent if silent > SILENT_SECONDS else 0.0,
-            "folder": self._workspace.jobs / row["id"],
+            "folder": self.workspace.jobs / row["id"],
             "resumable": bool(row["resumable"]),
         }
         return Job(**values)
@@ -146,7 +146,7 @@ class JobStore:
 
     def _create(self) -> None:
         """Make the whole database under another name and rename it, so that no process ever sees half of it."""
-        folder = self._workspace.folder(self._workspace.jobs)
+        folder = self.workspace.folder(self.workspace.jobs)
         with disk_errors(self.path), FileLock(folder / ".jobs.lock"):
             if self.path.exists():
                 return

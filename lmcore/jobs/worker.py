@@ -68,8 +68,8 @@ def main(arguments: Sequence[str]) -> int:
     with report:
         outcome = perform(job, acting, report)
     _LOG.info("Attempt %d ends: %s.", job.attempt, outcome.state)
-    record(store, job, report, outcome)
-    note_end(workspace, job, outcome.state, outcome.result)
+    if recorded := record(store, job, report, outcome):
+        note_end(workspace, job, recorded, outcome.result)
     Tending(workspace, int(jobs_at_once), psutil.Process().memory_info().rss).tend()
     return 0
 
@@ -100,12 +100,16 @@ def perform(job: Job, workspace: Workspace, report: JobReport) -> Outcome:
         return Outcome(JobState.FAILED, error=explain(error))
 
 
-def record(store: JobStore, job: Job, report: JobReport, outcome: Outcome) -> None:
-    """Store how the attempt ended and what was reported last, unless the job has passed to another attempt since."""
+def record(store: JobStore, job: Job, report: JobReport, outcome: Outcome) -> JobState | None:
+    """Store how the attempt ended and what was reported last, unless the job has passed to another attempt since.
+
+    Returns:
+        The state that was stored, or None where nothing was.
+    """
     with store.writing() as db:
         stored = store.find(db, job.id)
         if stored is None or not owns(job, stored):
-            return
+            return None
         if outcome.state == JobState.CANCELLED and stored.cancel_requested is None:
             outcome = Outcome(JobState.FAILED, error=_stopped_from_outside(job))
         store.update(
@@ -118,6 +122,7 @@ def record(store: JobStore, job: Job, report: JobReport, outcome: Outcome) -> No
             error=outcome.error,
             result=outcome.result,
         )
+    return outcome.state
 
 
 def _stopped_from_outside(job: Job) -> str:
