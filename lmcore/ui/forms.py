@@ -8,7 +8,6 @@ import streamlit as st
 from lmcore.methods import Option, Registry
 from lmcore.ui import show
 
-
 SIDE_BY_SIDE = 6
 NARROWEST = 190
 
