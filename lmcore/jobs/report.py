@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from types import TracebackType
 
 from lmcore.errors import Cancelled, StorageError
+from lmcore.jobs.end import note_end
 from lmcore.jobs.job import Job, JobState
 from lmcore.jobs.metrics import append_metrics
 from lmcore.jobs.store import JobStore
@@ -110,6 +111,7 @@ class JobReport:
             self.stop()
         late = job.kill_at is not None and now >= job.kill_at
         if stalled:
+            note_end(self._store.workspace, job, JobState.FAILED)
             faulthandler.dump_traceback()  # into the log: where it hangs
         if (late or stalled) and job.worker is not None:
             job.worker.kill_group()

@@ -4,6 +4,7 @@ import sqlite3
 import time
 from dataclasses import dataclass
 
+from lmcore.jobs.end import note_end
 from lmcore.jobs.job import Job, JobState
 from lmcore.jobs.process import start_worker
 from lmcore.jobs.schedule import Step, next_steps
@@ -52,7 +53,7 @@ class Tending:
         elif step.action == "wait":
             store.update(db, job.id, message=step.message)
         elif step.action == "lost":
-            _bury(store, db, job)
+            note_end(self.workspace, job, _bury(store, db, job))
         elif job.worker:
             job.worker.kill_group()
 
@@ -79,7 +80,8 @@ class Tending:
         )
 
 
-def _bury(store: JobStore, db: sqlite3.Connection, job: Job) -> None:
+def _bury(store: JobStore, db: sqlite3.Connection, job: Job) -> JobState:
+    """Record that a job's worker is gone; returns how the job ended."""
     now = time.time()
     if job.cancel_requested is None:
         advice = "resume it to go on from its last checkpoint" if job.resumable else "submit it again with less to do"
@@ -88,7 +90,8 @@ def _bury(store: JobStore, db: sqlite3.Connection, job: Job) -> None:
             f"{job.progress:.0%} of the work; {advice}."
         )
         store.update(db, job.id, state=JobState.FAILED, ended=now, error=sentence)
-        return
+        return JobState.FAILED
     late = job.kill_at is not None and now >= job.kill_at
     message = "Cancelled: its worker did not stop in time and was killed." if late else "Cancelled."
     store.update(db, job.id, state=JobState.CANCELLED, ended=now, message=message)
+    return JobState.CANCELLED

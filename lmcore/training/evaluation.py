@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from lmcore.audit import audited
 from lmcore.data.dataset import TextDataset
 from lmcore.data.store import DatasetStore
 from lmcore.data.text import comparison_key
@@ -251,11 +252,17 @@ def save_evaluation(workspace: Workspace, evaluation: Evaluation) -> None:
     """Keep an evaluation under its id; one that is kept already stays as it is.
 
     Raises:
+        AccessError: the workspace's actor may not evaluate.
         StorageError: the disk is full or refuses.
     """
     target = _folder(workspace) / evaluation.id
     if target.exists():
         return
+    with audited(workspace, "evaluate", evaluation.version, data=evaluation.data, evaluation=evaluation.id):
+        _write(target, evaluation)
+
+
+def _write(target: Path, evaluation: Evaluation) -> None:
     facts = {
         "id": evaluation.id,
         "version": evaluation.version,

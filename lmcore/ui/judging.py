@@ -17,7 +17,7 @@ from lmcore.tasks import TASKS, load_task
 from lmcore.tasks.classes import ClassTask
 from lmcore.training.judging import CALIBRATION, CURVE, EVALUATION, curve_config
 from lmcore.types import SPLITS
-from lmcore.ui import cache, show, state
+from lmcore.ui import access, cache, show, state
 from lmcore.ui.forms import option_fields
 from lmcore.ui.jobs import watch_job
 from lmcore.ui.train import show_errors, show_metrics, version_label
@@ -287,8 +287,8 @@ def _as_job(
     latest = jobs[0] if jobs else None
     if latest is not None and latest.state is not JobState.DONE:
         watch_job(latest.id, curves)
-    if (latest is None or latest.state.ended) and st.button(
-        label, key=key, icon=":material/play_arrow:", type="primary"
+    if (latest is None or latest.state.ended) and access.button(
+        label, action="start_job", key=key, icon=":material/play_arrow:", type="primary"
     ):
         cache.board().submit(target, config, title=title, kind=kind, needs_bytes=needs())
         st.rerun()
