@@ -6,7 +6,6 @@ from typing import Any
 import streamlit as st
 
 from lmcore.methods import Option, Registry
-from lmcore.ui import show
 
 SIDE_BY_SIDE = 6
 NARROWEST = 190
@@ -24,10 +23,10 @@ def option_fields(options: Sequence[Option], key: str, values: Mapping[str, Any]
         Option name to value, in the option's type.
     """
     given = values or {}
-    places = show.side_by_side(narrowest=NARROWEST) if len(options) > SIDE_BY_SIDE else [st.container()]
+    grid = st.grid(2 if len(options) > SIDE_BY_SIDE else 1, min_column_width=NARROWEST)
     found = {}
-    for number, item in enumerate(options):
-        with places[number % len(places)]:
+    for item in options:
+        with grid.cell():
             found[item.name] = _field(item, f"{key}_{item.name}", given.get(item.name, item.default))
     return found
 
