@@ -126,9 +126,7 @@ def _pretrained(
 ) -> StartModel:
     folder, own_task = model_folder(ref, settings)
     if folder.is_file():
-        raise InputError(
-            f"{ref} holds quantised weights, which cannot all be trained: choose another model, or the method head."
-        )
+        return _unpacked(ref, task, settings)
     refuse_pickles(folder)
     base = load_model(ref, task=own_task, device="cpu", settings=settings)
     if own_task == task.name and base.labels == labels:
@@ -141,6 +139,22 @@ def _pretrained(
     _add_tokens(model, base.tokenizer, task, seed)
     _set_padding(model, base.tokenizer)
     return StartModel(model, base.tokenizer, base.max_length)
+
+
+def _unpacked(ref: ModelRef, task: Task, settings: Settings) -> StartModel:
+    """Return the model of a GGUF file in float32: one that writes, since such a file holds no other head."""
+    try:
+        base = load_model(ref, task=task.name, device="cpu", settings=settings)
+    except InputError as error:
+        raise InputError(
+            f"{ref} cannot be trained for {task.title.lower()}: its file cannot be read, or lacks a head for it; choose "
+            "another model, or the method head."
+        ) from error
+    base.model.is_quantized, base.model.hf_quantizer = (
+        False,
+        None,
+    )  # the weights are plain numbers from here on, and can be saved
+    return StartModel(base.model.requires_grad_(True), base.tokenizer, base.max_length)
 
 
 def _with_new_head(ref: ModelRef, folder: Path, task: Task, labels: Sequence[str], seed: int) -> Any:

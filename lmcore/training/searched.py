@@ -11,7 +11,7 @@ import pandas as pd
 from lmcore.errors import StorageError, UnknownError
 from lmcore.settings import Workspace
 from lmcore.tasks import load_task
-from lmcore.tasks.base import Metric
+from lmcore.tasks.figures import Metric
 from lmcore.training.config import TrainConfig
 from lmcore.training.methods import TRAINING
 from lmcore.training.space import Choices, Dimension, Space, space_from_dict

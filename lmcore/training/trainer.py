@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from lmcore.errors import OptionError
 from lmcore.models.encode import Encodings
 from lmcore.models.start import StartModel
+from lmcore.training.checkpoints import begun_folder
 from lmcore.training.sampling import LengthGroupedSampler
 from lmcore.training.trained import TrainJob
 from lmcore.training.watch import Watch
@@ -83,6 +84,9 @@ def build_trainer(
         def _get_train_sampler(self, train_dataset: Any = None) -> Any:
             return sampler
 
+        def _get_output_dir(self, trial: Any) -> str:
+            return str(begun_folder(job.scratch))
+
         def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, **rest: Any) -> Any:
             outputs = model(**inputs)
             loss = training_loss(model, inputs, outputs) if model.training else outputs.loss
@@ -128,7 +132,6 @@ def _arguments(job: TrainJob, steps: int, at_once: int) -> Any:
         prediction_loss_only=True,
         save_strategy="steps",
         save_steps=config.save_steps,
-        save_total_limit=2,
         logging_steps=max(1, steps // 200),
         logging_nan_inf_filter=False,
         report_to=[],

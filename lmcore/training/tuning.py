@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from optuna import Study, Trial
 
-    from lmcore.tasks.base import Metric
+    from lmcore.tasks.figures import Metric
 
 FEWEST = 5
 """Where so many trials have failed and none has not, the search is given up."""

@@ -9,7 +9,7 @@ from typing import Any
 from lmcore.errors import Cancelled, LmError
 from lmcore.models.start import StartModel, as_loaded
 from lmcore.storage import disk_errors, sync_tree, write_json
-from lmcore.training.checkpoints import seal
+from lmcore.training.checkpoints import complete
 from lmcore.training.trained import TrainJob
 
 
@@ -72,8 +72,8 @@ class Watch:
             control.should_training_stop = True
 
     def on_save(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
-        """Seal the checkpoint that was just written."""
-        seal(Path(args.output_dir) / f"checkpoint-{state.global_step}")
+        """Give the checkpoint that was just written its name."""
+        complete(self._job.scratch, state.global_step)
 
     def is_done(self, checkpoint: Path) -> bool:
         """Say whether a run that stands at a checkpoint had stopped there because dev did not get better any more."""

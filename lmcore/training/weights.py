@@ -9,7 +9,7 @@ from lmcore.errors import Cancelled, ResourceError
 from lmcore.models.shape import Shape
 from lmcore.models.start import StartModel, start_model
 from lmcore.storage import disk_errors
-from lmcore.training.checkpoints import newest_whole
+from lmcore.training.checkpoints import forget_begun, newest_whole
 from lmcore.training.trained import Trained, TrainJob
 from lmcore.training.trainer import Penalty, Rows, build_trainer, is_on_cpu
 from lmcore.training.watch import Watch
@@ -80,11 +80,13 @@ def train_weights(job: TrainJob, build: Callable[[], Learner], *, penalty: Penal
     learner = build()
     job = replace(job, task=job.task.adapted(learner.start.model.config))
     rows = _encode(job, learner.start)
+    forget_begun(job.scratch)
     checkpoint = newest_whole(job.scratch) if job.resume else None
     at_once = job.config.batch_size
     while (watch := _attempt(job, learner, rows, penalty, checkpoint, at_once)) is None:
         at_once = _smaller(at_once)
         job.report.progress(0.02, f"The GPU's memory ran out: going on with {at_once} texts at once")
+        forget_begun(job.scratch)
         checkpoint = newest_whole(job.scratch)
         learner = _again(build)
     if watch.cancelled:

@@ -17,7 +17,7 @@ from lmcore.training.methods import TRAINING
 from lmcore.training.search_job import SEARCH, all_trials, search_config
 from lmcore.training.searching import SearchConfig
 from lmcore.training.space import Dimension, default_space, largest, parse_dimension, searchable
-from lmcore.ui import cache, show, state
+from lmcore.ui import access, cache, show, state
 from lmcore.ui.forms import option_fields
 from lmcore.ui.jobs import watch_job
 
@@ -62,7 +62,9 @@ def search_form(base: TrainConfig, ref: str) -> None:
         given = option_fields([o for o in options_of(SearchConfig) if o.name != "trials"], "search")
     config = SearchConfig(base, space, **trials, **given).checked()
     fits = _describe(config, ref)
-    if st.button("Start the search", type="primary", icon=":material/manage_search:", disabled=not fits):
+    if access.button(
+        "Start the search", action="start_job", type="primary", icon=":material/manage_search:", disabled=not fits
+    ):
         _submit(config, ref)
 
 
@@ -248,7 +250,9 @@ def _extend(result: "SearchResult") -> None:
         more = st.number_input("More trials", min_value=1, max_value=1000, value=MORE, key=f"search_more_{result.id}")
     with right:
         st.caption("Goes on with this search: no trial is run again.")
-        if st.button("Extend the search", key=f"search_extend_{result.id}", icon=":material/add:"):
+        if access.button(
+            "Extend the search", action="start_job", key=f"search_extend_{result.id}", icon=":material/add:"
+        ):
             config = SearchConfig.from_dict(result.config)
             _submit(replace(config, trials=result.ended + int(more)), result.data)
 
