@@ -43,7 +43,7 @@ def setting_importance(result: SearchResult, *, seed: int = 0) -> Importance:
     finished = result.trials[result.trials["state"] == "finished"]
     empty = pd.DataFrame({"setting": pd.Series(dtype=str), "share": pd.Series(dtype=float)})
     if len(finished) < FEWEST_TRIALS:
-        note = f"The importance of settings is told from {FEWEST_TRIALS} finished trials on; {len(finished)} are."
+        note = f"The importance of settings is told from {FEWEST_TRIALS} finished trials on; so far: {len(finished)}."
         return Importance(result.id, empty, len(finished), note)
     if finished["value"].nunique() < 2:
         return Importance(

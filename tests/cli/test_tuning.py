@@ -37,7 +37,7 @@ def test_a_search_is_run_extended_and_told(ask, run, home, flags):
     shown = run(*flags, "--trials", "3", "--range", "strength=1e-3:100:log", home=home)
     assert shown.exit_code == 0
     assert shown.stdout.startswith(more["verdict"])
-    assert "The importance of settings is told from 6 finished trials on; 3 are." in shown.stdout
+    assert "The importance of settings is told from 6 finished trials on; so far: 3." in shown.stdout
     assert "3 trials take" in shown.stderr
     assert load_search(Workspace(home), found["id"]).ended == 3
 

@@ -1,5 +1,6 @@
 """The Train page's search."""
 
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from lmcore.data.store import DatasetStore
 from lmcore.jobs import JobBoard, JobState
 from lmcore.jobs.selftest import TARGET as COUNTING
+from lmcore.settings import Settings, Workspace
 from lmcore.training.config import TrainConfig
 from lmcore.training.search_job import SEARCH
 from lmcore.training.searched import load_search
@@ -19,16 +21,28 @@ from tests.pages.test_train import PAGE, choose_tiny, labels, press, said, words
 SPACE = {"strength": Range(1e-4, 100.0, log=True), "batch_size": Choices((8, 32))}
 
 
-@pytest.fixture
-def config(filled, home, tiny_folder):
+@pytest.fixture(scope="module")
+def config(tiny_folder):
     base = TrainConfig("topics", model=f"folder:{tiny_folder}", layer=2, strength=1e-4)
     return SearchConfig(base, SPACE, trials=7, register=False)
 
 
+@pytest.fixture(scope="module")
+def made(config, prepared, tmp_path_factory):
+    """A search in a workspace of its own, with the data of the prepared one."""
+    root = tmp_path_factory.mktemp("searched") / "workspace"
+    shutil.copytree(prepared.root, root)
+    workspace = Workspace(root)
+    data = DatasetStore(workspace).load(prepared.split)
+    return search(config, data, settings=Settings(workspace=workspace, device="cpu")), root
+
+
 @pytest.fixture
-def searched(config, filled, home):
-    """A search that was run."""
-    return search(config, DatasetStore(home.workspace).load(filled.split), settings=home)
+def searched(made, filled, home):
+    """The workspace of the test has that search."""
+    result, root = made
+    shutil.copytree(root / "results" / "searches", home.workspace.results / "searches")
+    return result
 
 
 def test_a_search_is_started_from_the_page(open_app, filled, home, tiny_folder):
@@ -102,14 +116,6 @@ def test_what_was_found_is_shown_and_taken_over(open_app, searched, filled, tiny
     assert next(box for box in app.selectbox if box.label == "Model").value == f"folder:{tiny_folder}"
 
 
-def test_too_few_trials_have_no_importance(open_app, config, filled, home):
-    few = search(replace(config, trials=2), DatasetStore(home.workspace).load(filled.split), settings=home)
-    app = open_app(PAGE, train_mode="Search", search=few.id)
-    assert not app.exception
-    assert "is told from 6 finished trials on; 2 are." in app.info[0].value
-    assert len(words(app)) == 2
-
-
 def test_a_search_is_extended(open_app, searched, home):
     app = open_app(PAGE, train_mode="Search", search=searched.id)
     app.number_input(key=f"search_more_{searched.id}").set_value(5).run()
@@ -121,13 +127,15 @@ def test_a_search_is_extended(open_app, searched, home):
     assert load_search(home.workspace, searched.id).trials.head(7)["state"].eq("finished").all()
 
 
-def test_a_registered_best_is_one_click_away(open_app, config, filled, home):
+def test_a_registered_best_is_one_click_away_and_one_trial_has_no_importance(open_app, config, filled, home):
     found = search(
         replace(config, trials=1, register=True, base=replace(config.base, name="found")),
         DatasetStore(home.workspace).load(filled.split),
         settings=home,
     )
     app = open_app(PAGE, train_mode="Search", search=found.id)
+    assert "is told from 6 finished trials on; so far: 1." in app.info[0].value
+    assert len(words(app)) == 2
     app = press(app, "See how models:/found/1 did")
     assert not app.exception
     assert not app.warning

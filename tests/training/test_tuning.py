@@ -275,7 +275,7 @@ def test_the_importance_of_a_known_function(config, fake, topics, settings):
     assert measured.trials == 25
     few = replace(found, trials=found.trials.head(5))
     assert setting_importance(few).shares.empty
-    assert setting_importance(few).note == "The importance of settings is told from 6 finished trials on; 5 are."
+    assert setting_importance(few).note == "The importance of settings is told from 6 finished trials on; so far: 5."
     level = replace(found, trials=found.trials.assign(value=0.5))
     assert "no setting matters" in setting_importance(level).note
     alone = replace(found, config={**found.config, "space": {"weight_decay": [0.0, 0.5]}})
