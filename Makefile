@@ -5,7 +5,7 @@ export PYTHONUNBUFFERED = 1
 # Threads that wait by spinning slow one another down where several processes compute.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: help demo app test lint bench clean
+.PHONY: help demo app test real lint bench clean
 
 help:  ## List what can be made.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -34,6 +34,10 @@ test: .venv/dev.stamp  ## Lint, check types and run every test.
 	$(BIN)/python -m coverage run -m pytest
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --fail-under=90
+
+real: .venv/dev.stamp  ## Train and measure every task on public research data (hours), and write the table in docs.
+	LMSCOPE_REAL=1 $(BIN)/python -m pytest tests/real tests/faults/test_saving.py
+	$(BIN)/python -m docs.real
 
 lint: .venv/dev.stamp  ## Check style and types.
 	$(BIN)/ruff check .

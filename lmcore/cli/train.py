@@ -30,7 +30,7 @@ _SHOWN_ERRORS = 5
     "train",
     short_help="Train a model on a split data set, measure it and register it.",
     cls=AnswerCommand,
-    epilog="Example: lmcore train feedback-en@3 --method full --model config:bert-small --learning-rate 5e-4",
+    epilog="Example: lmcore train feedback-en@3 --method scratch --model config:bert-small --learning-rate 5e-4",
 )
 @click.argument("data")
 @click.option("--name", help="Name under which the version is registered.  [default: the data set's name]")

@@ -99,9 +99,9 @@ def test_the_method_that_trains_all_weights_has_its_own_settings(open_app, fille
     assert app.number_input(key=f"{key}_learning_rate").value == 5e-5
     assert not app.exception
     app.selectbox(key=f"train_model_{filled.split}").set_value("config:bert-small").run()
-    assert app.selectbox(key="train_method").options == ["All weights"]
-    assert app.number_input(key="train_text-classification_full_config:bert-small_learning_rate").value == 5e-4
-    assert app.number_input(key="train_text-classification_full_config:bert-small_epochs").value == 10
+    assert app.selectbox(key="train_method").options == ["From scratch"]
+    assert app.number_input(key="train_text-classification_scratch_config:bert-small_learning_rate").value == 5e-4
+    assert app.number_input(key="train_text-classification_scratch_config:bert-small_epochs").value == 10
     assert not app.exception
 
 
@@ -109,7 +109,7 @@ def test_a_task_that_needs_more_proposes_its_own_settings(open_app, home, tiny_f
     data = load_dataset("sample:entities-en", task="named-entity-recognition")
     ref = str(DatasetStore(home.workspace).save(split_dataset(data)).ref)
     app = choose_tiny(open_app(PAGE), ref, tiny_folder)
-    assert app.selectbox(key="train_method").options == ["All weights"]
+    assert app.selectbox(key="train_method").options == ["All weights", "Low-rank adapters (LoRA)"]
     key = f"train_named-entity-recognition_full_folder:{tiny_folder}"
     assert app.number_input(key=f"{key}_learning_rate").value == 2e-4
     assert app.number_input(key=f"{key}_epochs").value == 10

@@ -56,7 +56,7 @@ def test_texts_that_are_cut_or_unknown_are_counted(estimate, topics):
 
 
 def test_a_model_from_a_configuration_is_timed_too(estimate):
-    found = estimate(model="config:bert-small", method="full")
+    found = estimate(model="config:bert-small", method="scratch")
     assert found.nbytes > estimate(method="full").nbytes
     assert found.unknown_share < 0.2
 
