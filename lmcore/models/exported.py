@@ -97,14 +97,13 @@ def load_exported(ref: "ModelRef | str", settings: Settings) -> LoadedModel:
     )
 
 
-def write_export(model: Any, sample: dict[str, Any], path: Path, *, int8: bool = False) -> None:
+def write_export(model: Any, sample: dict[str, Any], path: Path) -> None:
     """Write a model that reads as ONNX, for batches and texts of any length.
 
     Args:
         model: on the CPU, in evaluation mode.
         sample: a batch of at least two texts, without what is to be learnt.
         path: of the file.
-        int8: whether its matrices are rounded to eight bits.
 
     Raises:
         OptionError: the model writes, or is in eight bits already.
@@ -142,8 +141,6 @@ def write_export(model: Any, sample: dict[str, Any], path: Path, *, int8: bool =
     if program is None:
         raise InputError("The model cannot be exported to ONNX: choose another method.")
     program.save(str(path))
-    if int8:
-        _round(path)
 
 
 def check_exportable(model: Any) -> None:
@@ -170,7 +167,7 @@ def _is_output(name: str, value: Any) -> bool:
     return value is not None and (name == "logits" or name.endswith("_logits"))
 
 
-def _round(path: Path) -> None:
+def round_export(path: Path) -> None:
     """Round the matrices and the embeddings of an ONNX file to eight bits; the head stays as it is.
 
     Rounding the head too gave outputs that are its bias alone (ONNX Runtime 1.32).

@@ -1,12 +1,11 @@
 """ONNX export: another form of the same model, for ONNX Runtime."""
 
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from lmcore.errors import DataError
-from lmcore.models.exported import EXPORT, OnnxModel, check_exportable, write_export
+from lmcore.models.exported import EXPORT, OnnxModel, check_exportable, round_export, write_export
 from lmcore.training.compression.made import Compressed, CompressJob
 
 _TEXTS = 16
@@ -28,15 +27,12 @@ def export_onnx(job: CompressJob) -> Compressed:
     if len(some) < 2:
         raise DataError("The dev split has fewer than two rows to export by: split the data set again.")
     job.report.progress(0.1, "Writing ONNX")
-    write = partial(
-        write_export,
-        loaded.model,
-        batch_of(loaded.tokenizer, some, [0, 1], labels=False),
-        int8=job.config.precision == "int8",
-    )
     with TemporaryDirectory() as folder:
         path = Path(folder) / EXPORT
-        write(path)
+        write_export(loaded.model, batch_of(loaded.tokenizer, some, [0, 1], labels=False), path)
+        if job.config.precision == "int8":
+            job.report.progress(0.7, "Rounding to eight bits")
+            round_export(path)
         gap = _largest_gap(path, loaded.model, batch_of(loaded.tokenizer, some, range(len(some)), labels=False))
         content = path.read_bytes()
     return Compressed(
