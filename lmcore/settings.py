@@ -85,6 +85,7 @@ class Settings:
         tracking_uri: an MLflow server, or empty for the workspace's own SQLite file.
         server_port: port of the prediction server on the loopback interface.
         jobs_at_once: how many jobs run side by side.
+        stalled_seconds: how long a job may say nothing before it is taken to hang.
     """
 
     workspace: Workspace
@@ -95,6 +96,7 @@ class Settings:
     tracking_uri: str = ""
     server_port: int = 8600
     jobs_at_once: int = 1
+    stalled_seconds: int = 3600
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> "Settings":
@@ -115,6 +117,7 @@ class Settings:
             tracking_uri=env.get("MLFLOW_TRACKING_URI", ""),
             server_port=_number(env, "LMSCOPE_SERVER_PORT", 8600, 1, 65535),
             jobs_at_once=_number(env, "LMSCOPE_JOBS", 1, 1, 64),
+            stalled_seconds=_number(env, "LMSCOPE_STALLED_SECONDS", 3600, 1, 1 << 20),
         )
 
 

@@ -7,14 +7,13 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import psutil
-
 from lmcore.errors import InputError, JobError, ResourceError, UnknownError
 from lmcore.jobs.job import Job, JobState, check_target, is_job_id, new_job_id
 from lmcore.jobs.metrics import MetricRows, read_metrics
 from lmcore.jobs.schedule import GIB
 from lmcore.jobs.store import JobStore
 from lmcore.jobs.tending import Tending
+from lmcore.memory import read_memory
 from lmcore.settings import Workspace
 from lmcore.storage import disk_errors
 from lmcore.types import check_name
@@ -258,7 +257,7 @@ def _as_json(config: Mapping[str, Any]) -> str:
 
 
 def _check_memory(needs_bytes: int) -> None:
-    total = psutil.virtual_memory().total
+    total = read_memory().total
     if needs_bytes > total:
         raise ResourceError(
             f"The job needs about {needs_bytes / GIB:.1f} GiB of memory and this machine has {total / GIB:.1f} GiB: "

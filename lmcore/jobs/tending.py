@@ -4,12 +4,11 @@ import sqlite3
 import time
 from dataclasses import dataclass
 
-import psutil
-
 from lmcore.jobs.job import Job, JobState
 from lmcore.jobs.process import start_worker
 from lmcore.jobs.schedule import Step, next_steps
 from lmcore.jobs.store import JobStore
+from lmcore.memory import read_memory
 from lmcore.settings import Workspace
 
 
@@ -43,7 +42,7 @@ class Tending:
                 self._take(store, db, step)
 
     def _due(self, active: list[Job]) -> list[Step]:
-        free = psutil.virtual_memory().available + self.freed_bytes
+        free = read_memory().available + self.freed_bytes
         return next_steps(active, self.jobs_at_once, free, time.time()) if active else []
 
     def _take(self, store: JobStore, db: sqlite3.Connection, step: Step) -> None:

@@ -24,7 +24,7 @@ from lmcore.jobs.report import JobReport, owns
 from lmcore.jobs.store import JobStore
 from lmcore.jobs.tending import Tending
 from lmcore.methods import load_target
-from lmcore.settings import Workspace
+from lmcore.settings import Settings, Workspace
 
 NICENESS = 5
 
@@ -61,7 +61,7 @@ def main(arguments: Sequence[str]) -> int:
         _LOG.warning("The job %s is not this process's to run.", job_id)
         return 1
     _LOG.info("Attempt %d begins.", job.attempt)
-    report = JobReport(store, job)
+    report = JobReport(store, job, stalled_seconds=Settings.from_environment().stalled_seconds)
     signal.signal(signal.SIGTERM, lambda *_: report.stop())
     with report:
         outcome = perform(job, workspace, report)
