@@ -17,14 +17,14 @@ def tradeoff(found: Tradeoff) -> Figure:
     data["is"] = data["original"].map({True: "original", False: "compressed"})
     cost = data[["quality", "single_ms"]].to_numpy() * [-1 if metric.higher else 1, 1]
     line_data = data[pareto_front(cost)].sort_values("single_ms")
-    x = alt.X("single_ms:Q", title="Median time for one text (ms)", scale=alt.Scale(zero=True, nice=True))
+    x = alt.X("single_ms:Q", title="Median time for one text (ms)", scale=alt.Scale(zero=False, nice=True))
     y = alt.Y("quality:Q", title=f"{metric.title} ({metric.unit})", scale=alt.Scale(zero=False))
     base = alt.Chart(data, title=f"{metric.title} against time, with 95 % intervals").encode(x=x)
     ends = base.mark_rule(strokeWidth=1.5, opacity=0.5).encode(y=alt.Y("low:Q"), y2="high:Q")
     marks = base.mark_point(filled=True, opacity=0.9).encode(
         y=y,
         size=alt.Size(
-            "MiB:Q", title="MiB on disk", scale=alt.Scale(zero=True, range=[30, 500]), legend=alt.Legend(orient="right")
+            "MiB:Q", title="MiB on disk", scale=alt.Scale(zero=True, range=[20, 260]), legend=alt.Legend(orient="bottom", symbolFillColor="gray", symbolStrokeColor="gray")
         ),
         color=alt.Color("is:N", title=None, sort=["original", "compressed"], legend=alt.Legend(orient="top")),
         shape=alt.Shape("is:N", title=None, sort=["original", "compressed"], legend=alt.Legend(orient="top")),

@@ -167,6 +167,7 @@ def how(version: "ModelVersion") -> str:
         return "original"
     options = known["options"]
     said = f" {options['share']:.0%}" if "share" in options else ""
+    said += f" by {options['score']}" if "score" in options else ""
     said += f" {options['precision']}" if "precision" in options else ""
     return f"{known['method']}{said}" + (" of a compressed one" if known["from"] != known["root"] else "")
 
