@@ -21,11 +21,10 @@ def tradeoff(found: Tradeoff) -> Figure:
     y = alt.Y("quality:Q", title=f"{metric.title} ({metric.unit})", scale=alt.Scale(zero=False))
     base = alt.Chart(data, title=f"{metric.title} against time, with 95 % intervals").encode(x=x)
     ends = base.mark_rule(strokeWidth=1.5, opacity=0.5).encode(y=alt.Y("low:Q"), y2="high:Q")
+    sizes = alt.Legend(orient="bottom", symbolFillColor="gray", symbolStrokeColor="gray")  # seen in light and dark
     marks = base.mark_point(filled=True, opacity=0.9).encode(
         y=y,
-        size=alt.Size(
-            "MiB:Q", title="MiB on disk", scale=alt.Scale(zero=True, range=[20, 260]), legend=alt.Legend(orient="bottom", symbolFillColor="gray", symbolStrokeColor="gray")
-        ),
+        size=alt.Size("MiB:Q", title="MiB on disk", scale=alt.Scale(zero=True, range=[20, 260]), legend=sizes),
         color=alt.Color("is:N", title=None, sort=["original", "compressed"], legend=alt.Legend(orient="top")),
         shape=alt.Shape("is:N", title=None, sort=["original", "compressed"], legend=alt.Legend(orient="top")),
         tooltip=[
