@@ -18,6 +18,7 @@ from lmcore.tasks.classes import ClassTask
 from lmcore.training.judging import CALIBRATION, CURVE, EVALUATION, curve_config
 from lmcore.types import SPLITS
 from lmcore.ui import access, cache, show, state
+from lmcore.ui.compression import show_compression
 from lmcore.ui.forms import option_fields
 from lmcore.ui.jobs import watch_job
 from lmcore.ui.train import show_errors, show_metrics, version_label
@@ -326,7 +327,7 @@ def _link_to_rows(result: "Evaluation", ids: Sequence[int], key: str) -> None:
     state.link("pages/3_Analyse.py", f"Analyse row {row + 1}", choices)
 
 
-VIEWS = ("Overview", "Slices", "Calibration", "Compare", "Learning curve", "Model card")
+VIEWS = ("Overview", "Slices", "Calibration", "Compare", "Learning curve", "Compression", "Model card")
 
 
 def show_view(name: str, result: "Evaluation", versions: Mapping[str, "ModelVersion"]) -> None:
@@ -338,6 +339,7 @@ def show_view(name: str, result: "Evaluation", versions: Mapping[str, "ModelVers
         "Calibration": lambda: show_calibration(result, version),
         "Compare": lambda: show_comparison(result, versions),
         "Learning curve": lambda: show_curve(version),
+        "Compression": lambda: show_compression(result, version),
         "Model card": lambda: show_card(version, result),
     }
     views[name]()
