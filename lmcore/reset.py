@@ -27,6 +27,7 @@ def reset_workspace(workspace: Workspace, board: JobBoard) -> None:
         stop_server(workspace)
     folders = (
         workspace.datasets,
+        workspace.labels,
         workspace.models,
         workspace.checkpoints,
         workspace.results,

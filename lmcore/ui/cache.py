@@ -8,8 +8,10 @@ from lmcore.data.dataset import TextDataset
 from lmcore.data.store import DatasetInfo, DatasetStore
 from lmcore.jobs import JobBoard
 from lmcore.settings import Settings
+from lmcore.types import DatasetRef
 
 if TYPE_CHECKING:
+    from lmcore.data.label_store import LabelStore
     from lmcore.data.profile import DataProfile
     from lmcore.models.pool import ModelPool
     from lmcore.models.registry import ModelRegistry, ModelVersion
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from lmcore.training.estimate import Estimate
     from lmcore.training.evaluation import Evaluation
     from lmcore.training.kept import KeptEvaluation
+    from lmcore.training.ranking import Ranking
     from lmcore.training.slices import SliceReport
 
 
@@ -149,6 +152,29 @@ def _slices(root: str, identifier: str) -> "SliceReport":
 
     found = evaluation(identifier)
     return measure_slices(found, evaluation_rows(settings().workspace, found))
+
+
+def label_store(ref: str) -> "LabelStore":
+    """Return the labels that people give to a stored data set."""
+    from lmcore.data.label_store import LabelStore
+
+    return LabelStore(settings().workspace, DatasetRef.parse(ref))
+
+
+def ranking(version: str, ref: str, other: str = "") -> "Ranking | None":
+    """Return the order in which labels of a data set are worth most to a version, or None while it is not made."""
+    from lmcore.training.ranking import ranking_id
+
+    identifier = ranking_id(version, ref, other)
+    known = (settings().workspace.results / "rankings" / identifier).is_dir()
+    return _ranking(str(settings().workspace.root), identifier) if known else None
+
+
+@st.cache_resource(max_entries=8, show_spinner="Reading the order …")
+def _ranking(root: str, identifier: str) -> "Ranking":
+    from lmcore.training.ranking import load_ranking
+
+    return load_ranking(settings().workspace, identifier)
 
 
 def estimate(config: "TrainConfig", ref: str) -> "Estimate":
