@@ -61,7 +61,7 @@ def read_label_table(data: TextDataset, table: pd.DataFrame, what: str) -> dict[
             continue
         row = _row_id(line["row"], what)
         if row not in rows:
-            raise DataError(f"{what} has row {row + 1}, which {data.ref or data.name!r} has not: give its own rows.")
+            raise DataError(f"{what} has row {row + 1}, which {data.called} has not: give its own rows.")
         if row in found:
             raise DataError(f"{what} has row {row + 1} twice: give each row one label.")
         found[row] = check_cells(task, rows[row], cells)

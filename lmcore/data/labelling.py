@@ -139,7 +139,7 @@ def keep_labels(
         g for g in labels if g.cells is not None and g.row in ids and (authors is None or g.author in set(authors))
     ]
     if not taken:
-        raise DataError(f"Nobody of those chosen has labelled a row of {data.ref or data.name!r} yet: label one first.")
+        raise DataError(f"Nobody of those chosen has labelled a row of {data.called} yet: label one first.")
     settled = _settle(taken)
     before = has_label(task, data.frame)
     frame = data.frame.copy()
@@ -155,7 +155,7 @@ def keep_labels(
             frame.at[place, name] = cell
     left = frame if unlabelled else frame[has_label(task, frame)]
     if left.empty:
-        raise DataError(f"No row of {data.ref or data.name!r} would have a label: label one first.")
+        raise DataError(f"No row of {data.called} would have a label: label one first.")
     return data.derive(
         left,
         name="label",

@@ -205,7 +205,7 @@ def _loaded(version: "str | LoadedModel", data: TextDataset, settings: Settings)
     loaded = version if isinstance(version, LoadedModel) else load_model(version, settings=settings)
     if loaded.task != data.task:
         raise InputError(
-            f"{loaded.ref} does {loaded.task or 'no task yet'} and {data.ref or data.name!r} is for {data.task}: take a "
+            f"{loaded.ref} does {loaded.task or 'no task yet'} and {data.called} is for {data.task}: take a "
             "version of that task."
         )
     return loaded
