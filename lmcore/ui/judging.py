@@ -14,6 +14,7 @@ from lmcore.tasks.classes import ClassTask
 from lmcore.training.judging import CALIBRATION, CURVE, EVALUATION, curve_config
 from lmcore.types import SPLITS
 from lmcore.ui import cache, show, state
+from lmcore.ui.beside import show_beside
 from lmcore.ui.jobs import as_job, running_bytes
 from lmcore.ui.train import show_errors, show_metrics, version_label
 
@@ -268,7 +269,7 @@ def _link_to_rows(result: "Evaluation", ids: Sequence[int], key: str) -> None:
     state.link("pages/3_Analyse.py", f"Analyse row {row + 1}", choices)
 
 
-VIEWS = ("Overview", "Slices", "Calibration", "Compare", "Learning curve", "Model card")
+VIEWS = ("Overview", "Slices", "Calibration", "Compare", "Before and after", "Learning curve", "Model card")
 
 
 def show_view(name: str, result: "Evaluation", versions: Mapping[str, "ModelVersion"]) -> None:
@@ -279,6 +280,7 @@ def show_view(name: str, result: "Evaluation", versions: Mapping[str, "ModelVers
         "Slices": lambda: show_slices(result),
         "Calibration": lambda: show_calibration(result, version),
         "Compare": lambda: show_comparison(result, versions),
+        "Before and after": lambda: show_beside(result, versions),
         "Learning curve": lambda: show_curve(version),
         "Model card": lambda: show_card(version, result),
     }

@@ -50,9 +50,9 @@ def draw_field(
         picked = _words(task, field, row, key, cells)
         if field.form == "answer":
             return first
-        _new(f"{field.column}_type", "Another type", "Mark with it", lambda kind: _mark(task, field, row, key, kind))
         marks = _first_free(field.choices, first)
         _choices(field, marks, set(), lambda kind: _mark(task, field, row, key, kind), disabled=not picked)
+        _new(f"{field.column}_type", "Another type", "Mark with it", lambda kind: _mark(task, field, row, key, kind))
         return first + len(field.choices)
     taken = set(read_labels(cells.get(field.column, ""))) if field.form == "classes" else {cells.get(field.column, "")}
     press = choose if field.form == "class" else lambda label: _toggle(field.column, label)
