@@ -87,9 +87,9 @@ def disk_errors(path: Path) -> Iterator[None]:
         raise _full(path) from error
 
 
-def sync_tree(folder: Path) -> None:
-    """Flush every file and folder below ``folder`` to disk."""
-    for path in sorted(folder.rglob("*")):
+def sync_tree(folder: Path, *, deep: bool = True) -> None:
+    """Flush every file and folder below ``folder`` to disk, or the names in it alone."""
+    for path in sorted(folder.rglob("*")) if deep else ():
         _sync(path)
     _sync(folder)
 

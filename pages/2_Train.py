@@ -6,9 +6,9 @@ from lmcore.tasks import TASKS
 from lmcore.training.config import TrainConfig
 from lmcore.training.defaults import default_config, default_settings, fitting_methods
 from lmcore.training.job import TARGET, job_config
-from lmcore.training.methods import TRAINING
+from lmcore.training.methods import TRAINING, options_for
 from lmcore.training.verdict import verdict
-from lmcore.ui import cache, show, state
+from lmcore.ui import access, cache, show, state
 from lmcore.ui.forms import method_choice, option_fields
 from lmcore.ui.jobs import watch_job
 from lmcore.ui.judging import VIEWS, choose_evaluation, evaluate_form, show_view
@@ -43,11 +43,17 @@ def start_form() -> None:
         fitting = fitting_methods(data.task, model)
         method = method_choice("Method", TRAINING, "train_method", names=fitting)
         with st.expander("Settings", icon=":material/tune:"):
-            usual = default_settings(data.task, model, method)
-            given = option_fields(TRAINING[method].options, f"train_{data.task}_{method}_{model}", usual)
+            usual = default_settings(data.task, method)
+            given = option_fields(options_for(method, data.task), f"train_{data.task}_{method}_{model}", usual)
     config = TrainConfig(name=name, task=data.task, model=model, method=method, **given).checked()
     estimate = describe_estimate(config, data)
-    if st.button("Start training", type="primary", icon=":material/play_arrow:", disabled=not estimate.fits):
+    if access.button(
+        "Start training",
+        action="start_job",
+        type="primary",
+        icon=":material/play_arrow:",
+        disabled=not estimate.fits,
+    ):
         job = cache.board().submit(
             TARGET,
             job_config(config, str(ref)),

@@ -48,12 +48,14 @@ class LabelStore:
     """
 
     def __init__(self, workspace: Workspace, ref: DatasetRef) -> None:
+        self._actor = workspace.actor
         self._path = workspace.labels / check_name(ref.name, "data set name") / f"{int(ref.version)}.db"
 
     def give(self, row: int, author: str, cells: Mapping[str, str] | None) -> None:
         """Record a label, or with None that the row was skipped, and give the row free.
 
         Raises:
+            AccessError: the workspace's actor may not label.
             InputError: the author's name is not usable.
             StorageError: the disk is full or refuses; nothing is recorded.
         """
@@ -141,6 +143,7 @@ class LabelStore:
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         """Open a transaction that no other writer overlaps; an exception, or the end of the process, undoes it."""
+        self._actor.check("label")
         with disk_errors(self._path):
             self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._reading() as db:

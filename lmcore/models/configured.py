@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from lmcore.models.shape import Shape
+
 VOCABULARY = 8000
 _SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
@@ -54,9 +56,9 @@ def _inner_characters(learner: Any, texts: Sequence[str]) -> list[str]:
     return [f"##{character}" for character in sorted(counts, key=lambda c: (-counts[c], c))]
 
 
-def bert_small(tokenizer: Any) -> Any:
-    """Return the configuration of a BERT of 4 layers, 256 features and 4 heads."""
-    return bert_config(tokenizer, layers=4, width=256, heads=4)
+def bert_small(tokenizer: Any, shape: Shape) -> Any:
+    """Return the configuration of a BERT, by default of 4 layers, 256 features and 4 heads."""
+    return bert_config(tokenizer, **shape.filled(layers=4, width=256, heads=4))
 
 
 def bert_config(tokenizer: Any, *, layers: int, width: int, heads: int) -> Any:

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from lmcore.models.shape import Shape
+
 VOCABULARY = 8000
 POSITIONS = 512
 
@@ -49,9 +51,9 @@ def train_bpe(texts: Sequence[str], *, vocabulary: int = VOCABULARY, max_length:
     )
 
 
-def llama_small(tokenizer: Any) -> Any:
-    """Return the configuration of a Llama of 4 layers, 256 features and 4 heads."""
-    return llama_config(tokenizer, layers=4, width=256, heads=4)
+def llama_small(tokenizer: Any, shape: Shape) -> Any:
+    """Return the configuration of a Llama, by default of 4 layers, 256 features and 4 heads."""
+    return llama_config(tokenizer, **shape.filled(layers=4, width=256, heads=4))
 
 
 def llama_config(tokenizer: Any, *, layers: int, width: int, heads: int) -> Any:

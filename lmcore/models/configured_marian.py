@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from lmcore.models.shape import Shape
+
 VOCABULARY = 8000
 POSITIONS = 512
 _HAN = r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]"
@@ -51,9 +53,9 @@ def train_shared_tokenizer(texts: Sequence[str], *, vocabulary: int = VOCABULARY
     )
 
 
-def marian_small(tokenizer: Any) -> Any:
-    """Return the configuration of a Marian of 3 + 3 layers, 256 features and 4 heads."""
-    return marian_config(tokenizer, layers=3, width=256, heads=4)
+def marian_small(tokenizer: Any, shape: Shape) -> Any:
+    """Return the configuration of a Marian, by default of 3 + 3 layers, 256 features and 4 heads."""
+    return marian_config(tokenizer, **shape.filled(layers=3, width=256, heads=4))
 
 
 def marian_config(tokenizer: Any, *, layers: int, width: int, heads: int) -> Any:

@@ -11,6 +11,7 @@ import numpy as np
 from lmcore.errors import InputError
 from lmcore.models.catalogue import MODELS, check_architecture, resolve_model
 from lmcore.models.load import TEMPERATURE, LoadedModel, load_model, model_folder, refuse_pickles
+from lmcore.models.shape import Shape
 from lmcore.settings import Settings
 from lmcore.storage import whole_folder
 from lmcore.tasks.base import Task
@@ -44,6 +45,7 @@ def start_model(
     seed: int,
     settings: Settings,
     tokenizer_folder: Path | None = None,
+    shape: Shape | None = None,
 ) -> StartModel:
     """Return the model to be trained; a new head and the weights of a configuration are drawn from ``seed``.
 
@@ -55,16 +57,18 @@ def start_model(
         seed: of random weights.
         settings: the workspace.
         tokenizer_folder: where a tokenizer that was learnt is kept, so that a resumed run finds it again.
+        shape: the size of a model from a configuration; others have theirs.
 
     Raises:
         InputError: the model cannot be loaded, or not trained.
-        OptionError: the task cannot be done by a model of this architecture.
+        OptionError: the task cannot be done by a model of this architecture, or the size is none that it can have.
     """
     resolved = resolve_model(ref, settings)
     if resolved.kind == "config":
         check_architecture(resolved, task.name)
-        tokenizer = _tokenizer(resolved.name, task, frame, tokenizer_folder)
-        model = new_model(resolved.name, task, tokenizer, labels, seed=seed)
+        shape = shape or Shape()
+        tokenizer = _tokenizer(resolved.name, task, frame, tokenizer_folder, shape)
+        model = new_model(resolved.name, task, tokenizer, labels, seed=seed, shape=shape)
         return StartModel(model, tokenizer, tokenizer.model_max_length)
     start = _pretrained(resolved, task, frame, tuple(labels), seed, settings)
     if hasattr(start.model.config, TEMPERATURE):
@@ -72,11 +76,13 @@ def start_model(
     return start
 
 
-def new_model(name: str, task: Task, tokenizer: Any, labels: Sequence[str], *, seed: int) -> Any:
+def new_model(
+    name: str, task: Task, tokenizer: Any, labels: Sequence[str], *, seed: int, shape: Shape | None = None
+) -> Any:
     """Build a configuration's model for a task with random weights; the global random state is left as it was."""
     import torch
 
-    config = MODELS[name].load()(tokenizer)
+    config = MODELS[name].load()(tokenizer, shape or Shape())
     for key, value in task.model_options(labels).items():
         setattr(config, key, value)
     with torch.random.fork_rng(devices=[]):
@@ -99,14 +105,15 @@ def as_loaded(ref: "ModelRef | str", task: Task, model: Any, start: StartModel, 
     )
 
 
-def _tokenizer(name: str, task: Task, frame: "pd.DataFrame", kept: Path | None) -> Any:
+def _tokenizer(name: str, task: Task, frame: "pd.DataFrame", kept: Path | None, shape: Shape) -> Any:
     from transformers import AutoTokenizer
 
     from lmcore.methods import load_target
 
     if kept is not None and kept.is_dir():
         return AutoTokenizer.from_pretrained(kept, local_files_only=True)
-    tokenizer = load_target(MODELS[name].facts["tokenizer"])(task.vocabulary_texts(frame))
+    size = {} if shape.vocabulary is None else {"vocabulary": shape.vocabulary}
+    tokenizer = load_target(MODELS[name].facts["tokenizer"])(task.vocabulary_texts(frame), **size)
     _added(tokenizer, task)
     if kept is not None:
         with whole_folder(kept) as folder:
@@ -119,7 +126,7 @@ def _pretrained(
 ) -> StartModel:
     folder, own_task = model_folder(ref, settings)
     if folder.is_file():
-        raise InputError(f"{ref} holds quantised weights, which cannot all be trained: choose the method head.")
+        return _unpacked(ref, task, settings)
     refuse_pickles(folder)
     base = load_model(ref, task=own_task, device="cpu", settings=settings)
     if own_task == task.name and base.labels == labels:
@@ -132,6 +139,22 @@ def _pretrained(
     _add_tokens(model, base.tokenizer, task, seed)
     _set_padding(model, base.tokenizer)
     return StartModel(model, base.tokenizer, base.max_length)
+
+
+def _unpacked(ref: ModelRef, task: Task, settings: Settings) -> StartModel:
+    """Return the model of a GGUF file in float32: one that writes, since such a file holds no other head."""
+    try:
+        base = load_model(ref, task=task.name, device="cpu", settings=settings)
+    except InputError as error:
+        raise InputError(
+            f"{ref} cannot be trained for {task.title.lower()}: its file cannot be read, or lacks a head for it; choose "
+            "another model, or the method head."
+        ) from error
+    base.model.is_quantized, base.model.hf_quantizer = (
+        False,
+        None,
+    )  # the weights are plain numbers from here on, and can be saved
+    return StartModel(base.model.requires_grad_(True), base.tokenizer, base.max_length)
 
 
 def _with_new_head(ref: ModelRef, folder: Path, task: Task, labels: Sequence[str], seed: int) -> Any:

@@ -5,13 +5,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
-from lmcore.errors import DataError, InputError
+from lmcore.errors import DataError, InputError, OptionError
 from lmcore.types import Prediction, Report, Target
 
 if TYPE_CHECKING:
     import pandas as pd
     import torch
 
+    from lmcore.models.decoding import Decoding
     from lmcore.models.encode import Encodings
     from lmcore.models.load import LoadedModel
     from lmcore.tasks.tally import Tally
@@ -234,6 +235,18 @@ class Task(ABC):
             InputError: models of its kind cannot do the task.
         """
         return self
+
+    def decoding(self, loaded: "LoadedModel | None" = None) -> "Decoding | None":
+        """Return how texts are written, by a model or as the task has it; None for a task that writes none."""
+        return None
+
+    def decoded(self, decoding: "Decoding") -> Self:
+        """Return the task as one that writes its texts in another way.
+
+        Raises:
+            OptionError: it writes no text.
+        """
+        raise OptionError(f"{self.title} writes no text: leave the settings of decoding away.")
 
     def settings(self, loaded: "LoadedModel") -> dict[str, Any]:
         """Return what predictions depend on besides the model and the rows, as JSON-like values."""

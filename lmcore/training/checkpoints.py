@@ -1,14 +1,47 @@
-"""Which checkpoints are whole: a manifest of hashes is written last, and only what it confirms is used."""
+"""Checkpoints that are whole or not there.
+
+One is written in a folder of its own and flushed, a manifest of its hashes is added, and only then it gets its name; only
+what the manifest confirms is taken up.
+"""
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 from lmcore.fingerprint import fingerprint_file
 from lmcore.storage import disk_errors, sync_tree, write_json
 
 MANIFEST = "manifest.json"
+BEGUN = ".begun"
+KEPT = 2
 _PREFIX = "checkpoint-"
+
+
+def begun_folder(root: Path) -> Path:
+    """Return the folder below ``root`` in which checkpoints are written."""
+    return root / BEGUN
+
+
+def complete(root: Path, step: int) -> None:
+    """Give a checkpoint that was written in the folder of those begun its name, and delete all but the two newest.
+
+    Raises:
+        StorageError: the disk is full or refuses; the checkpoint then does not count, and earlier ones stay.
+    """
+    written, target = begun_folder(root) / f"{_PREFIX}{step}", root / f"{_PREFIX}{step}"
+    seal(written)
+    with disk_errors(target):
+        shutil.rmtree(target, ignore_errors=True)  # one that was damaged, or this run would not be here again
+        written.rename(target)
+        sync_tree(root, deep=False)
+    for old in sorted(root.glob(f"{_PREFIX}*"), key=_step, reverse=True)[KEPT:]:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def forget_begun(root: Path) -> None:
+    """Delete what an attempt that was killed left of a checkpoint."""
+    shutil.rmtree(begun_folder(root), ignore_errors=True)
 
 
 def seal(folder: Path) -> None:

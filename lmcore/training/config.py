@@ -9,6 +9,7 @@ from lmcore.methods import option, options_of
 from lmcore.types import check_name
 
 PRETRAINED_DEFAULT = "packaged:all-MiniLM-L6-v2"
+BY_GRADIENT = ("full", "lora", "scratch")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +38,79 @@ class TrainConfig:
         maximum=1e6,
         methods=("head",),
     )
-    epochs: int = option(2, "Passes over the training split.", minimum=1, maximum=1000, methods=("full",))
+    epochs: int = option(2, "Passes over the training split.", minimum=1, maximum=1000, methods=BY_GRADIENT)
     learning_rate: float = option(
         5e-5,
-        "Peak learning rate; take about 5e-4 for a model with random weights.",
+        "Peak learning rate; take about 5e-4 for random weights and 2e-4 for adapters.",
         minimum=1e-8,
         maximum=1,
-        methods=("full",),
+        methods=BY_GRADIENT,
     )
-    weight_decay: float = option(0.01, "Decoupled weight decay of AdamW.", minimum=0, maximum=1, methods=("full",))
-    warmup: float = option(0.1, "Share of the steps in which the rate rises.", minimum=0, maximum=1, methods=("full",))
+    schedule: str = option(
+        "linear",
+        "How the learning rate falls after it has risen.",
+        choices=("linear", "cosine", "constant"),
+        methods=BY_GRADIENT,
+    )
+    warmup: float = option(
+        0.1, "Share of the steps in which the rate rises.", minimum=0, maximum=1, methods=BY_GRADIENT
+    )
+    weight_decay: float = option(0.01, "Decoupled weight decay of AdamW.", minimum=0, maximum=1, methods=BY_GRADIENT)
+    clip: float = option(
+        1.0, "Largest norm of the gradient; 0 leaves it as it is.", minimum=0, maximum=1e6, methods=BY_GRADIENT
+    )
+    accumulation: int = option(
+        1,
+        "Batches whose gradients are added up for one step: the effect of a larger batch in the memory of a small one.",
+        minimum=1,
+        maximum=1024,
+        methods=BY_GRADIENT,
+    )
+    patience: int = option(
+        0,
+        "Epochs without a better figure on dev after which training stops; 0 goes on to the last.",
+        minimum=0,
+        maximum=1000,
+        methods=BY_GRADIENT,
+    )
+    precision: str = option(
+        "auto",
+        "Number format of the computation: auto takes bfloat16 on a GPU that has it, and float32 elsewhere.",
+        choices=("auto", "float32", "bfloat16"),
+        methods=BY_GRADIENT,
+    )
+    class_weights: bool = option(
+        False, "Let rare classes weigh as much as frequent ones; for tasks with one class a row.", methods=BY_GRADIENT
+    )
+    rank: int = option(8, "Rank of the adapter matrices.", minimum=1, maximum=512, methods=("lora",))
+    scale: int = option(
+        16, "Factor of the adapters' output, divided by the rank.", minimum=1, maximum=4096, methods=("lora",)
+    )
+    adapter_dropout: float = option(
+        0.05, "Share of the adapters' inputs that are dropped in training.", minimum=0, maximum=0.9, methods=("lora",)
+    )
+    layers: int | None = option(
+        None, "Number of layers; empty as in the configuration.", minimum=1, maximum=64, methods=("scratch",)
+    )
+    width: int | None = option(
+        None,
+        "Features of a token vector; empty as in the configuration.",
+        minimum=8,
+        maximum=4096,
+        methods=("scratch",),
+    )
+    heads: int | None = option(
+        None, "Attention heads of a layer; empty as in the configuration.", minimum=1, maximum=64, methods=("scratch",)
+    )
+    vocabulary: int | None = option(
+        None,
+        "Largest number of tokens that the tokenizer learns; empty as in the configuration.",
+        minimum=300,
+        maximum=100_000,
+        methods=("scratch",),
+    )
     save_steps: int = option(
-        100, "Steps between two checkpoints from which a run can be resumed.", minimum=1, methods=("full",)
+        100, "Steps between two checkpoints from which a run can be resumed.", minimum=1, methods=BY_GRADIENT
     )
 
     def checked(self) -> "TrainConfig":

@@ -14,6 +14,7 @@ import pandas as pd
 from lmcore.data.dataset import TextDataset
 from lmcore.errors import OptionError, StorageError, UnknownError
 from lmcore.fingerprint import fingerprint
+from lmcore.models.catalogue import resolve_model
 from lmcore.settings import Settings, Workspace
 from lmcore.storage import whole_folder, write_json
 from lmcore.tasks import load_task
@@ -107,7 +108,7 @@ def learning_curve(
         Cancelled: the report asked to stop; finished sizes are taken up again when it is resumed.
     """
     report, config, shares = report or Silent(), config.checked(), _checked(shares)
-    check_method(config.method, config.task)
+    check_method(config.method, config.task, str(resolve_model(config.model, settings)))
     task = load_task(config.task)
     parts, labels = _checked_parts(task, data)
     sizes = _sizes(nested_order(task, parts["train"].frame, seed=config.seed), shares)

@@ -7,23 +7,26 @@ from lmcore.data.text import is_chinese
 from lmcore.errors import OptionError
 from lmcore.tasks import TASKS, load_task
 from lmcore.training.config import TrainConfig
-from lmcore.training.methods import TRAINING
+from lmcore.training.methods import starts_from
 
 LOOKED_AT = 200
 
 
 def fitting_methods(task: str, model: str) -> list[str]:
     """Return the ways of training that go with a task and a model, the most natural first."""
-    fitting = [name for name, method in TRAINING.items() if task in method.facts["tasks"]]
-    return [name for name in fitting if not (TRAINING[name].facts["needs_weights"] and model.startswith("config:"))]
+    return [name for name in TASKS[task].facts["methods"] if starts_from(name, model)]
 
 
-def default_settings(task: str, model: str, method: str) -> dict[str, Any]:
-    """Return the settings that differ from the general defaults: those of the task, and those of random weights."""
-    if method != "full":
-        return {}
+def default_settings(task: str, method: str) -> dict[str, Any]:
+    """Return the settings that differ from the general defaults: those of the task, of adapters, of random weights."""
     usual: dict[str, Any] = TASKS[task].facts.get("settings", {})
-    return {"learning_rate": 5e-4, "epochs": max(10, usual.get("epochs", 0))} if model.startswith("config:") else usual
+    if method == "full":
+        return usual
+    if method == "lora":
+        return usual | {"learning_rate": max(2e-4, usual.get("learning_rate", 0.0))}
+    if method == "scratch":
+        return {"learning_rate": 5e-4, "epochs": max(10, usual.get("epochs", 0))}
+    return {}
 
 
 def default_config(data: TextDataset, *, model: str = "", method: str = "") -> TrainConfig:
@@ -47,5 +50,5 @@ def default_config(data: TextDataset, *, model: str = "", method: str = "") -> T
             f"Nothing trains {model} for {task.name}: a task without training is measured with a base model."
         )
     method = method or fitting[0]
-    settings = default_settings(task.name, model, method)
+    settings = default_settings(task.name, method)
     return TrainConfig(name=data.name, task=task.name, model=model, method=method, **settings)

@@ -9,13 +9,17 @@ import numpy as np
 
 from lmcore.data.dataset import TextDataset
 from lmcore.errors import DataError
+from lmcore.memory import read_memory
+from lmcore.models.catalogue import resolve_model
 from lmcore.models.encode import IGNORED, UNKNOWN_LIMIT, Encodings
 from lmcore.models.load import reading_config
+from lmcore.models.shape import Shape
 from lmcore.models.start import StartModel, start_model
 from lmcore.settings import MIB, Settings
 from lmcore.tasks import load_task
 from lmcore.tasks.base import Task
 from lmcore.training.config import TrainConfig
+from lmcore.training.methods import check_method
 
 SAMPLE_ROWS = 256
 _BASE_BYTES = 700 * MIB
@@ -61,9 +65,8 @@ def estimate_training(config: TrainConfig, data: TextDataset, settings: Settings
         InputError: the model cannot be loaded.
         DataError: the data set is not split, or has no rows to train on.
     """
-    import psutil
-
     config = config.checked()
+    check_method(config.method, config.task, str(resolve_model(config.model, settings)))
     rows = len(data.part("train")), len(data.part("dev")), len(data.part("test"))
     if not rows[0]:
         raise DataError(f"The train split of {data.name!r} has no rows: split the data set again.")
@@ -86,12 +89,13 @@ def estimate_training(config: TrainConfig, data: TextDataset, settings: Settings
     else:
         seconds = per_token * mean * (_BACKWARD * rows[0] * config.epochs + rows[1] * config.epochs + rows[2])
         longest = int(np.minimum(encodings.lengths.max() * 1.5, limit))
-        nbytes = weights * 4 + config.batch_size * longest * (width * layers * 4 * 20 + _logit_bytes(model))
+        kept = 1.2 if config.method == "lora" else 4.0  # of frozen weights there is neither a gradient nor a moment
+        nbytes = weights * kept + config.batch_size * longest * (width * layers * 4 * 20 + _logit_bytes(model))
         seconds += per_token * rows[2] * _output_tokens(encodings) * _WRITING
     return Estimate(
         seconds=seconds + 10,
         nbytes=int(nbytes) + _BASE_BYTES,
-        available=int(psutil.virtual_memory().available),
+        available=read_memory().available,
         truncated_share=encodings.truncated_share,
         unknown_share=encodings.unknown_share,
     )
@@ -104,7 +108,8 @@ def _load(config: TrainConfig, data: TextDataset, task: Task, labels: Sequence[s
         loaded = load_model(config.model, task="", settings=settings)
         return StartModel(loaded.model, loaded.tokenizer, loaded.max_length)
     some = data.part("train").frame.head(2000)
-    return start_model(config.model, task, some, labels, seed=config.seed, settings=settings)
+    shape = Shape(config.layers, config.width, config.heads, config.vocabulary)
+    return start_model(config.model, task, some, labels, seed=config.seed, settings=settings, shape=shape)
 
 
 def _logit_bytes(model: Any) -> int:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from lmcore.data.dataset import TextDataset
 from lmcore.fingerprint import fingerprint
+from lmcore.models.catalogue import resolve_model
 from lmcore.models.encode import UNKNOWN_LIMIT
 from lmcore.models.load import token_limit
 from lmcore.settings import Settings
@@ -126,7 +127,7 @@ def _prepare(
     config: TrainConfig, data: TextDataset, settings: Settings, report: Report, scratch: Path | None, resume: bool
 ) -> TrainJob:
     task = load_task(config.task)
-    check_method(config.method, config.task)
+    check_method(config.method, config.task, str(resolve_model(config.model, settings)))
     parts = {split: data.part(split) for split in ("train", "dev")}
     task.check(parts["train"].frame, f"The train split of {data.name!r}")
     if scratch is None:
@@ -190,6 +191,7 @@ def _register(job: TrainJob, data: TextDataset, trained: Trained, run_id: str) -
         "data_fingerprint": data.fingerprint,
         "labels": list(job.labels),
         "choices": dict(trained.choices),
+        "learnt_parameters": trained.learnt,
         "unknown_share": trained.encodings.unknown_share,
         "truncated_share": trained.encodings.truncated_share,
         "cut_output_share": trained.encodings.cut_output_share,

@@ -71,6 +71,7 @@ def fit_head(job: TrainJob) -> Trained:
         choices={"layer": best.layer, "strength": best.strength},
         dev_metrics=best.figures,
         encodings=train,
+        learnt=best.fit.weight.size + best.fit.bias.size,
     )
 
 

@@ -1,8 +1,8 @@
 """The ways of training."""
 
 from lmcore.errors import OptionError
-from lmcore.methods import Method, Registry, options_of
-from lmcore.tasks import TASKS
+from lmcore.methods import Method, Option, Registry, options_of
+from lmcore.tasks import TASKS, load_task
 from lmcore.training.config import TrainConfig
 
 
@@ -20,25 +20,61 @@ TRAINING = Registry(
         "on dev; minutes on a CPU.",
         target="lmcore.training.head:fit_head",
         options=options_of(TrainConfig, "head"),
-        facts={"tasks": tasks_of("head"), "needs_weights": True},
+        facts={"tasks": tasks_of("head"), "starts_from": "weights"},
     ),
     Method(
         name="full",
         title="All weights",
-        summary="Trains every weight with AdamW and keeps the epoch that does best on dev; from random weights too.",
+        summary="Trains every weight of a pre-trained model with AdamW and keeps the epoch that does best on dev.",
         target="lmcore.training.full:fit_full",
         options=options_of(TrainConfig, "full"),
-        facts={"tasks": tasks_of("full"), "needs_weights": False},
+        facts={"tasks": tasks_of("full"), "starts_from": "weights"},
+    ),
+    Method(
+        name="lora",
+        title="Low-rank adapters (LoRA)",
+        summary="Leaves the pre-trained weights as they are and learns a small change of each matrix: a fraction of the "
+        "memory that all weights take; the change is merged in at the end.",
+        target="lmcore.training.lora:fit_lora",
+        options=options_of(TrainConfig, "lora"),
+        facts={"tasks": tasks_of("lora"), "starts_from": "weights"},
+    ),
+    Method(
+        name="scratch",
+        title="From scratch",
+        summary="Builds a model of the size that you choose with random weights, trains a tokenizer on your data, then "
+        "every weight.",
+        target="lmcore.training.full:fit_full",
+        options=options_of(TrainConfig, "scratch"),
+        facts={"tasks": tasks_of("scratch"), "starts_from": "configuration"},
     ),
 )
 
 
-def check_method(method: str, task: str) -> None:
-    """Refuse a way of training that is not for a task.
+def check_method(method: str, task: str, model: str = "") -> None:
+    """Refuse a way of training that is not for a task, or not for a model of this kind.
 
     Raises:
         OptionError: it is not; the message lists those that are.
     """
-    fitting = TASKS[task].facts["methods"]
-    if TRAINING[method].name not in fitting:
+    facts = TRAINING[method].facts
+    if task not in facts["tasks"]:
+        fitting = TASKS[task].facts["methods"]
         raise OptionError(f"The method {method} does not train {task}: choose {', '.join(fitting) or 'another task'}.")
+    if model and not starts_from(method, model):
+        fitting = [name for name in TASKS[task].facts["methods"] if starts_from(name, model)]
+        kind = "has random weights" if model.startswith("config:") else "has trained weights"
+        raise OptionError(f"{model} {kind}, and the method {method} needs others: choose {', '.join(fitting)}.")
+
+
+def starts_from(method: str, model: str) -> bool:
+    """Say whether a way of training begins with models of this kind: from a configuration, or with trained weights."""
+    return bool((TRAINING[method].facts["starts_from"] == "configuration") == model.startswith("config:"))
+
+
+def options_for(method: str, task: str) -> tuple[Option, ...]:
+    """Return the settings of a way of training that mean something for a task."""
+    from lmcore.tasks.classes import ClassTask
+
+    weighted = isinstance(load_task(task), ClassTask)
+    return tuple(o for o in TRAINING[method].options if weighted or o.name != "class_weights")

@@ -52,6 +52,7 @@ class Trained:
         choices: what was chosen on dev (``layer``, ``strength``, ``epoch`` …).
         dev_metrics: the main figures on dev of what was chosen.
         encodings: the training rows as the model saw them; for the shares of unknown tokens and of cut texts.
+        learnt: how many numbers were learnt.
     """
 
     model: Any
@@ -59,3 +60,4 @@ class Trained:
     choices: Mapping[str, Any]
     dev_metrics: Mapping[str, float]
     encodings: "Encodings"
+    learnt: int

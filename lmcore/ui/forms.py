@@ -6,10 +6,14 @@ from typing import Any
 import streamlit as st
 
 from lmcore.methods import Option, Registry
+from lmcore.ui import show
+
+SIDE_BY_SIDE = 6
+NARROWEST = 190
 
 
 def option_fields(options: Sequence[Option], key: str, values: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Draw one field for each option.
+    """Draw one field for each option; more than six stand side by side where there is room.
 
     Args:
         options: what to ask for.
@@ -20,7 +24,12 @@ def option_fields(options: Sequence[Option], key: str, values: Mapping[str, Any]
         Option name to value, in the option's type.
     """
     given = values or {}
-    return {item.name: _field(item, f"{key}_{item.name}", given.get(item.name, item.default)) for item in options}
+    places = show.side_by_side(narrowest=NARROWEST) if len(options) > SIDE_BY_SIDE else [st.container()]
+    found = {}
+    for number, item in enumerate(options):
+        with places[number % len(places)]:
+            found[item.name] = _field(item, f"{key}_{item.name}", given.get(item.name, item.default))
+    return found
 
 
 def method_choice(

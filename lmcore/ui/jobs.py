@@ -9,6 +9,7 @@ import streamlit as st
 
 from lmcore.jobs import Job, JobState
 from lmcore.settings import MIB
+from lmcore.ui import access, show
 from lmcore.ui.cache import board
 from lmcore.ui.page import shown_errors
 
@@ -81,8 +82,8 @@ def as_job(
     latest = jobs[0] if jobs else None
     if latest is not None and latest.state is not JobState.DONE:
         watch_job(latest.id, curves)
-    if (latest is None or latest.state.ended) and st.button(
-        label, key=key, icon=":material/play_arrow:", type="primary"
+    if (latest is None or latest.state.ended) and access.button(
+        label, action="start_job", key=key, icon=":material/play_arrow:", type="primary"
     ):
         board().submit(target, config, title=title, kind=kind, needs_bytes=needs())
         st.rerun()
@@ -108,10 +109,13 @@ def _draw(job: Job) -> None:
     if not job.state.ended:
         asked = job.cancel_requested is not None
         label = "Stopping …" if asked else "Cancel"
-        if st.button(label, key=f"cancel_{job.id}", icon=":material/stop_circle:", disabled=asked):
+        action = board().cancelling(job)
+        if access.button(label, action=action, key=f"cancel_{job.id}", icon=":material/stop_circle:", disabled=asked):
             board().cancel(job.id)
             st.rerun()
-    elif job.can_resume and st.button("Resume", key=f"resume_{job.id}", icon=":material/replay:", type="primary"):
+    elif job.can_resume and access.button(
+        "Resume", action="resume_job", key=f"resume_{job.id}", icon=":material/replay:", type="primary"
+    ):
         board().resume(job.id)
         st.rerun()
 
@@ -119,7 +123,8 @@ def _draw(job: Job) -> None:
 def _draw_log(job: Job) -> None:
     with st.expander("Log", icon=":material/terminal:"):
         st.code(board().log(job.id, tail_bytes=8192) or "Nothing logged yet.", language=None, height=200)
-        st.caption(f"Job {job.id}, attempt {job.attempt}")
+        by = f", submitted by {show.plain(job.submitted_by)}" if job.submitted_by else ""
+        st.caption(f"Job {job.id}, attempt {job.attempt}{by}")
 
 
 def _duration(job: Job) -> str:

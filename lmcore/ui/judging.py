@@ -1,7 +1,8 @@
 """Pieces of the Train page that judge a version: evaluating, slices, calibration, comparison, learning curve, card."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import streamlit as st
@@ -9,12 +10,14 @@ import streamlit as st
 from lmcore.charts import judging as charts
 from lmcore.charts.training import metric_curves
 from lmcore.errors import UnknownError
+from lmcore.models.decoding import DECODING
 from lmcore.tasks import TASKS, load_task
 from lmcore.tasks.classes import ClassTask
 from lmcore.training.judging import CALIBRATION, CURVE, EVALUATION, curve_config
 from lmcore.types import SPLITS
 from lmcore.ui import cache, show, state
 from lmcore.ui.beside import show_beside
+from lmcore.ui.forms import option_fields
 from lmcore.ui.jobs import as_job, running_bytes
 from lmcore.ui.train import show_errors, show_metrics, version_label
 
@@ -69,7 +72,11 @@ def evaluate_form(version: "ModelVersion", key: str, *, data: str = "", split: s
         left, right = show.side_by_side()
         name = left.selectbox("Data set", names, index=names.index(own) if own in names else 0, key=f"{key}_data")
         split = right.selectbox("Rows", SPLITS, index=SPLITS.index(split), key=f"{key}_split")
-    config = {"version": str(version.ref), "data": name, "split": split or "test"}
+    config: dict[str, Any] = {"version": str(version.ref), "data": name, "split": split or "test"}
+    usual = load_task(version.task).decoding()
+    if usual is not None and st.toggle("Write in another way", key=f"{key}_decoding"):
+        with st.container(border=True):
+            config["decoding"] = option_fields(DECODING.options, f"{key}_decoding", asdict(usual))
     title = f"Evaluate {version.ref} on {name}"
     as_job(EVALUATION, config, title, "evaluate", "Evaluate", key, needs=lambda: running_bytes(version))
 

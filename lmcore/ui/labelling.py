@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
+from lmcore.access import refusal
 from lmcore.data.dataset import TextDataset
 from lmcore.data.label_forms import LabelField, check_cells, empty_cell, label_fields, rows_by_id, written_cell
 from lmcore.data.label_store import AUTHOR_LENGTH, GivenLabel, LabelStore, check_author
@@ -18,9 +19,10 @@ from lmcore.tasks import TASKS, load_task
 from lmcore.tasks.doubt import doubt_measures
 from lmcore.training.ranking import DISAGREEMENT, RANKING, TITLES
 from lmcore.types import SPLITS
-from lmcore.ui import cache, show, state
+from lmcore.ui import access, cache, show, state
 from lmcore.ui.jobs import as_job, running_bytes
 from lmcore.ui.label_forms import draft, draw_field, finish_fields, forget_draft, set_cell
+from lmcore.ui.signin import LOCAL
 
 if TYPE_CHECKING:
     from lmcore.training.ranking import Ranking
@@ -46,18 +48,15 @@ def label_view(data: TextDataset) -> None:
     if not label_columns(data):
         st.info(f"{TASKS[data.task].title} has no classes, tags or answers to label by hand.", icon=":material/info:")
         return
-    typed = st.text_input(
-        "Your name",
-        key="label_author",
-        bind="query-params",
-        max_chars=AUTHOR_LENGTH,
-        width=320,
-        help="Every label is kept with who gave it; somebody else who labels the same data set takes another name.",
-    )
-    if not typed.strip():
+    if not access.may("label"):
+        actor = cache.settings().workspace.actor
+        st.info(refusal("label", actor.role), icon=":material/lock:")
+        return
+    author = _author()
+    if not author:
         st.caption("Write your name to begin.")
         return
-    author, store = check_author(typed), cache.label_store(str(data.ref))
+    store = cache.label_store(str(data.ref))
     queue = _queue_choice(data)
     labels = store.labels()
     problem = st.session_state.pop("label_problem", "")
@@ -70,6 +69,23 @@ def label_view(data: TextDataset) -> None:
     else:
         _ask(data, row, queue, labels, store, author)
     _keep_form(data, labels)
+
+
+def _author() -> str:
+    """Return who labels: the person who is signed in, else the name that is typed; empty while there is none."""
+    person = cache.settings().workspace.actor.name
+    if person != LOCAL:
+        st.caption(f"You label as {show.plain(person)}.")
+        return check_author(person[:AUTHOR_LENGTH])
+    typed = st.text_input(
+        "Your name",
+        key="label_author",
+        bind="query-params",
+        max_chars=AUTHOR_LENGTH,
+        width=320,
+        help="Every label is kept with who gave it; somebody else who labels the same data set takes another name.",
+    )
+    return check_author(typed) if typed.strip() else ""
 
 
 def _queue_choice(data: TextDataset) -> _Queue:
@@ -318,7 +334,14 @@ def _keep_form(data: TextDataset, labels: Sequence[GivenLabel]) -> None:
         key="label_stay",
         help="Training refuses a row without a label until it has one or is dropped.",
     )
-    if st.button("Keep the labels", key="label_keep", type="primary", icon=":material/save:", disabled=not taken):
+    if access.button(
+        "Keep the labels",
+        action="keep_data",
+        key="label_keep",
+        type="primary",
+        icon=":material/save:",
+        disabled=not taken,
+    ):
         kept = cache.store().save(keep_labels(data, labels, authors=taken, unlabelled=stay))
         state.choose("dataset", str(kept.ref))
         st.rerun()

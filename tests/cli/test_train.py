@@ -39,7 +39,10 @@ def test_training_for_people(run, trained_home, tiny_folder):
     [
         (("topics@1", "--model", "nosuch"), "There is no model 'nosuch'; known: all-MiniLM-L6-v2, bert-small"),
         (("topics@1", "--model", "models:/nosuch@champion"), "There is no registered model 'nosuch'"),
-        (("topics@1", "--method", "head", "--model", "config:bert-small"), "has no weights until it is trained"),
+        (
+            ("topics@1", "--method", "head", "--model", "config:bert-small"),
+            "config:bert-small has random weights, and the method head needs others",
+        ),
         (("topics@1", "--layer", "x"), "The option layer is 'x': give a whole number from 0"),
         (("topics@1", "--layer", "99"), "The layer is 99, but the model has the layers 0 (embeddings) to 2."),
         (("topics@1", "--epochs", "3"), "head has no option 'epochs'; it takes: seed"),

@@ -6,6 +6,7 @@ import pytest
 
 from lmcore.models.configured import bert_small, train_tokenizer
 from lmcore.models.encode import encode_texts
+from lmcore.models.shape import Shape
 
 CHINESE = ["今天天气很好，我们去吃饭", "外卖送得很慢，饭都凉了", "很好吃，下次还点", "天气不好，送餐慢"] * 3
 
@@ -62,7 +63,7 @@ def test_more_than_a_thousand_characters_are_learnt():
 
 
 def test_the_small_bert_has_the_size_that_its_title_says(tokenizer):
-    config = bert_small(tokenizer)
+    config = bert_small(tokenizer, Shape())
     assert (config.num_hidden_layers, config.hidden_size, config.num_attention_heads) == (4, 256, 4)
     assert config.vocab_size == len(tokenizer)
     assert config.pad_token_id == tokenizer.pad_token_id

@@ -8,6 +8,7 @@ import pytest
 
 from lmcore.models.configured_marian import marian_small, train_shared_tokenizer
 from lmcore.models.encode import encode_texts
+from lmcore.models.shape import Shape
 
 TEXTS = ["Zwei junge weiße Männer sind im Freien.", "Two young men are outside.", "今天天气很好，我们去吃饭。"] * 3
 
@@ -33,7 +34,7 @@ def test_a_saved_tokenizer_gives_the_same_ids(tokenizer, tmp_path):
     from transformers import AutoTokenizer
 
     tokenizer.save_pretrained(tmp_path)
-    marian_small(tokenizer).save_pretrained(tmp_path)
+    marian_small(tokenizer, Shape()).save_pretrained(tmp_path)
     again = AutoTokenizer.from_pretrained(tmp_path)
     assert again(TEXTS)["input_ids"] == tokenizer(TEXTS)["input_ids"]
     assert again.decode(again(TEXTS[0])["input_ids"], skip_special_tokens=True) == TEXTS[0]
@@ -56,7 +57,7 @@ def test_the_same_texts_give_the_same_tokenizer_in_every_process():
 
 
 def test_the_small_marian_has_the_size_that_its_title_says(tokenizer):
-    config = marian_small(tokenizer)
+    config = marian_small(tokenizer, Shape())
     assert (config.encoder_layers, config.decoder_layers, config.d_model) == (3, 3, 256)
     assert config.vocab_size == len(tokenizer)
     assert config.decoder_start_token_id == config.pad_token_id == tokenizer.pad_token_id

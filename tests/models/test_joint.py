@@ -8,6 +8,7 @@ from lmcore.models.catalogue import MODELS
 from lmcore.models.configured import bert_config
 from lmcore.models.joint import AutoJointTagger, JointTagger
 from lmcore.models.load import load_model, read_layers
+from lmcore.models.shape import Shape
 from lmcore.tasks.slots import SlotFilling
 
 TASK = SlotFilling()
@@ -96,7 +97,7 @@ def test_a_joint_model_is_trained_further_with_other_labels_on_its_own_encoder(b
 def test_every_encoder_that_can_be_picked_suits(tiny_loaded):
     for name, method in MODELS.items():
         if method.facts["kind"] == "config" and method.facts["architecture"] == "encoder":
-            config = MODELS[name].load()(tiny_loaded.tokenizer)
+            config = MODELS[name].load()(tiny_loaded.tokenizer, Shape())
             for key, value in TASK.model_options(LABELS).items():
                 setattr(config, key, value)
             assert AutoJointTagger.from_config(config)(**BATCH).logits.shape == (2, 4, 3)

@@ -57,10 +57,10 @@ def test_a_kept_tokenizer_is_taken_up(topic_frame, settings, tmp_path, monkeypat
         assert torch.equal(one, other)
 
 
-def test_quantised_weights_are_refused(topic_frame, settings, tmp_path):
+def test_a_packed_file_without_a_head_for_the_task_is_refused(topic_frame, settings, tmp_path):
     path = tmp_path / "x.gguf"
     path.write_bytes(b"GGUF")
-    with pytest.raises(InputError, match="holds quantised weights"):
+    with pytest.raises(InputError, match="its file cannot be read, or lacks a head for it"):
         start_model(f"gguf:{path}", TASK, topic_frame, ("x", "y"), seed=0, settings=settings)
 
 

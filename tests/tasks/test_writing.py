@@ -26,7 +26,7 @@ from lmcore.types import Prediction
 from tests.tasks import writers
 
 WRITING = ("translation", "summarisation", "style-transfer")
-SETTINGS = {"task": "translation", "method": "full", "batch_size": 8, "learning_rate": 1e-2, "max_length": 64}
+SETTINGS = {"task": "translation", "method": "scratch", "batch_size": 8, "learning_rate": 1e-2, "max_length": 64}
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +149,7 @@ def test_a_model_that_only_reads_is_refused(tiny_models, place, data, tiny_folde
     with pytest.raises(OptionError, match=r"bert-small is an encoder and cannot do translation: choose .*marian-small"):
         train(TrainConfig("b", model="config:bert-small", **SETTINGS), data, settings=place)
     with pytest.raises(InputError, match="A bert model reads and does not write"):
-        train(TrainConfig("b", model=f"folder:{tiny_folder}", **SETTINGS), data, settings=place)
+        train(TrainConfig("b", model=f"folder:{tiny_folder}", **SETTINGS | {"method": "full"}), data, settings=place)
 
 
 def test_rows_without_a_target_are_refused():
@@ -168,3 +168,17 @@ def test_the_table_sets_what_was_written_beside_what_was_wanted(task):
     assert table[kind.row_metric].iloc[0] == pytest.approx(kind.metric(kind.row_metric).maximum)
     assert 0 < table[kind.row_metric].iloc[1] < table[kind.row_metric].iloc[0]
     assert np.isfinite(list(kind.measure(rows, [Prediction(4), Prediction(9)], ()).values())).all()
+
+
+def test_an_evaluation_can_write_in_another_way(trained, data, place):
+    usual, drawn, short = (
+        evaluate(trained.version.ref, data, settings=place, decoding=decoding)
+        for decoding in ({}, {"sample": True, "temperature": 5.0, "seed": 3}, {"max_new_tokens": 1})
+    )
+    assert usual.metrics == trained.evaluation.metrics
+    assert drawn.metrics["chrf"] < usual.metrics["chrf"]
+    assert drawn.parameters["decoding"]["temperature"] == 5.0
+    assert short.parameters["cut_output_share"] > 0.5
+    assert len({usual.id, drawn.id, short.id}) == 3
+    with pytest.raises(OptionError, match="Sampling goes with one beam"):
+        evaluate(trained.version.ref, data, settings=place, decoding={"sample": True, "beams": 2})

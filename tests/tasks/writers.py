@@ -33,13 +33,13 @@ def number_data(task: str = "translation", *, rows: int = 200) -> TextDataset:
     return TextDataset("numbers", task, frame.assign(split=split))
 
 
-def tiny_marian(tokenizer: Any) -> Any:
+def tiny_marian(tokenizer: Any, shape: Any) -> Any:
     config = marian_config(tokenizer, layers=1, width=32, heads=2)
     config.init_std = 0.1
     return config
 
 
-def tiny_llama(tokenizer: Any) -> Any:
+def tiny_llama(tokenizer: Any, shape: Any) -> Any:
     config = llama_config(tokenizer, layers=2, width=32, heads=2)
     config.initializer_range = 0.1
     return config

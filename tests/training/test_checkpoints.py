@@ -3,7 +3,15 @@ import shutil
 import pytest
 
 from lmcore.errors import StorageError
-from lmcore.training.checkpoints import MANIFEST, is_whole, newest_whole, seal
+from lmcore.training.checkpoints import (
+    MANIFEST,
+    begun_folder,
+    complete,
+    forget_begun,
+    is_whole,
+    newest_whole,
+    seal,
+)
 
 
 @pytest.fixture
@@ -64,3 +72,31 @@ def test_the_highest_step_is_the_newest(checkpoint, tmp_path):
 def test_a_checkpoint_that_is_gone_cannot_be_sealed(tmp_path):
     with pytest.raises(StorageError):
         seal(tmp_path / "nowhere")
+
+
+def begin(root, step, content="x"):
+    folder = begun_folder(root) / f"checkpoint-{step}"
+    folder.mkdir(parents=True)
+    (folder / "weights").write_text(content)
+
+
+def test_a_checkpoint_has_its_name_only_once_it_is_whole(tmp_path):
+    begin(tmp_path, 4)
+    assert newest_whole(tmp_path) is None
+    complete(tmp_path, 4)
+    assert newest_whole(tmp_path) == tmp_path / "checkpoint-4"
+    begin(tmp_path, 8)
+    forget_begun(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint-4"]
+
+
+def test_the_two_newest_are_kept_and_a_damaged_one_is_written_anew(tmp_path):
+    for step in (4, 8, 12):
+        begin(tmp_path, step)
+        complete(tmp_path, step)
+    assert sorted(path.name for path in tmp_path.glob("checkpoint-*")) == ["checkpoint-12", "checkpoint-8"]
+    (tmp_path / "checkpoint-12" / "weights").write_text("damaged")
+    assert newest_whole(tmp_path) == tmp_path / "checkpoint-8"
+    begin(tmp_path, 12, "again")
+    complete(tmp_path, 12)
+    assert (newest_whole(tmp_path) / "weights").read_text() == "again"

@@ -22,7 +22,7 @@ def test_values_come_in_their_types():
     ("values", "kind", "sentence"),
     [
         ({}, OptionError, "has no name"),
-        ({"name": "a", "epoch": 1}, OptionError, "no setting 'epoch'; it has: batch_size, epochs"),
+        ({"name": "a", "epoch": 1}, OptionError, "no setting 'epoch'; it has: accumulation, "),
         ({"name": "a b"}, InputError, "The model name 'a b' is not a usable name"),
         ({"name": "../x"}, InputError, "not a usable name"),
         ({"name": "a", "method": "magic"}, UnknownError, "There is no training method 'magic'; known: full, head"),
@@ -47,4 +47,8 @@ def test_each_method_offers_what_it_reads():
     offered = {name: {option.name for option in TRAINING[name].options} for name in TRAINING}
     shared = {"seed", "max_length", "batch_size"}
     assert offered["head"] == shared | {"layer", "strength"}
-    assert offered["full"] == shared | {"epochs", "learning_rate", "weight_decay", "warmup", "save_steps"}
+    pace = {"epochs", "learning_rate", "schedule", "warmup", "weight_decay", "clip", "accumulation", "patience"}
+    full = shared | pace | {"precision", "class_weights", "save_steps"}
+    assert offered["full"] == full
+    assert offered["lora"] == full | {"rank", "scale", "adapter_dropout"}
+    assert offered["scratch"] == full | {"layers", "width", "heads", "vocabulary"}

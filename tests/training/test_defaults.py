@@ -20,7 +20,12 @@ def test_every_sample_has_a_configuration_that_holds(name):
 
 def test_what_is_chosen_already_stays(topics):
     config = default_config(topics, model="config:bert-small")
-    assert (config.model, config.method, config.learning_rate, config.epochs) == ("config:bert-small", "full", 5e-4, 10)
+    assert (config.model, config.method, config.learning_rate, config.epochs) == (
+        "config:bert-small",
+        "scratch",
+        5e-4,
+        10,
+    )
     assert default_config(topics, method="full").learning_rate == 5e-5
     chinese = replace(topics, frame=topics.frame.assign(text="今天天气很好"))
     assert default_config(chinese).model == "config:bert-small"
@@ -29,7 +34,8 @@ def test_what_is_chosen_already_stays(topics):
 def test_a_frozen_model_needs_trained_weights():
     assert "head" in fitting_methods("text-classification", "packaged:all-MiniLM-L6-v2")
     assert "head" not in fitting_methods("text-classification", "config:bert-small")
-    assert default_settings("text-classification", "config:bert-small", "head") == {}
+    assert fitting_methods("text-classification", "config:bert-small") == ["scratch"]
+    assert default_settings("text-classification", "head") == {}
 
 
 def test_a_task_without_training_has_no_configuration():

@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 from lmcore.errors import Cancelled, DataError, OptionError, StorageError
-from lmcore.models import ModelRegistry, configured, load_model
+from lmcore.models import ModelRegistry, load_model
 from lmcore.models.predict import predict_rows
 from lmcore.training import fit
 from lmcore.training.config import TrainConfig
@@ -125,12 +125,9 @@ def test_a_model_that_does_not_know_the_language_is_flagged(config, chinese, set
     assert "The baseline TF-IDF + logistic regression is as good or better: Macro F1 1.000" in result.warnings[-1]
 
 
-def test_a_model_from_a_configuration_knows_its_data(chinese, settings, tracked, monkeypatch):
-    def build(tokenizer):
-        return configured.bert_config(tokenizer, layers=1, width=32, heads=2)
-
-    monkeypatch.setattr(configured, "bert_small", build)
-    result = train(TrainConfig("zh", model="config:bert-small", **FULL | {"epochs": 6}), chinese, settings=settings)
+def test_a_model_from_a_configuration_knows_its_data(chinese, settings, tracked):
+    options = FULL | {"method": "scratch", "layers": 1, "width": 32, "heads": 2, "epochs": 6}
+    result = train(TrainConfig("zh", model="config:bert-small", **options), chinese, settings=settings)
     assert result.version.facts["unknown_share"] < 0.05
     assert result.metrics["accuracy"] > 0.6, "chance is a third"
     assert not any("does not know" in sentence for sentence in result.warnings)

@@ -15,9 +15,10 @@ from transformers import (
 from lmcore.errors import Cancelled, InputError, LmError, OptionError, StorageError
 from lmcore.models import configured
 from lmcore.models.encode import encode_texts, pad_batch
-from lmcore.models.start import _is_mean_pooled
-from lmcore.training import full
+from lmcore.models.start import _is_mean_pooled, start_model
 from lmcore.training.full import fit_full
+from lmcore.training.trainer import Rows, build_trainer
+from lmcore.training.watch import Watch
 from tests.training.conftest import FULL, Recorder, Stopper, build_job
 
 STEPS = 6  # 96 rows in batches of 16
@@ -174,14 +175,14 @@ def test_at_most_two_checkpoints_are_kept(make_job):
 
 def test_the_weights_of_the_best_epoch_come_back(make_job, monkeypatch):
     accuracies, seen = iter([0.5, 0.9, 0.9]), {}
-    original = full._Watch.on_evaluate
+    original = Watch.on_evaluate
 
     def pretending(self, args, state, control, metrics, **rest):
         seen[round(state.epoch)] = {k: v.clone() for k, v in rest["model"].state_dict().items()}
         monkeypatch.setattr(self, "_measure", lambda model: {"dev_accuracy": next(accuracies)})
         original(self, args, state, control, metrics, **rest)
 
-    monkeypatch.setattr(full._Watch, "on_evaluate", pretending)
+    monkeypatch.setattr(Watch, "on_evaluate", pretending)
     trained = fit_full(make_job(**FULL))
     assert trained.choices == {"epoch": 2}
     assert trained.dev_metrics["dev_accuracy"] == 0.9
@@ -225,22 +226,15 @@ def test_memory_that_runs_out_is_one_sentence(make_job, monkeypatch):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr("transformers.Trainer.training_step", refuse)
-    with pytest.raises(LmError, match="ran out of memory at batch size 16: halve the batch size"):
+    with pytest.raises(LmError, match="ran out of memory with a single text: take a smaller model"):
         fit_full(make_job(**FULL))
 
 
-@pytest.fixture
-def small_bert(monkeypatch):
-    """Make the model from a configuration a very small one."""
-
-    def build(tokenizer):
-        return configured.bert_config(tokenizer, layers=1, width=32, heads=2)
-
-    monkeypatch.setattr(configured, "bert_small", build)
+SCRATCH = {**FULL, "method": "scratch", "model": "config:bert-small", "layers": 1, "width": 32, "heads": 2}
 
 
-def test_a_model_from_a_configuration_learns_and_keeps_its_tokenizer(make_job, small_bert, monkeypatch):
-    options = {**FULL, "model": "config:bert-small", "epochs": 8}
+def test_a_model_from_a_configuration_learns_and_keeps_its_tokenizer(make_job, monkeypatch):
+    options = {**SCRATCH, "epochs": 8}
     trained = fit_full(make_job(**options))
     assert trained.dev_metrics["dev_accuracy"] >= 0.8
     assert trained.encodings.unknown_share < 0.2
@@ -251,9 +245,9 @@ def test_a_model_from_a_configuration_learns_and_keeps_its_tokenizer(make_job, s
     assert_same(fit_full(make_job(scratch=job.scratch, resume=True, **options)), trained)
 
 
-def test_the_tokenizer_is_trained_on_the_train_split_alone(make_job, small_bert, relabelled):
+def test_the_tokenizer_is_trained_on_the_train_split_alone(make_job, relabelled):
     data = relabelled(lambda frame: frame["split"] != "train", text="xylophone xylophone xylophone")
-    trained = fit_full(make_job(data=data, **FULL | {"model": "config:bert-small", "epochs": 1}))
+    trained = fit_full(make_job(data=data, **SCRATCH | {"epochs": 1}))
     assert "xylophone" not in trained.tokenizer.get_vocab()
     assert "weather" not in trained.tokenizer.get_vocab()
     assert "rain" in trained.tokenizer.get_vocab()
@@ -305,15 +299,15 @@ def test_one_device_does_the_work_where_there_are_several(make_job, monkeypatch)
     monkeypatch.setattr(TrainingArguments, "n_gpu", property(lambda self: 4))
     job = make_job(**FULL)
     given = (job.config.model, job.task, job.train.frame, job.labels)
-    start = full.start_model(*given, seed=0, settings=job.settings)
+    start = start_model(*given, seed=0, settings=job.settings)
     rows = job.task.encode(start.tokenizer, job.dev.frame, start.max_length, job.labels)
-    trainer, _ = full._trainer(job, start, rows, rows, on_cpu=True)
+    trainer, _ = build_trainer(job, start, start.model, Rows(rows, rows, 64), penalty=None, at_once=16)
     assert trainer.args._n_gpu == 1
 
 
 def test_quantised_weights_are_refused(make_job, tmp_path):
     (tmp_path / "x.gguf").write_bytes(b"GGUF")
-    with pytest.raises(InputError, match="choose the method head"):
+    with pytest.raises(InputError, match="choose another model, or the method head"):
         fit_full(make_job(model=f"gguf:{tmp_path}/x.gguf", **FULL))
 
 

@@ -1,0 +1,137 @@
+"""What goes along with a training run: it reports, keeps the best epoch, seals checkpoints, and stops when asked."""
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lmcore.errors import Cancelled, LmError
+from lmcore.models.start import StartModel, as_loaded
+from lmcore.storage import disk_errors, sync_tree, write_json
+from lmcore.training.checkpoints import complete
+from lmcore.training.trained import TrainJob
+
+
+class Watch:
+    """Passes on what the Trainer says, keeps the best epoch's weights, seals checkpoints, and stops when asked."""
+
+    def __init__(self, job: TrainJob, start: StartModel, epoch_steps: int) -> None:
+        self._job, self._start, self._epoch_steps = job, start, epoch_steps
+        self._steps = epoch_steps * job.config.epochs
+        self._best_folder = job.scratch / "best"
+        self._save_after = False
+        self.cancelled = False
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
+        """Say how far it is; on a request to stop, save a checkpoint and leave the loop."""
+        message = (
+            f"Step {state.global_step} of {self._steps}, epoch {math.ceil(state.epoch)} of {args.num_train_epochs}"
+        )
+        self._job.report.progress(0.02 + 0.93 * state.global_step / self._steps, message)
+        try:
+            self._job.report.check()
+        except Cancelled:
+            self.cancelled = control.should_save = control.should_training_stop = True
+        if self._ends_epoch(state):
+            self._save_after, control.should_save = control.should_save, False
+
+    def on_epoch_end(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
+        """Measure whole epochs alone, and save at an epoch's end only once its dev figures are kept.
+
+        A run that is resumed from there does not measure that epoch again.
+        """
+        if self._ends_epoch(state):
+            control.should_save = self._save_after
+        else:
+            control.should_evaluate = False
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Mapping[str, float], **rest: Any) -> None:
+        """Record the loss and rate.
+
+        Raises:
+            LmError: the loss is not a number any more.
+        """
+        loss = logs.get("loss")
+        if loss is not None and not math.isfinite(loss):
+            raise LmError(
+                f"The loss is {loss} at step {state.global_step}: lower the learning rate "
+                f"({self._job.config.learning_rate:g}); the checkpoints before it are kept."
+            )
+        if loss is not None:
+            self._job.report.metrics(state.global_step, {"loss": loss, "learning_rate": logs["learning_rate"]})
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, metrics: Mapping[str, float], **rest: Any) -> None:
+        """Record the dev figures and keep the weights of the best epoch."""
+        values = {"dev_loss": metrics["eval_loss"], **self._measure(rest["model"])}
+        self._job.report.metrics(state.global_step, values)
+        earlier = self._read_best()
+        if earlier is None or self._is_better(values, earlier["metrics"]):
+            self._keep(rest["model"], {"epoch": round(state.epoch), "metrics": values})
+        if self._has_lost_patience(state.epoch):
+            control.should_training_stop = True
+
+    def on_save(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
+        """Give the checkpoint that was just written its name."""
+        complete(self._job.scratch, state.global_step)
+
+    def is_done(self, checkpoint: Path) -> bool:
+        """Say whether a run that stands at a checkpoint had stopped there because dev did not get better any more."""
+        state = json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
+        return bool(state["global_step"] % self._epoch_steps == 0 and self._has_lost_patience(state["epoch"]))
+
+    def restore_best(self, model: Any) -> dict[str, Any]:
+        """Load the best epoch's weights into the model and return its epoch and dev figures."""
+        from safetensors.torch import load_file
+
+        best = self._read_best() or {"epoch": 0, "metrics": {}}
+        if best["epoch"]:
+            weights = load_file(self._best_folder / f"{best['epoch']}.safetensors")
+            model.load_state_dict(weights, strict=False)  # weights that do not change are not kept
+        return best
+
+    def _measure(self, model: Any) -> dict[str, float]:
+        """Return the task's metrics on dev, named ``dev_…``; none where the loss decides."""
+        job = self._job
+        if job.task.dev_metric == "loss":
+            return {}
+        model.eval()
+        loaded = as_loaded(job.config.model, job.task, model, self._start, job.labels)
+        predictions = job.task.examine(loaded, job.dev.frame, batch_size=2 * job.config.batch_size).predictions
+        found = job.task.measure(job.dev.frame, predictions, job.labels)
+        return {f"dev_{name}": value for name, value in found.items()}
+
+    def _is_better(self, values: Mapping[str, float], earlier: Mapping[str, float]) -> bool:
+        name = self._job.task.dev_metric
+        higher = name != "loss" and self._job.task.metric(name).higher
+        new, old = values[f"dev_{name}"], earlier[f"dev_{name}"]
+        return new > old if higher else new < old
+
+    def _has_lost_patience(self, epoch: float) -> bool:
+        best, patience = self._read_best(), self._job.config.patience
+        return bool(patience and best and round(epoch) - best["epoch"] >= patience)
+
+    def _ends_epoch(self, state: Any) -> bool:
+        return bool(state.global_step % self._epoch_steps == 0)
+
+    def _read_best(self) -> dict[str, Any] | None:
+        path = self._best_folder / "best.json"
+        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+    def _keep(self, model: Any, best: dict[str, Any]) -> None:
+        from safetensors.torch import save_file
+
+        with disk_errors(self._best_folder):
+            self._best_folder.mkdir(exist_ok=True)
+            save_file(_changing(model), self._best_folder / f"{best['epoch']}.safetensors")
+            sync_tree(self._best_folder)
+        write_json(self._best_folder / "best.json", best)
+        for old in self._best_folder.glob("*.safetensors"):
+            if old.stem != str(best["epoch"]):
+                old.unlink()
+
+
+def _changing(model: Any) -> dict[str, Any]:
+    """Return copies of the tensors that training changes: weights that take a gradient, and buffers."""
+    fixed = {name for name, weight in model.named_parameters() if not weight.requires_grad}
+    return {k: v.detach().cpu().contiguous().clone() for k, v in model.state_dict().items() if k not in fixed}
