@@ -139,3 +139,17 @@ def test_a_damaged_file_is_told_in_one_sentence(store):
     store._path.write_bytes(b"not a database" * 100)
     with pytest.raises(StorageError, match="are damaged: move the file away"):
         store.labels()
+
+
+def test_who_may_only_look_gives_no_label(workspace):
+    from dataclasses import replace
+
+    from lmcore.access import Actor, Role
+    from lmcore.errors import AccessError
+
+    store = LabelStore(replace(workspace, actor=Actor("vi", "page", Role.VIEW)), REF)
+    for change in (lambda: store.give(1, "vi", {"label": "tea"}), lambda: store.claim(1, "vi")):
+        with pytest.raises(AccessError, match="Labelling rows needs the role edit: yours is view"):
+            change()
+    assert store.labels() == []
+    assert not workspace.root.exists()
