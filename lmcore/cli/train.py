@@ -18,7 +18,7 @@ from lmcore.types import SPLITS
 
 if TYPE_CHECKING:
     from lmcore.data.dataset import TextDataset
-    from lmcore.tasks.base import Metric
+    from lmcore.tasks.figures import Metric
     from lmcore.training.estimate import Estimate
     from lmcore.training.evaluation import Evaluation
     from lmcore.training.fit import TrainResult

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from lmcore.tasks.base import Metric, Predicted
+from lmcore.tasks.base import Predicted
+from lmcore.tasks.figures import Metric
 from lmcore.tasks.language import PERPLEXITY, LanguageTask, gather, ngram_rivals, perplexity, text_sizes
 from lmcore.types import Part, Prediction, Report, Silent
 

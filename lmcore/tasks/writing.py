@@ -6,7 +6,8 @@ from copy import copy
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from lmcore.tasks.adapters import Adapter, EncoderDecoder, Template
-from lmcore.tasks.base import Predicted, Scores, Task
+from lmcore.tasks.base import Predicted, Task
+from lmcore.tasks.figures import Scores
 from lmcore.types import Prediction, Report
 
 if TYPE_CHECKING:

@@ -22,7 +22,8 @@ from lmcore.models.registry import ModelRegistry
 from lmcore.settings import Settings, Workspace
 from lmcore.storage import FINISHED, whole_folder, write_json
 from lmcore.tasks import load_task
-from lmcore.tasks.base import Metric, Task
+from lmcore.tasks.base import Task
+from lmcore.tasks.figures import Metric
 from lmcore.training.baseline import score_baselines
 from lmcore.types import ModelRef, Report, Silent
 

@@ -68,7 +68,7 @@ def _field(item: Option, key: str, value: Any) -> Any:
         return st.text_input(label, value=value or "", key=key, help=item.help)
     shared: dict[str, Any] = {"key": key, "help": item.help}
     if item.optional:
-        shared["placeholder"] = "chosen on dev"
+        shared["placeholder"] = item.empty
     if item.kind == "int":
         return st.number_input(label, value=value, step=1, **_bounds(item, int), **shared)
     step = abs(value or 1.0) / 10
