@@ -15,8 +15,9 @@ from lmcore.models.load import LoadedModel
 from lmcore.models.predict import predict_texts
 from lmcore.models.registry import ModelVersion
 from lmcore.tasks import TASKS, load_task
-from lmcore.tasks.base import Metric, Task
+from lmcore.tasks.base import Task
 from lmcore.tasks.bio import written_spans
+from lmcore.tasks.figures import Metric
 from lmcore.tasks.writing import WritingTask
 from lmcore.training.comparison import Comparison, compare
 from lmcore.training.evaluation import Evaluation
