@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from lmcore.methods import load_target
 
 if TYPE_CHECKING:
+    from lmcore.training.beside import Beside, set_beside
     from lmcore.training.card import model_card
     from lmcore.training.comparison import Comparison, compare
     from lmcore.training.compression.config import CompressConfig
@@ -14,16 +15,19 @@ if TYPE_CHECKING:
     from lmcore.training.estimate import Estimate, estimate_training
     from lmcore.training.evaluation import Evaluation, evaluate
     from lmcore.training.fit import TrainResult, train
+    from lmcore.training.ranking import Ranking, rank_rows
     from lmcore.training.slices import SliceReport, measure_slices
     from lmcore.training.temperature import calibrate
 
 _EXPORTS = {
+    "Beside": "lmcore.training.beside",
     "Comparison": "lmcore.training.comparison",
     "CompressConfig": "lmcore.training.compression.config",
     "CompressResult": "lmcore.training.compression.run",
     "Estimate": "lmcore.training.estimate",
     "Evaluation": "lmcore.training.evaluation",
     "LearningCurve": "lmcore.training.curve",
+    "Ranking": "lmcore.training.ranking",
     "SliceReport": "lmcore.training.slices",
     "TrainConfig": "lmcore.training.config",
     "TrainResult": "lmcore.training.fit",
@@ -35,16 +39,20 @@ _EXPORTS = {
     "learning_curve": "lmcore.training.curve",
     "measure_slices": "lmcore.training.slices",
     "model_card": "lmcore.training.card",
+    "rank_rows": "lmcore.training.ranking",
+    "set_beside": "lmcore.training.beside",
     "train": "lmcore.training.fit",
 }
 
 __all__ = [
+    "Beside",
     "Comparison",
     "CompressConfig",
     "CompressResult",
     "Estimate",
     "Evaluation",
     "LearningCurve",
+    "Ranking",
     "SliceReport",
     "TrainConfig",
     "TrainResult",
@@ -56,6 +64,8 @@ __all__ = [
     "learning_curve",
     "measure_slices",
     "model_card",
+    "rank_rows",
+    "set_beside",
     "train",
 ]
 
