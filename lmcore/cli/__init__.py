@@ -11,6 +11,7 @@ from lmcore.cli.analyse import analyse_command
 from lmcore.cli.command import RootGroup, Session
 from lmcore.cli.data import data_group
 from lmcore.cli.demo import demo_command
+from lmcore.cli.forgetting import forgetting_command
 from lmcore.cli.jobs import jobs_group
 from lmcore.cli.judging import compare_command, curve_command
 from lmcore.cli.methods import methods_command
@@ -65,6 +66,7 @@ for command in (
     evaluate_command,
     compare_command,
     curve_command,
+    forgetting_command,
     analyse_command,
     project_command,
     serve_command,

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from lmcore.training.estimate import Estimate, estimate_training
     from lmcore.training.evaluation import Evaluation, evaluate
     from lmcore.training.fit import TrainResult, train
+    from lmcore.training.forgetting import Forgetting, forgetting_of, measure_forgetting
+    from lmcore.training.lineage import continued_config
     from lmcore.training.slices import SliceReport, measure_slices
     from lmcore.training.temperature import calibrate
 
@@ -19,15 +21,19 @@ _EXPORTS = {
     "Comparison": "lmcore.training.comparison",
     "Estimate": "lmcore.training.estimate",
     "Evaluation": "lmcore.training.evaluation",
+    "Forgetting": "lmcore.training.forgetting",
     "LearningCurve": "lmcore.training.curve",
     "SliceReport": "lmcore.training.slices",
     "TrainConfig": "lmcore.training.config",
     "TrainResult": "lmcore.training.fit",
     "calibrate": "lmcore.training.temperature",
     "compare": "lmcore.training.comparison",
+    "continued_config": "lmcore.training.lineage",
     "estimate_training": "lmcore.training.estimate",
     "evaluate": "lmcore.training.evaluation",
+    "forgetting_of": "lmcore.training.forgetting",
     "learning_curve": "lmcore.training.curve",
+    "measure_forgetting": "lmcore.training.forgetting",
     "measure_slices": "lmcore.training.slices",
     "model_card": "lmcore.training.card",
     "train": "lmcore.training.fit",
@@ -37,15 +43,19 @@ __all__ = [
     "Comparison",
     "Estimate",
     "Evaluation",
+    "Forgetting",
     "LearningCurve",
     "SliceReport",
     "TrainConfig",
     "TrainResult",
     "calibrate",
     "compare",
+    "continued_config",
     "estimate_training",
     "evaluate",
+    "forgetting_of",
     "learning_curve",
+    "measure_forgetting",
     "measure_slices",
     "model_card",
     "train",

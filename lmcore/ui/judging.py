@@ -13,9 +13,10 @@ from lmcore.jobs import Job, JobState
 from lmcore.settings import MIB
 from lmcore.tasks import TASKS, load_task
 from lmcore.tasks.classes import ClassTask
-from lmcore.training.judging import CALIBRATION, CURVE, EVALUATION, curve_config
+from lmcore.training.judging import CALIBRATION, CURVE, EVALUATION, FORGETTING, curve_config
 from lmcore.types import SPLITS
 from lmcore.ui import cache, show, state
+from lmcore.ui.forgetting import show_forgetting
 from lmcore.ui.jobs import watch_job
 from lmcore.ui.train import show_errors, show_metrics, version_label
 
@@ -199,13 +200,16 @@ def show_comparison(result: "Evaluation", versions: Mapping[str, "ModelVersion"]
 def show_curve(version: "ModelVersion") -> None:
     """Show what more data would bring, from a job that trains on growing parts of the data."""
     from lmcore.training.config import TrainConfig
-    from lmcore.training.curve import curve_id, load_curve
+    from lmcore.training.curve import curve_id, draws_curve, load_curve
 
     known = version.facts
     if not known.get("config"):
         st.info(f"{version.ref} was not trained here: its configuration is not known.")
         return
     config, ref = TrainConfig.from_dict(known["config"]), str(known["data"])
+    if not draws_curve(config):
+        st.info(f"{version.ref} went on from {config.model}: a learning curve is of one data set alone.")
+        return
     st.caption(
         "Trains the same way on 10, 25, 50 and 100 % of the training split, the smaller parts inside the larger ones, and "
         "measures each on the same test split. No version is registered."
@@ -232,6 +236,19 @@ def show_curve(version: "ModelVersion") -> None:
         st.markdown(show.plain(curve.verdict))
         show.figure(charts.learning_curve(curve), "judging_learning")
         return
+
+
+def _offer_forgetting(version: "ModelVersion") -> None:
+    config, title = {"version": str(version.ref)}, f"Forgetting of {version.ref}"
+    _as_job(
+        FORGETTING,
+        config,
+        title,
+        "forgetting",
+        "Measure forgetting",
+        "judging_forgetting",
+        needs=lambda: 2 * _running_bytes(version),
+    )
 
 
 def show_card(version: "ModelVersion", result: "Evaluation") -> None:
@@ -319,7 +336,7 @@ def _link_to_rows(result: "Evaluation", ids: Sequence[int], key: str) -> None:
     state.link("pages/3_Analyse.py", f"Analyse row {row + 1}", choices)
 
 
-VIEWS = ("Overview", "Slices", "Calibration", "Compare", "Learning curve", "Model card")
+VIEWS = ("Overview", "Slices", "Calibration", "Compare", "Learning curve", "Forgetting", "Model card")
 
 
 def show_view(name: str, result: "Evaluation", versions: Mapping[str, "ModelVersion"]) -> None:
@@ -331,6 +348,7 @@ def show_view(name: str, result: "Evaluation", versions: Mapping[str, "ModelVers
         "Calibration": lambda: show_calibration(result, version),
         "Compare": lambda: show_comparison(result, versions),
         "Learning curve": lambda: show_curve(version),
+        "Forgetting": lambda: show_forgetting(version, lambda: _offer_forgetting(version)),
         "Model card": lambda: show_card(version, result),
     }
     views[name]()
