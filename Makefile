@@ -5,7 +5,7 @@ export PYTHONUNBUFFERED = 1
 # Threads that wait by spinning slow one another down where several processes compute.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: help demo app test lint bench clean
+.PHONY: help demo app test real lint bench clean
 
 help:  ## List what can be made.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -35,6 +35,10 @@ test: .venv/dev.stamp  ## Lint, check types and run every test.
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --fail-under=90
 
+real: .venv/dev.stamp  ## Train and measure every task on public research data (hours), and write the table in docs.
+	LMSCOPE_REAL=1 $(BIN)/python -m pytest tests/real tests/faults/test_saving.py
+	$(BIN)/python -m docs.real
+
 lint: .venv/dev.stamp  ## Check style and types.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -43,6 +47,7 @@ lint: .venv/dev.stamp  ## Check style and types.
 bench: .venv/dev.stamp  ## Measure against peers, side by side in one run.
 	$(BIN)/python -m benchmarks.analysis
 	$(BIN)/python -m benchmarks.serving
+	$(BIN)/python -m benchmarks.training
 
 clean:  ## Delete the environment and caches (never the workspace).
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .coverage .coverage.* build *.egg-info

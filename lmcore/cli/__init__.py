@@ -7,7 +7,9 @@ from pathlib import Path
 import click
 
 import lmcore
+from lmcore.access import os_user
 from lmcore.cli.analyse import analyse_command
+from lmcore.cli.audit import audit_command
 from lmcore.cli.command import RootGroup, Session
 from lmcore.cli.data import data_group
 from lmcore.cli.demo import demo_command
@@ -57,7 +59,8 @@ def main(context: click.Context, home: Path | None) -> None:
     settings = Settings.from_environment()
     if home:
         settings = replace(settings, workspace=Workspace(Path(os.path.expanduser(home)).absolute()))
-    context.obj = Session(settings)
+    acting = replace(settings.workspace, actor=os_user("command line"))
+    context.obj = Session(replace(settings, workspace=acting))
 
 
 for command in (
@@ -72,6 +75,7 @@ for command in (
     serve_command,
     models_group,
     jobs_group,
+    audit_command,
     methods_command,
     demo_command,
 ):

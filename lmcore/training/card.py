@@ -15,8 +15,8 @@ from lmcore.errors import LmError
 from lmcore.models.encode import UNKNOWN_LIMIT
 from lmcore.settings import Settings
 from lmcore.tasks import TASKS, load_task
-from lmcore.tasks.base import Metric
 from lmcore.tasks.classes import ClassTask
+from lmcore.tasks.figures import Metric
 from lmcore.training.calibration import MEASURES, Calibration, calibration
 from lmcore.training.evaluation import Evaluation, load_evaluation
 from lmcore.training.forgetting import Forgetting

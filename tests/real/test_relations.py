@@ -1,7 +1,5 @@
 """Relations on SemEval-2010 task 8; the long run where LMSCOPE_REAL is 1."""
 
-import os
-
 import pandas as pd
 import pytest
 
@@ -10,10 +8,10 @@ from lmcore.tasks import load_task
 from lmcore.training.config import TrainConfig
 from lmcore.training.fit import train
 from tests.conftest import REAL
+from tests.real.conftest import long, real
 
 FOLDER = REAL / "semeval10t8"
-pytestmark = [pytest.mark.real, pytest.mark.skipif(not FOLDER.is_dir(), reason="../shared/data is absent")]
-long = pytest.mark.skipif(os.environ.get("LMSCOPE_REAL") != "1", reason="takes many minutes; set LMSCOPE_REAL=1")
+pytestmark = real
 
 
 @pytest.fixture(scope="module")
@@ -41,12 +39,13 @@ def test_every_sentence_has_its_marks(semeval):
 
 @long
 @pytest.mark.timeout(7200)
-def test_semeval_full_beside_the_baselines(semeval, settings, tracked):
+def test_semeval_full_beside_the_baselines(semeval, settings, tracked, figures):
     config = TrainConfig(
         "semeval", semeval.task, method="full", epochs=3, learning_rate=1e-4, batch_size=32, max_length=128
     )
     result = train(config, semeval, settings=settings)
     baselines = result.evaluation.tables["baselines"].set_index("name")
-    print(result.evaluation.to_frame().round(4).to_string(), baselines["f1_macro"].round(4).to_dict(), result.seconds)
+    figures("SemEval-2010 task 8", result.evaluation, what="MiniLM, full", settings="1e-4, 3 epochs",
+            rows=(len(semeval.part("train")), 2717), seconds=result.seconds)  # fmt: skip
     assert result.metrics["f1_macro"] > 0.7
     assert result.metrics["f1_macro"] > baselines["f1_macro"].max() + 0.1

