@@ -11,6 +11,7 @@ from lmcore.access import os_user
 from lmcore.cli.analyse import analyse_command
 from lmcore.cli.audit import audit_command
 from lmcore.cli.command import RootGroup, Session
+from lmcore.cli.compress import compress_command
 from lmcore.cli.data import data_group
 from lmcore.cli.demo import demo_command
 from lmcore.cli.forgetting import forgetting_command
@@ -70,6 +71,7 @@ for command in (
     compare_command,
     curve_command,
     forgetting_command,
+    compress_command,
     analyse_command,
     project_command,
     serve_command,

@@ -1,112 +1,96 @@
-"""The labels of a model's outputs, and what its heads know of them when further labels come."""
+"""The attention heads of an encoder built like BERT, and taking some of them out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from lmcore.tasks.base import Task
+import torch
+from torch import nn
 
-if TYPE_CHECKING:
-    import torch
-
-
-def label_groups(task: Task, labels: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """Return the labels of each output of a task's models, by the output's name, in the order of their heads.
-
-    Outputs over a vocabulary or over the tokens of a text have no labels: of such a task there are none.
-    """
-    options = task.model_options(labels)
-    if not labels or not options:
-        return {}
-    first = len(labels) - int(options.get("intents", 0))
-    groups = {"logits": tuple(labels[:first]), "intent_logits": tuple(labels[first:])}
-    return {name: group for name, group in groups.items() if group}
+from lmcore.errors import OptionError
 
 
-def widened_labels(task: Task, known: Sequence[str], found: Sequence[str]) -> tuple[str, ...]:
-    """Return the labels that a model knows, with those added that it lacks, each group by itself and the known ones first."""
-    more = label_groups(task, found)
-    if not known or not more:
-        return tuple(known or found)
-    groups = label_groups(task, known)
-    wide = [(*group, *(x for x in more.get(name, ()) if x not in group)) for name, group in groups.items()]
-    return tuple(label for group in wide for label in group)
-
-
-def output_layers(task: Task, model: Any, labels: Sequence[str]) -> dict[str, str]:
-    """Return the name of the linear layer that makes each labelled output: the last ones that a model has."""
-    from torch import nn
-
-    groups = label_groups(task, labels)
-    linear = [name for name, module in model.named_modules() if isinstance(module, nn.Linear)]
-    return dict(zip(groups, linear[len(linear) - len(groups) :], strict=True))
-
-
-def row_places(task: Task, model: Any, known: Sequence[str], labels: Sequence[str]) -> dict[str, "Places"]:
-    """Return where the rows of a model's output layers stand among those of a model with further labels.
-
-    Args:
-        task: the task of both.
-        model: the one with the ``known`` labels.
-        known: its labels.
-        labels: the other's, among which all of the known ones are.
-
-    Returns:
-        The places by the layer's name.
-    """
-    groups, wide = label_groups(task, known), label_groups(task, labels)
-    layers = output_layers(task, model, known)
-    return {
-        layers[name]: Places(tuple(wide[name].index(label) for label in group), len(wide[name]))
-        for name, group in groups.items()
-    }
-
-
-@dataclass(frozen=True, slots=True)
-class Places:
-    """Where the rows of a layer stand in one with more rows.
+@dataclass(frozen=True, eq=False)
+class AttentionBlock:
+    """The self-attention of one layer.
 
     Attributes:
-        rows: the new place of each row.
-        count: how many rows the new layer has.
+        inner: the module with ``query``, ``key`` and ``value``.
+        output: the linear layer that the heads' outputs, one beside the other, go through.
+        size: features of a head.
     """
 
-    rows: tuple[int, ...]
-    count: int
+    inner: Any
+    output: Any
+    size: int
+
+    @property
+    def heads(self) -> int:
+        """Number of heads that it has now."""
+        return int(self.inner.query.out_features) // self.size
+
+    def keep(self, kept: Sequence[int]) -> None:
+        """Take out all heads but these, counted from 0: the four matrices become smaller."""
+        columns = torch.tensor([head * self.size + i for head in sorted(kept) for i in range(self.size)])
+        for name in ("query", "key", "value"):
+            setattr(self.inner, name, _rows(getattr(self.inner, name), columns))
+        self.output.dense = _columns(self.output.dense, columns)
+        self._count(len(kept))
+
+    def shrink(self, heads: int) -> None:
+        """Make room for this many heads; the values of the four matrices are to be loaded."""
+        old, width = self.inner.query, heads * self.size
+        for name in ("query", "key", "value"):
+            setattr(self.inner, name, nn.Linear(old.in_features, width, bias=old.bias is not None))
+        out = self.output.dense
+        self.output.dense = nn.Linear(width, out.out_features, bias=out.bias is not None)
+        self._count(heads)
+
+    def _count(self, heads: int) -> None:
+        self.inner.num_attention_heads = heads
+        self.inner.all_head_size = heads * self.size
 
 
-def spread_rows(values: "Mapping[str, torch.Tensor]", places: Mapping[str, Places]) -> "dict[str, torch.Tensor]":
-    """Return values of weights, by their names, in the shapes of a model with further labels.
+def attention_blocks(base: Any) -> list[AttentionBlock]:
+    """Return the self-attention of each layer, from the input on.
 
-    Args:
-        values: one tensor for each weight of the model that knows fewer labels.
-        places: what `row_places` returned.
-
-    Returns:
-        The same, but for rows of output layers at their new places; what belongs to further labels is 0.
+    Raises:
+        OptionError: the model is not built like BERT, or its weights are in eight bits.
     """
-    spread = dict(values)
-    for layer, where in places.items():
-        for name in (f"{layer}.weight", f"{layer}.bias"):
-            if name in values:
-                spread[name] = values[name].new_zeros((where.count, *values[name].shape[1:]))
-                spread[name][list(where.rows)] = values[name]
-    return spread
+    kind = str(getattr(base.config, "model_type", type(base).__name__))
+    layers = getattr(getattr(base, "encoder", None), "layer", None)
+    found = [_block(layer) for layer in layers] if isinstance(layers, nn.ModuleList) else []
+    blocks = [block for block in found if block is not None]
+    if not blocks or len(blocks) != len(found):
+        raise OptionError(
+            f"Heads cannot be taken out of a {kind} model: choose an encoder built like BERT or RoBERTa, or another method."
+        )
+    if any(type(block.inner.query) is not nn.Linear for block in blocks):
+        raise OptionError("The heads of a model in eight bits cannot be taken out: prune the version it was made from.")
+    return blocks
 
 
-def keep_rows(old: Any, new: Any, places: Mapping[str, Places]) -> None:
-    """Copy the rows of a model's output layers into those of one with further labels, in place.
+def _block(layer: Any) -> AttentionBlock | None:
+    attention: Any = getattr(layer, "attention", None)
+    inner: Any = getattr(attention, "self", None)
+    output: Any = getattr(attention, "output", None)
+    has_all = all(hasattr(inner, name) for name in ("query", "key", "value", "attention_head_size"))
+    if not has_all or not hasattr(output, "dense") or hasattr(layer, "crossattention"):
+        return None
+    return AttentionBlock(inner, output, int(inner.attention_head_size))
 
-    Args:
-        old: the model that knows fewer labels.
-        new: the one with more; rows of labels that are new stay as they were drawn.
-        places: what `row_places` returned.
-    """
-    import torch
 
-    with torch.no_grad():
-        for layer, where in places.items():
-            known, wide = old.get_submodule(layer), new.get_submodule(layer)
-            wide.weight[list(where.rows)] = known.weight.to(wide.weight)
-            if known.bias is not None:
-                wide.bias[list(where.rows)] = known.bias.to(wide.bias)
+def _rows(linear: nn.Linear, kept: torch.Tensor) -> nn.Linear:
+    made = nn.Linear(linear.in_features, len(kept), bias=linear.bias is not None)
+    made.weight = nn.Parameter(linear.weight.detach()[kept].clone(), requires_grad=False)
+    if linear.bias is not None:
+        made.bias = nn.Parameter(linear.bias.detach()[kept].clone(), requires_grad=False)
+    return made
+
+
+def _columns(linear: nn.Linear, kept: torch.Tensor) -> nn.Linear:
+    made = nn.Linear(len(kept), linear.out_features, bias=linear.bias is not None)
+    made.weight = nn.Parameter(linear.weight.detach()[:, kept].clone(), requires_grad=False)
+    if linear.bias is not None:
+        made.bias = nn.Parameter(linear.bias.detach().clone(), requires_grad=False)
+    return made

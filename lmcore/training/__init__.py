@@ -5,8 +5,11 @@ from typing import TYPE_CHECKING, Any
 from lmcore.methods import load_target
 
 if TYPE_CHECKING:
+    from lmcore.training.beside import Beside, set_beside
     from lmcore.training.card import model_card
     from lmcore.training.comparison import Comparison, compare
+    from lmcore.training.compression.config import CompressConfig
+    from lmcore.training.compression.run import CompressResult, compress
     from lmcore.training.config import TrainConfig
     from lmcore.training.curve import LearningCurve, learning_curve
     from lmcore.training.estimate import Estimate, estimate_training
@@ -14,20 +17,26 @@ if TYPE_CHECKING:
     from lmcore.training.fit import TrainResult, train
     from lmcore.training.forgetting import Forgetting, forgetting_of, measure_forgetting
     from lmcore.training.lineage import continued_config
+    from lmcore.training.ranking import Ranking, rank_rows
     from lmcore.training.slices import SliceReport, measure_slices
     from lmcore.training.temperature import calibrate
 
 _EXPORTS = {
+    "Beside": "lmcore.training.beside",
     "Comparison": "lmcore.training.comparison",
+    "CompressConfig": "lmcore.training.compression.config",
+    "CompressResult": "lmcore.training.compression.run",
     "Estimate": "lmcore.training.estimate",
     "Evaluation": "lmcore.training.evaluation",
     "Forgetting": "lmcore.training.forgetting",
     "LearningCurve": "lmcore.training.curve",
+    "Ranking": "lmcore.training.ranking",
     "SliceReport": "lmcore.training.slices",
     "TrainConfig": "lmcore.training.config",
     "TrainResult": "lmcore.training.fit",
     "calibrate": "lmcore.training.temperature",
     "compare": "lmcore.training.comparison",
+    "compress": "lmcore.training.compression.run",
     "continued_config": "lmcore.training.lineage",
     "estimate_training": "lmcore.training.estimate",
     "evaluate": "lmcore.training.evaluation",
@@ -36,20 +45,27 @@ _EXPORTS = {
     "measure_forgetting": "lmcore.training.forgetting",
     "measure_slices": "lmcore.training.slices",
     "model_card": "lmcore.training.card",
+    "rank_rows": "lmcore.training.ranking",
+    "set_beside": "lmcore.training.beside",
     "train": "lmcore.training.fit",
 }
 
 __all__ = [
+    "Beside",
     "Comparison",
+    "CompressConfig",
+    "CompressResult",
     "Estimate",
     "Evaluation",
     "Forgetting",
     "LearningCurve",
+    "Ranking",
     "SliceReport",
     "TrainConfig",
     "TrainResult",
     "calibrate",
     "compare",
+    "compress",
     "continued_config",
     "estimate_training",
     "evaluate",
@@ -58,6 +74,8 @@ __all__ = [
     "measure_forgetting",
     "measure_slices",
     "model_card",
+    "rank_rows",
+    "set_beside",
     "train",
 ]
 

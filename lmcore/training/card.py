@@ -155,6 +155,9 @@ def _method(version: "ModelVersion") -> list[str]:
         for name, value in known.get("choices", {}).items()
         if known.get("config", {}).get(name) is None
     ]
+    if "compression" in known:
+        made = known["compression"]
+        rows.append((f"compression ({made['method']}) of {made['from']}", made["summary"]))
     if "temperature" in known:
         rows.append((f"temperature (fitted on {known['calibrated_on']})", f"{known['temperature']:.3f}"))
         rows.append(("calibrated from", known["calibrated_from"]))

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from lmcore.models.heads import row_places, spread_rows
+from lmcore.models.label_rows import row_places, spread_rows
 from lmcore.models.load import LoadedModel, load_model
 from lmcore.training.consolidation import consolidation, diagonal_fisher
 from lmcore.training.distillation import distillation

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from lmcore.models.encode import IGNORED, LEARNT
-from lmcore.models.heads import label_groups
+from lmcore.models.label_rows import label_groups
 from lmcore.tasks.base import Task
 from lmcore.training.trainer import Penalty
 

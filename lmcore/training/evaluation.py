@@ -17,7 +17,8 @@ from lmcore.errors import DataError, InputError, StorageError, UnknownError
 from lmcore.fingerprint import fingerprint
 from lmcore.models.catalogue import resolve_model
 from lmcore.models.decoding import Decoding
-from lmcore.models.load import LoadedModel, load_model
+from lmcore.models.exported import is_exported, load_exported
+from lmcore.models.load import LoadedModel, load_model, model_folder
 from lmcore.models.registry import ModelRegistry
 from lmcore.settings import Settings, Workspace
 from lmcore.storage import FINISHED, whole_folder, write_json
@@ -185,8 +186,10 @@ def _decoded(task: Task, loaded: LoadedModel, given: Mapping[str, Any]) -> Task:
 
 
 def _load(version: "str | ModelRef", data: TextDataset, settings: Settings) -> LoadedModel:
-    """Load a version with the head that it was trained with, or a base model with the head of the data's task."""
+    """Load a version with the head that it was trained with (its export where it has one), or a base model with the task's."""
     ref = resolve_model(version, settings)
+    if ref.kind == "registry" and is_exported(model_folder(ref, settings)[0]):
+        return load_exported(ref, settings)
     return load_model(ref, task=None if ref.kind == "registry" else data.task, settings=settings)
 
 

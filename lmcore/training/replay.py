@@ -8,7 +8,7 @@ import pandas as pd
 from lmcore.data.dataset import TextDataset
 from lmcore.data.text import comparison_key
 from lmcore.errors import DataError, OptionError
-from lmcore.models.heads import widened_labels
+from lmcore.models.label_rows import widened_labels
 from lmcore.settings import Settings
 from lmcore.tasks.base import Task
 from lmcore.training.config import TrainConfig

@@ -1,26 +1,22 @@
 """The piece of the Train page that shows what a version forgot when it was trained further."""
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from lmcore.charts import forgetting as charts
 from lmcore.training.forgetting import NEW, OLD
+from lmcore.training.judging import FORGETTING
 from lmcore.ui import cache, show
+from lmcore.ui.jobs import as_job, running_bytes
 
 if TYPE_CHECKING:
     from lmcore.models.registry import ModelVersion
     from lmcore.training.forgetting import Forgetting
 
 
-def show_forgetting(version: "ModelVersion", offer: Callable[[], object]) -> None:
-    """Show the newest report on a version, or offer to measure one.
-
-    Args:
-        version: what came out of further training.
-        offer: draws the button that starts the job.
-    """
+def show_forgetting(version: "ModelVersion") -> None:
+    """Show the newest report on what came out of further training, or offer to measure it."""
     base = str(version.facts.get("base", ""))
     kept = cache.kept_forgetting(str(version.ref))
     if not kept and not base.startswith("models:/"):
@@ -31,7 +27,15 @@ def show_forgetting(version: "ModelVersion", offer: Callable[[], object]) -> Non
         return
     if not kept:
         st.info(f"What {version.ref} forgot of what {base} knew was not measured yet.")
-        offer()
+        as_job(
+            FORGETTING,
+            {"version": str(version.ref)},
+            f"Forgetting of {version.ref}",
+            "forgetting",
+            "Measure forgetting",
+            "judging_forgetting",
+            needs=lambda: 2 * running_bytes(version),
+        )
         return
     _show_report(cache.forgetting(kept[0]))
 

@@ -136,3 +136,25 @@ def test_going_on_says_what_was_forgotten(ask, run, home):
 def test_a_version_that_did_not_go_on(refused, home):
     said = refused("forgetting", "models:/topics/1", home=home)
     assert "models:/topics/1 was not trained on from another version: name the version before it." in said
+
+
+def test_a_version_is_set_beside_what_was_before(ask, run, refused, home):
+    asked = refused("compare", "models:/second/1", "topics@1", "--before", "base", home=home)
+    assert "which has no trained head for text classification" in asked
+    assert "name what to take in its place with --before: majority class" in asked
+    found = ask("compare", "models:/second/1", "topics@1", "--before", "majority class", home=home)
+    assert (found["before"], found["after"]) == ("majority class", "models:/second/1")
+    assert sum(found["changes"].values()) == 12
+    assert {row["change"] for row in found["rows"]} <= {"fixed", "broken", "still wrong"}
+    text = "we had some rain today"
+    both = ask(
+        "compare", "models:/second/1", "topics@1", "--before", "models:/topics/1", "--text", text, home=home
+    )  # fmt: skip
+    assert both["texts"][0]["text"] == text
+    assert {both["texts"][0]["before"], both["texts"][0]["after"]} <= {"weather", "food", "travel"}
+    shown = run("compare", "models:/second/1", "topics@1", "--before", "models:/topics/1", home=home).stdout
+    assert shown.startswith("models:/second/1 beside models:/topics/1")
+    assert "--text needs --before" in run("compare", "a", "b", "topics@1", "--text", "x", home=home).stderr
+    assert "a baseline answers only for rows" in refused(
+        "compare", "models:/second/1", "topics@1", "--before", "majority class", "--text", "x", home=home
+    )

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from lmcore.models.heads import keep_rows, row_places
+from lmcore.models.label_rows import keep_rows, row_places
 from lmcore.models.start import new_model
 from lmcore.tasks import load_task
 from lmcore.training.distillation import distillation

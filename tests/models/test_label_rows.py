@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from lmcore.models.heads import Places, label_groups, output_layers, row_places, spread_rows, widened_labels
+from lmcore.models.label_rows import Places, label_groups, output_layers, row_places, spread_rows, widened_labels
 from lmcore.models.load import load_model
 from lmcore.models.start import new_model, start_model
 from lmcore.tasks import load_task
