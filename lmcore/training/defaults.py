@@ -8,6 +8,7 @@ from lmcore.errors import OptionError
 from lmcore.tasks import TASKS, load_task
 from lmcore.training.config import TrainConfig
 from lmcore.training.methods import starts_from
+from lmcore.types import ModelRef
 
 LOOKED_AT = 200
 
@@ -20,7 +21,7 @@ def fitting_methods(task: str, model: str) -> list[str]:
 def default_settings(task: str, method: str) -> dict[str, Any]:
     """Return the settings that differ from the general defaults: those of the task, of adapters, of random weights."""
     usual: dict[str, Any] = TASKS[task].facts.get("settings", {})
-    if method == "full":
+    if method in {"full", "continual"}:
         return usual
     if method == "lora":
         return usual | {"learning_rate": max(2e-4, usual.get("learning_rate", 0.0))}
@@ -51,4 +52,5 @@ def default_config(data: TextDataset, *, model: str = "", method: str = "") -> T
         )
     method = method or fitting[0]
     settings = default_settings(task.name, method)
-    return TrainConfig(name=data.name, task=task.name, model=model, method=method, **settings)
+    name = ModelRef.parse(model).name if method == "continual" else data.name
+    return TrainConfig(name=name, task=task.name, model=model, method=method, **settings)
