@@ -17,6 +17,7 @@ from lmcore.ui.train import (
     base_models,
     describe_estimate,
     model_choice,
+    place_choice,
     show_curves,
     version_label,
 )
@@ -45,15 +46,18 @@ def start_form() -> None:
         with st.expander("Settings", icon=":material/tune:"):
             usual = default_settings(data.task, method)
             given = option_fields(options_for(method, data.task), f"train_{data.task}_{method}_{model}", usual)
+        place = place_choice(method)
     config = TrainConfig(name=name, task=data.task, model=model, method=method, **given).checked()
     estimate = describe_estimate(config, data)
-    if st.button("Start training", type="primary", icon=":material/play_arrow:", disabled=not estimate.fits):
+    if st.button(
+        "Start training", type="primary", icon=":material/play_arrow:", disabled=not (estimate.fits or place.cluster)
+    ):
         job = cache.board().submit(
             TARGET,
-            job_config(config, str(ref)),
+            job_config(config, str(ref), workers=place.workers, cluster=place.cluster),
             title=f"Train {config.name} on {ref}",
             kind="train",
-            needs_bytes=estimate.nbytes,
+            needs_bytes=0 if place.cluster else estimate.nbytes,
         )
         state.choose("job", job.id)
         st.rerun()

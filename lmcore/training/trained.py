@@ -9,6 +9,7 @@ from lmcore.data.dataset import TextDataset
 from lmcore.settings import Settings
 from lmcore.tasks.base import Task
 from lmcore.training.config import TrainConfig
+from lmcore.training.workers import ALONE, Workers
 from lmcore.types import Report
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class TrainJob:
         scratch: a folder of this run for checkpoints; it outlives a crash and goes when the run ends well.
         resume: whether ``scratch`` may hold an earlier attempt's work to go on from.
         report: progress, metrics and cancellation.
+        workers: the processes that do it together, this one among them.
     """
 
     config: TrainConfig
@@ -40,6 +42,7 @@ class TrainJob:
     scratch: Path
     resume: bool
     report: Report
+    workers: Workers = ALONE
 
 
 @dataclass(frozen=True, eq=False)
