@@ -79,7 +79,7 @@ def _submit(plan: Plan, folder: RunFolder, jobs: RayJobs) -> str:
     job_id = f"lmscope-{secrets.token_hex(8)}"
     folder.begin(plan)
     write_json(folder.path / _SUBMITTED, {"id": job_id})
-    jobs.submit(job_id, f"python -m lmcore.training.cluster {shlex.quote(str(folder.path))}", QUIET)
+    jobs.submit(job_id, f"python -P -m lmcore.training.cluster {shlex.quote(str(folder.path))}", QUIET)
     return job_id
 
 

@@ -50,7 +50,7 @@ class TrainResult:
     seconds: float
 
     def to_dict(self) -> dict[str, Any]:
-        """Return JSON-like values: ``version``, ``evaluation`` (its id), ``metrics``, ``choices``, ``warnings``, ``seconds``."""
+        """Return ``version``, ``evaluation`` (its id), ``metrics``, ``choices``, ``warnings``, ``seconds``."""
         return {
             "version": str(self.version.ref),
             "evaluation": self.evaluation.id,

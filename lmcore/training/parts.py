@@ -23,7 +23,7 @@ def part_of(batch: "Mapping[str, torch.Tensor]", workers: Workers) -> "dict[str,
     """
     rows = len(next(iter(batch.values())))
     first, step = (workers.rank, workers.size) if workers.rank < rows else (0, rows)
-    return {name: values[first::step] for name, values in batch.items()}
+    return {name: values[first::step].contiguous() for name, values in batch.items()}
 
 
 def part_loss(
