@@ -2,24 +2,38 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from lmcore.access import Actor, os_user
 from lmcore.errors import OptionError, StorageError
+from lmcore.identity import Roles
 
 MIB = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """One folder that holds all that LMScope stores; deleting it loses nothing else."""
+    """One folder that holds all that LMScope stores; deleting it loses nothing else.
+
+    Attributes:
+        root: the folder.
+        actor: who works in it: what changes something checks their role and records their name. Two workspaces of the
+            same folder are equal whoever works in them.
+    """
 
     root: Path
+    actor: Actor = field(default_factory=os_user, compare=False)
 
     @property
     def datasets(self) -> Path:
         """Immutable data set versions: ``<name>/<version>/``."""
         return self.root / "datasets"
+
+    @property
+    def labels(self) -> Path:
+        """Labels that people give and that are not yet a data set version: ``<name>/<version>.db``."""
+        return self.root / "labels"
 
     @property
     def models(self) -> Path:
@@ -50,6 +64,11 @@ class Workspace:
     def serving(self) -> Path:
         """The prediction server's state, log and request records."""
         return self.root / "serving"
+
+    @property
+    def audit(self) -> Path:
+        """The log of what was done by whom; emptying the workspace keeps it."""
+        return self.root / "audit"
 
     @property
     def tracking(self) -> Path:
@@ -88,6 +107,9 @@ class Settings:
         ray_address: the dashboard of a Ray cluster to train on, or empty.
         ray_workers: how many workers train there together where nothing else is asked for.
         ray_device: ``cpu`` or ``cuda``: what each of them computes on.
+        stalled_seconds: how long a job may say nothing before it is taken to hang.
+        roles: who may do what in a dashboard that asks people to sign in.
+        trusted_issuers: sign-in services that verify e-mail addresses without saying so.
     """
 
     workspace: Workspace
@@ -98,6 +120,9 @@ class Settings:
     tracking_uri: str = ""
     server_port: int = 8600
     jobs_at_once: int = 1
+    stalled_seconds: int = 3600
+    roles: Roles = field(default_factory=Roles)
+    trusted_issuers: tuple[str, ...] = ()
     ray_address: str = ""
     ray_workers: int = 2
     ray_device: str = "cpu"
@@ -107,7 +132,7 @@ class Settings:
         """Read ``LMSCOPE_HOME``, ``LMSCOPE_DEVICE``, ``LMSCOPE_POOL_MB``, … and ``MLFLOW_TRACKING_URI``.
 
         Raises:
-            OptionError: a number is not one, or is out of range; or a value is none of those that there are.
+            OptionError: a number is not one or is out of range, a role is none, or a value is none of those that there are.
         """
         env = os.environ if environ is None else environ
         home = _folder(env.get("LMSCOPE_HOME") or "~/.lmscope")
@@ -124,6 +149,9 @@ class Settings:
             ray_address=env.get("LMSCOPE_RAY_ADDRESS", "").strip(),
             ray_workers=_number(env, "LMSCOPE_RAY_WORKERS", 2, 1, 1024),
             ray_device=_one_of(env, "LMSCOPE_RAY_DEVICE", ("cpu", "cuda")),
+            stalled_seconds=_number(env, "LMSCOPE_STALLED_SECONDS", 3600, 1, 1 << 20),
+            roles=Roles.parse(env.get("LMSCOPE_ROLES", "")),
+            trusted_issuers=tuple(env.get("LMSCOPE_TRUSTED_ISSUERS", "").split()),
         )
 
 

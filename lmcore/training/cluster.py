@@ -58,7 +58,7 @@ def run_there(
     if job_id is None:
         report.progress(0.0, "Submitting to the Ray cluster")
         job_id = _submit(plan, folder, jobs)
-    followed = _Followed(folder, jobs, job_id, clock)
+    followed = _Followed(folder, jobs, job_id, report, clock)
     try:
         return follow_run(folder, report, followed.running, followed.stop_late, pause=pause)
     except JobError:
@@ -86,8 +86,10 @@ def _submit(plan: Plan, folder: RunFolder, jobs: RayJobs) -> str:
 class _Followed:
     """A job of a Ray cluster that is asked after now and then."""
 
-    def __init__(self, folder: RunFolder, jobs: RayJobs, job_id: str, clock: Callable[[], float]) -> None:
-        self._folder, self._jobs, self._id, self._clock = folder, jobs, job_id, clock
+    def __init__(
+        self, folder: RunFolder, jobs: RayJobs, job_id: str, report: Report, clock: Callable[[], float]
+    ) -> None:
+        self._folder, self._jobs, self._id, self._report, self._clock = folder, jobs, job_id, report, clock
         self._asked = self._heard = clock()
         self._deadline: float | None = None
 
@@ -111,6 +113,8 @@ class _Followed:
                 "run again."
             ) from error
         self._heard = now
+        if status not in ENDED and not self._folder.progress():
+            self._report.progress(0.0, "Waits for the workers of the Ray cluster")
         if status is None:
             raise JobError(
                 "The Ray cluster does not know the run any more, as when it was started anew: resume the job to go on from "

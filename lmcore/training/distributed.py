@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import lmcore
+from lmcore.access import Actor, Role
 from lmcore.data.store import DatasetStore
 from lmcore.errors import Cancelled, LmError, OptionError
 from lmcore.fingerprint import fingerprint
@@ -66,7 +67,9 @@ def work(folder: RunFolder, report: Report) -> bool:
 
 
 def _take_part(plan: Plan, folder: RunFolder, report: Report, workers: Workers) -> None:
-    settings = replace(Settings.from_environment(), workspace=Workspace(Path(plan.workspace)), device=plan.device)
+    actor = Actor(plan.actor, "job", Role.OPERATE)  # what they may do was checked when they started it
+    workspace = Workspace(Path(plan.workspace), actor)
+    settings = replace(Settings.from_environment(), workspace=workspace, device=plan.device)
     _check_alike(plan, settings)
     result = train(
         TrainConfig.from_dict(plan.train),

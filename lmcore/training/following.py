@@ -9,6 +9,7 @@ from lmcore.training.rundir import RunFolder
 from lmcore.types import Report
 
 POLL_SECONDS = 0.25
+Said = tuple[float, str] | None
 
 
 def follow_run(
@@ -33,9 +34,10 @@ def follow_run(
         JobError: it failed; the message is the reason of the process that failed first.
     """
     place, asked = 0, False
+    told: Said = None
     while True:
         goes_on = running()  # asked before the files are read, so that nothing said last is missed
-        place = _pass_on(folder, report, place)
+        place, told = _pass_on(folder, report, place, told)
         if not goes_on:
             return _outcome(folder, asked)
         try:
@@ -49,14 +51,15 @@ def follow_run(
         pause(POLL_SECONDS)
 
 
-def _pass_on(folder: RunFolder, report: Report, place: int) -> int:
+def _pass_on(folder: RunFolder, report: Report, place: int, told: Said) -> tuple[int, Said]:
+    """Pass on what is new; what is said twice would make a run that hangs look as if it went on."""
     records, place = folder.metrics(place)
     for step, values in records:
         report.metrics(step, values)
     said = folder.progress()
-    if said:
+    if said and said != told:
         report.progress(*said)
-    return place
+    return place, said
 
 
 def _outcome(folder: RunFolder, asked: bool) -> dict[str, Any]:

@@ -37,6 +37,7 @@ class Plan:
         workers: how many processes train together.
         device: where each computes: ``auto``, ``cpu`` or ``cuda``.
         version: of LMScope; all machines must have the same.
+        actor: who started the run, for the log of who did what.
         tracking: fingerprint of the address of the MLflow server, which may hold a password and is not written down.
     """
 
@@ -48,6 +49,7 @@ class Plan:
     workers: int
     device: str
     version: str
+    actor: str
     tracking: str
 
 
@@ -64,6 +66,7 @@ def make_plan(
         workers,
         settings.device,
         lmcore.__version__,
+        settings.workspace.actor.name,
         fingerprint(settings.tracking_uri),
     )
 

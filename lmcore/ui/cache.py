@@ -8,30 +8,47 @@ from lmcore.data.dataset import TextDataset
 from lmcore.data.store import DatasetInfo, DatasetStore
 from lmcore.jobs import JobBoard
 from lmcore.settings import Settings
+from lmcore.types import DatasetRef, Input
+from lmcore.ui.signin import acting
 
 if TYPE_CHECKING:
+    import pandas as pd
+
+    from lmcore.data.label_store import LabelStore
     from lmcore.data.profile import DataProfile
     from lmcore.models.pool import ModelPool
     from lmcore.models.registry import ModelRegistry, ModelVersion
     from lmcore.overview import Overview
+    from lmcore.training.beside import Beside
     from lmcore.training.calibration import Calibration
     from lmcore.training.comparison import Comparison
     from lmcore.training.config import TrainConfig
     from lmcore.training.estimate import Estimate
     from lmcore.training.evaluation import Evaluation
     from lmcore.training.kept import KeptEvaluation
+    from lmcore.training.ranking import Ranking
     from lmcore.training.slices import SliceReport
 
 
 def settings() -> Settings:
-    """Return the settings of the environment; secrets of the host are taken into it first."""
+    """Return the settings of the environment, with the session's person as the one who acts.
+
+    Raises:
+        OptionError: a setting is none, or signing in is set up wrongly.
+    """
+    return acting(machine())
+
+
+def machine() -> Settings:
+    """Return the settings of the environment, the same for all sessions; secrets of the host are taken into it first."""
     st.secrets.load_if_toml_exists()
     return Settings.from_environment()
 
 
 def board() -> JobBoard:
-    """Return the workspace's job board."""
-    return _board(settings())
+    """Return the workspace's job board, as the session's person may use it."""
+    found = settings()
+    return JobBoard(found.workspace, jobs_at_once=found.jobs_at_once)
 
 
 def store() -> DatasetStore:
@@ -40,13 +57,16 @@ def store() -> DatasetStore:
 
 
 def registry() -> "ModelRegistry":
-    """Return the workspace's registered models."""
-    return _registry(settings())
+    """Return the workspace's registered models, as the session's person may use them."""
+    from lmcore.models.registry import ModelRegistry
+
+    found = settings()
+    return ModelRegistry(found.workspace, tracking_uri=found.tracking_uri)
 
 
 def pool() -> "ModelPool":
     """Return the models that are kept in memory for all sessions."""
-    return _pool(settings())
+    return _pool(machine())
 
 
 def datasets() -> list[DatasetInfo]:
@@ -67,18 +87,6 @@ def versions() -> "list[ModelVersion]":
 def evaluation(identifier: str) -> "Evaluation":
     """Return a kept evaluation."""
     return _evaluation(str(settings().workspace.root), identifier)
-
-
-@st.cache_resource(show_spinner=False)
-def _board(settings: Settings) -> JobBoard:
-    return JobBoard(settings.workspace, jobs_at_once=settings.jobs_at_once)
-
-
-@st.cache_resource(show_spinner=False)
-def _registry(settings: Settings) -> "ModelRegistry":
-    from lmcore.models.registry import ModelRegistry
-
-    return ModelRegistry(settings.workspace, tracking_uri=settings.tracking_uri)
 
 
 @st.cache_resource(show_spinner="Getting ready …")
@@ -126,6 +134,34 @@ def _comparison(root: str, identifiers: tuple[str, ...]) -> "Comparison":
     return compare([evaluation(identifier) for identifier in identifiers])
 
 
+def beside(after: str, *, before: str = "", rival: str = "") -> "Beside":
+    """Return a kept evaluation beside an earlier one, or beside a baseline on the same rows."""
+    return _beside(str(settings().workspace.root), after, before, rival)
+
+
+@st.cache_resource(max_entries=8, show_spinner="Setting both beside each other …")
+def _beside(root: str, after: str, before: str, rival: str) -> "Beside":
+    from lmcore.training.beside import rival_evaluation, set_beside
+
+    later = evaluation(after)
+    if before:
+        return set_beside(evaluation(before), later)
+    return set_beside(rival_evaluation(later, dataset(later.data.partition(":")[0]), rival), later)
+
+
+def answer(model: str, task: str, text: Input) -> "pd.DataFrame":
+    """Return what a version, or a base model with the head of a task, says about an input."""
+    return _answer(settings(), model, task, text if isinstance(text, str) else tuple(text.items()))
+
+
+@st.cache_data(max_entries=64, show_spinner="Asking …")
+def _answer(settings: Settings, model: str, task: str, text: str | tuple[tuple[str, str], ...]) -> "pd.DataFrame":
+    from lmcore.training.beside import ask
+
+    with pool().lease(model, None if model.startswith("models:/") else task) as loaded:
+        return ask(loaded, [text if isinstance(text, str) else dict(text)])
+
+
 def calibration(identifier: str) -> "Calibration":
     """Return the calibration of a kept evaluation."""
     return _calibration(str(settings().workspace.root), identifier)
@@ -151,9 +187,32 @@ def _slices(root: str, identifier: str) -> "SliceReport":
     return measure_slices(found, evaluation_rows(settings().workspace, found))
 
 
+def label_store(ref: str) -> "LabelStore":
+    """Return the labels that people give to a stored data set."""
+    from lmcore.data.label_store import LabelStore
+
+    return LabelStore(settings().workspace, DatasetRef.parse(ref))
+
+
+def ranking(version: str, ref: str, other: str = "") -> "Ranking | None":
+    """Return the order in which labels of a data set are worth most to a version, or None while it is not made."""
+    from lmcore.training.ranking import ranking_id
+
+    identifier = ranking_id(version, ref, other)
+    known = (settings().workspace.results / "rankings" / identifier).is_dir()
+    return _ranking(str(settings().workspace.root), identifier) if known else None
+
+
+@st.cache_resource(max_entries=8, show_spinner="Reading the order …")
+def _ranking(root: str, identifier: str) -> "Ranking":
+    from lmcore.training.ranking import load_ranking
+
+    return load_ranking(settings().workspace, identifier)
+
+
 def estimate(config: "TrainConfig", ref: str) -> "Estimate":
     """Return what a training run will need; measured once for a configuration and data set."""
-    return _estimate(settings(), config, ref)
+    return _estimate(machine(), config, ref)
 
 
 @st.cache_data(max_entries=64, show_spinner="Measuring what this will take …")
@@ -165,7 +224,7 @@ def _estimate(settings: Settings, config: "TrainConfig", ref: str) -> "Estimate"
 
 def layers(version: str) -> int:
     """Return a model's number of layers, read from its configuration file alone."""
-    return _layers(settings(), version)
+    return _layers(machine(), version)
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
@@ -177,7 +236,7 @@ def _layers(settings: Settings, version: str) -> int:
 
 def card(version: str, identifier: str) -> str:
     """Return the model card of a version, written from one of its kept evaluations."""
-    return _card(settings(), version, identifier)
+    return _card(machine(), version, identifier)
 
 
 @st.cache_data(max_entries=32, show_spinner="Writing the card …")
