@@ -50,7 +50,6 @@ def test_the_loss_on_two_workers_of_a_cluster_is_that_of_one_process(uneven, cal
     process = cluster(folder.path)
     result = follow_run(folder, report, lambda: process.poll() is None, lambda: None)
     assert process.returncode == 0
-    print({s: v - expected.of("loss")[s] for s, v in report.of("loss").items()})
     for name in ("loss", "learning_rate", "dev_loss", "dev_accuracy"):
         assert sorted(report.of(name)) == sorted(expected.of(name))
         assert report.of(name) == pytest.approx(expected.of(name), abs=1e-5)
