@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     from lmcore.training.config import TrainConfig
     from lmcore.training.estimate import Estimate
     from lmcore.training.evaluation import Evaluation
+    from lmcore.training.importance import Importance
     from lmcore.training.kept import KeptEvaluation
     from lmcore.training.ranking import Ranking
+    from lmcore.training.searched import KeptSearch, SearchResult
     from lmcore.training.slices import SliceReport
 
 
@@ -185,6 +187,32 @@ def _slices(root: str, identifier: str) -> "SliceReport":
 
     found = evaluation(identifier)
     return measure_slices(found, evaluation_rows(settings().workspace, found))
+
+
+def searches() -> "list[KeptSearch]":
+    """Return what is known of the kept searches, the last changed first."""
+    from lmcore.training.searched import kept_searches
+
+    return kept_searches(settings().workspace)
+
+
+def search(identifier: str) -> "SearchResult":
+    """Return a search as it stands now."""
+    from lmcore.training.searched import load_search
+
+    return load_search(settings().workspace, identifier)
+
+
+def search_importance(result: "SearchResult") -> "Importance":
+    """Return how much each setting of a search matters; measured anew when further trials have ended."""
+    return _search_importance(str(settings().workspace.root), result.id, result.ended, result)
+
+
+@st.cache_resource(max_entries=8, show_spinner="Measuring the importance of the settings …")
+def _search_importance(root: str, identifier: str, ended: int, _result: "SearchResult") -> "Importance":
+    from lmcore.training.importance import setting_importance
+
+    return setting_importance(_result)
 
 
 def label_store(ref: str) -> "LabelStore":
