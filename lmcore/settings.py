@@ -104,6 +104,9 @@ class Settings:
         tracking_uri: an MLflow server, or empty for the workspace's own SQLite file.
         server_port: port of the prediction server on the loopback interface.
         jobs_at_once: how many jobs run side by side.
+        ray_address: the dashboard of a Ray cluster to train on, or empty.
+        ray_workers: how many workers train there together where nothing else is asked for.
+        ray_device: ``cpu`` or ``cuda``: what each of them computes on.
         stalled_seconds: how long a job may say nothing before it is taken to hang.
         roles: who may do what in a dashboard that asks people to sign in.
         trusted_issuers: sign-in services that verify e-mail addresses without saying so.
@@ -120,13 +123,16 @@ class Settings:
     stalled_seconds: int = 3600
     roles: Roles = field(default_factory=Roles)
     trusted_issuers: tuple[str, ...] = ()
+    ray_address: str = ""
+    ray_workers: int = 2
+    ray_device: str = "cpu"
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> "Settings":
         """Read ``LMSCOPE_HOME``, ``LMSCOPE_DEVICE``, ``LMSCOPE_POOL_MB``, … and ``MLFLOW_TRACKING_URI``.
 
         Raises:
-            OptionError: a number is not one or is out of range, or a role is none.
+            OptionError: a number is not one or is out of range, a role is none, or a value is none of those that there are.
         """
         env = os.environ if environ is None else environ
         home = _folder(env.get("LMSCOPE_HOME") or "~/.lmscope")
@@ -140,6 +146,9 @@ class Settings:
             tracking_uri=env.get("MLFLOW_TRACKING_URI", ""),
             server_port=_number(env, "LMSCOPE_SERVER_PORT", 8600, 1, 65535),
             jobs_at_once=_number(env, "LMSCOPE_JOBS", 1, 1, 64),
+            ray_address=env.get("LMSCOPE_RAY_ADDRESS", "").strip(),
+            ray_workers=_number(env, "LMSCOPE_RAY_WORKERS", 2, 1, 1024),
+            ray_device=_one_of(env, "LMSCOPE_RAY_DEVICE", ("cpu", "cuda")),
             stalled_seconds=_number(env, "LMSCOPE_STALLED_SECONDS", 3600, 1, 1 << 20),
             roles=Roles.parse(env.get("LMSCOPE_ROLES", "")),
             trusted_issuers=tuple(env.get("LMSCOPE_TRUSTED_ISSUERS", "").split()),
@@ -158,3 +167,10 @@ def _number(env: Mapping[str, str], name: str, default: int, low: int, high: int
     if not text.isdecimal() or not low <= int(text) <= high:
         raise OptionError(f"{name} is {text!r}: give a whole number from {low} to {high}.")
     return int(text)
+
+
+def _one_of(env: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str:
+    text = env.get(name, "").strip() or choices[0]
+    if text not in choices:
+        raise OptionError(f"{name} is {text!r}: give {' or '.join(choices)}.")
+    return text

@@ -17,6 +17,7 @@ from lmcore.ui.train import (
     base_models,
     describe_estimate,
     model_choice,
+    place_choice,
     show_curves,
     version_label,
 )
@@ -56,20 +57,22 @@ def start_form(mode: str) -> None:
     if mode == "Search":
         search_form(config, str(ref))
         return
+    with right:
+        place = place_choice(method)
     estimate = describe_estimate(config, data)
     if access.button(
         "Start training",
         action="start_job",
         type="primary",
         icon=":material/play_arrow:",
-        disabled=not estimate.fits,
+        disabled=not (estimate.fits or place.cluster),
     ):
         job = cache.board().submit(
             TARGET,
-            job_config(config, str(ref)),
+            job_config(config, str(ref), workers=place.workers, cluster=place.cluster),
             title=f"Train {config.name} on {ref}",
             kind="train",
-            needs_bytes=estimate.nbytes,
+            needs_bytes=0 if place.cluster else estimate.nbytes,
         )
         state.choose("job", job.id)
         st.rerun()

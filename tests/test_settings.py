@@ -24,6 +24,9 @@ def test_every_variable_is_read(tmp_path):
             "MLFLOW_TRACKING_URI": "http://tracking",
             "LMSCOPE_SERVER_PORT": "9000",
             "LMSCOPE_JOBS": "3",
+            "LMSCOPE_RAY_ADDRESS": " http://head:8265 ",
+            "LMSCOPE_RAY_WORKERS": "4",
+            "LMSCOPE_RAY_DEVICE": "cuda",
         }
     )
     assert settings == Settings(
@@ -35,6 +38,9 @@ def test_every_variable_is_read(tmp_path):
         tracking_uri="http://tracking",
         server_port=9000,
         jobs_at_once=3,
+        ray_address="http://head:8265",
+        ray_workers=4,
+        ray_device="cuda",
     )
 
 
@@ -54,6 +60,11 @@ def test_a_relative_home_becomes_absolute(tmp_path, monkeypatch):
 def test_a_number_out_of_range_is_refused_by_name(text):
     with pytest.raises(OptionError, match=r"LMSCOPE_SERVER_PORT.*whole number from 1 to 65535"):
         Settings.from_environment({"LMSCOPE_SERVER_PORT": text})
+
+
+def test_a_device_of_a_cluster_is_one_of_two():
+    with pytest.raises(OptionError, match="LMSCOPE_RAY_DEVICE is 'gpu': give cpu or cuda"):
+        Settings.from_environment({"LMSCOPE_RAY_DEVICE": "gpu"})
 
 
 def test_all_that_is_stored_lies_in_the_workspace(workspace):

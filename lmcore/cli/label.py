@@ -22,7 +22,7 @@ _MEASURES = ("least_confident", "margin", "entropy", "disagreement")
 _AUTHOR = click.option("--author", required=True, help="Who labels.")
 
 
-@click.group("label", cls=CommandGroup)
+@click.group("label", short_help="Label rows by hand.", cls=CommandGroup)
 def label_group() -> None:
     """Label rows by hand: export a queue, give labels, keep them as a new version.
 

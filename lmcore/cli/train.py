@@ -15,6 +15,8 @@ from lmcore.models.decoding import DECODING
 from lmcore.settings import MIB
 from lmcore.training.config import TrainConfig
 from lmcore.training.methods import TRAINING
+from lmcore.training.ray_jobs import RayAccess
+from lmcore.training.workers import Place, Workers, join_workers
 from lmcore.types import SPLITS
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from lmcore.training.estimate import Estimate
     from lmcore.training.evaluation import Evaluation
     from lmcore.training.fit import TrainResult
+    from lmcore.types import Report
 
 _ENDS = ("_low", "_high")
 _SHOWN_ERRORS = 5
@@ -48,6 +51,12 @@ _SHOWN_ERRORS = 5
     + "  [default: the first that fits]",
 )
 @method_flags(TRAINING)
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 1024),
+    help="How many processes train together, each on a part of every batch.  [default: 1; on a cluster LMSCOPE_RAY_WORKERS]",
+)
+@click.option("--cluster", is_flag=True, help="Train on the Ray cluster of LMSCOPE_RAY_ADDRESS; see the README.")
 @click.option("--background", is_flag=True, help="Submit it as a job that outlives this command; see lmcore jobs.")
 @click.option("--resume", is_flag=True, help="Go on from the checkpoint of the same command that was stopped.")
 @click.pass_obj
@@ -58,16 +67,22 @@ def train_command(
     name: str | None,
     model: str | None,
     method: str | None,
+    workers: int | None,
+    cluster: bool,
     background: bool,
     resume: bool,
     **flags: Any,
 ) -> Answer:
-    """Train a model on DATA (a split data set, as name@version), measure it on the test split and register it."""
+    """Train a model on DATA (a split data set, as name@version), measure it on the test split and register it.
+
+    Started by torchrun, every process takes a part of each batch, and the first one says what came out.
+    """
     if background and resume:
         refuse("--background and --resume don't go together: take up a stopped job with lmcore jobs resume.")
     from lmcore.data.store import DatasetStore
     from lmcore.training.defaults import default_config
     from lmcore.training.estimate import estimate_training
+    from lmcore.training.fit import train
     from lmcore.training.lineage import pinned
 
     dataset = DatasetStore(session.settings.workspace).load(data)
@@ -75,12 +90,21 @@ def train_command(
     given = given_options(flags)
     TRAINING[usual.method].check(given)
     config = pinned(replace(usual, name=name or usual.name, **given).checked(), session.settings)
-    estimate = estimate_training(config, dataset, session.settings)
-    for sentence in _describe_estimate(estimate):
-        session.note(sentence)
-    if background:
-        return _submit(session, config, data, estimate)
-    return _train(session, config, dataset, estimate, resume)
+    place = Place(workers or (session.settings.ray_workers if cluster else 1), cluster)
+    if cluster:
+        RayAccess.from_environment(session.settings)
+    with join_workers(session.settings.device) as joined:
+        if joined.size > 1 and (background or not place.alone):
+            refuse("torchrun has started the workers already: leave --workers, --cluster and --background out.")
+        if not joined.leads:
+            train(config, dataset, settings=session.settings, resume=resume, workers=joined)
+            raise click.exceptions.Exit(0)
+        estimate = estimate_training(config, dataset, session.settings)
+        for sentence in _describe_estimate(estimate):
+            session.note(sentence)
+        if background:
+            return _submit(session, config, data, estimate, place)
+        return _train(session, config, dataset, estimate, resume, place, joined)
 
 
 @click.command(
@@ -182,7 +206,7 @@ def _describe_estimate(estimate: "Estimate") -> list[str]:
     return found
 
 
-def _submit(session: Session, config: TrainConfig, data: str, estimate: "Estimate") -> Answer:
+def _submit(session: Session, config: TrainConfig, data: str, estimate: "Estimate", place: Place) -> Answer:
     from lmcore.cli.jobs import job_document
     from lmcore.jobs import JobBoard
     from lmcore.training.job import TARGET, job_config
@@ -190,22 +214,33 @@ def _submit(session: Session, config: TrainConfig, data: str, estimate: "Estimat
     board = JobBoard(session.settings.workspace, jobs_at_once=session.settings.jobs_at_once)
     job = board.submit(
         TARGET,
-        job_config(config, data),
+        job_config(config, data, workers=place.workers, cluster=place.cluster),
         title=f"Train {config.name} on {data}",
         kind="train",
-        needs_bytes=estimate.nbytes,
+        needs_bytes=0 if place.cluster else estimate.nbytes * place.workers,
     )
     said = f"The job {job.id} is {job.state}. Follow it with: lmcore jobs show {job.id}"
     return Answer({"job": job_document(job), "estimate": estimate}, [said])
 
 
-def _train(session: Session, config: TrainConfig, dataset: "TextDataset", estimate: "Estimate", resume: bool) -> Answer:
+def _train(
+    session: Session,
+    config: TrainConfig,
+    dataset: "TextDataset",
+    estimate: "Estimate",
+    resume: bool,
+    place: Place,
+    joined: Workers,
+) -> Answer:
     from lmcore.training.fit import train
     from lmcore.training.verdict import verdict
 
     try:
         with session.report() as report:
-            result = train(config, dataset, settings=session.settings, report=report, resume=resume)
+            if place.alone:
+                result = train(config, dataset, settings=session.settings, report=report, resume=resume, workers=joined)
+            else:
+                result = _train_together(session, config, dataset, resume, place, report)
     except (Cancelled, KeyboardInterrupt) as error:
         raise Cancelled(
             "Training was stopped and its last checkpoint is kept: run the same command with --resume to go on."
@@ -220,6 +255,19 @@ def _train(session: Session, config: TrainConfig, dataset: "TextDataset", estima
         f"Make it the champion with: lmcore models promote {result.version.name} {result.version.version}",
     ]
     return Answer(_training_document(result, estimate), shown)
+
+
+def _train_together(
+    session: Session, config: TrainConfig, dataset: "TextDataset", resume: bool, place: Place, report: "Report"
+) -> "TrainResult":
+    from lmcore.fingerprint import fingerprint
+    from lmcore.training.fit import TrainResult
+    from lmcore.training.job import job_config, run
+
+    name = f"command-{fingerprint(config.to_dict(), dataset.fingerprint, place.cluster)}"
+    told = job_config(config, str(dataset.ref), workers=place.workers, cluster=place.cluster, checkpoints=name)
+    made = run(told, workspace=session.settings.workspace, report=report, resume=resume)
+    return TrainResult.from_dict(made, session.settings)
 
 
 def _training_document(result: "TrainResult", estimate: "Estimate") -> dict[str, Any]:

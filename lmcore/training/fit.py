@@ -1,5 +1,6 @@
 """One training run from a data set to a registered, evaluated version."""
 
+import json
 import shutil
 import time
 from collections.abc import Mapping
@@ -17,14 +18,15 @@ from lmcore.storage import whole_folder, write_json
 from lmcore.tasks import load_task
 from lmcore.training.baseline import score_baselines
 from lmcore.training.config import TrainConfig
-from lmcore.training.evaluation import Evaluation, evaluate, save_evaluation
+from lmcore.training.evaluation import Evaluation, evaluate, load_evaluation, save_evaluation
 from lmcore.training.forgetting import Forgetting, measure_forgetting
-from lmcore.training.kept_forgetting import save_forgetting
+from lmcore.training.kept_forgetting import load_forgetting, save_forgetting
 from lmcore.training.lineage import earlier_data, pinned
-from lmcore.training.methods import TRAINING, check_method
+from lmcore.training.methods import TRAINING, check_method, check_workers
 from lmcore.training.rows import run_rows
 from lmcore.training.tracking import TrackedRun, track_run
 from lmcore.training.trained import Trained, TrainJob
+from lmcore.training.workers import ALONE, Workers
 from lmcore.types import Part, Report, Silent
 
 if TYPE_CHECKING:
@@ -54,6 +56,44 @@ class TrainResult:
     seconds: float
     forgetting: Forgetting | None = None
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON-like values.
+
+        They are ``version``, ``evaluation`` (its id), ``metrics``, ``choices``, ``warnings`` and ``seconds``; of a run that
+        went on from a version also ``forgetting`` (the report's id) and ``forgotten`` (its verdict).
+        """
+        forgotten = self.forgetting
+        return {
+            "version": str(self.version.ref),
+            "evaluation": self.evaluation.id,
+            "metrics": dict(self.metrics),
+            "choices": dict(self.choices),
+            "warnings": list(self.warnings),
+            "seconds": self.seconds,
+            **({"forgetting": forgotten.id, "forgotten": forgotten.verdict} if forgotten else {}),
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any], settings: Settings) -> "TrainResult":
+        """Read what `to_dict` wrote, and from the workspace the version and its evaluation.
+
+        Raises:
+            UnknownError: one of them is not there any more.
+        """
+        from lmcore.models.registry import ModelRegistry
+
+        registry = ModelRegistry(settings.workspace, tracking_uri=settings.tracking_uri)
+        forgotten = values.get("forgetting")
+        return cls(
+            version=registry.get(values["version"]),
+            metrics=values["metrics"],
+            evaluation=load_evaluation(settings.workspace, values["evaluation"]),
+            choices=values["choices"],
+            warnings=tuple(values["warnings"]),
+            seconds=values["seconds"],
+            forgetting=load_forgetting(settings.workspace, forgotten) if forgotten else None,
+        )
+
 
 def train(
     config: TrainConfig,
@@ -63,6 +103,7 @@ def train(
     report: Report | None = None,
     scratch: Path | None = None,
     resume: bool = False,
+    workers: Workers = ALONE,
 ) -> TrainResult:
     """Train on the train split, choose on dev, measure on test and register the result.
 
@@ -74,18 +115,33 @@ def train(
         scratch: where checkpoints go, a folder of this run alone: it is emptied first unless resumed, and removed at
             the end; one named after configuration and data where None.
         resume: go on from what ``scratch`` holds.
+        workers: the processes that call this together, as `lmcore.training.workers.join_workers` gives them; all return
+            the same result.
 
     Raises:
-        OptionError: a setting is out of range.
+        OptionError: a setting is out of range, or is not for several workers.
         DataError: the data set is not split, a split cannot be trained on, or dev or test has a class that train lacks.
         InputError: the model cannot be had.
         StorageError: the disk is full; nothing half-written is registered.
         Cancelled: the report asked to stop; checkpoints stay.
+        LostWorker: another process of the run has ended.
     """
     started = time.time()
     settings = settings or Settings.from_environment()
     config = pinned(config.checked(), settings)
-    job = _prepare(config, data, settings, report or Silent(), scratch, resume)
+    job = _prepare(config, data, settings, report or Silent(), scratch, resume, workers)
+    if not workers.leads:
+        TRAINING[config.method].load()(replace(job, report=_Unheard(job.report)))
+        return TrainResult.from_dict(json.loads(workers.hear()), settings)
+    result = _lead(job, data, started)
+    shutil.rmtree(job.scratch, ignore_errors=True)
+    workers.hear(json.dumps(result.to_dict()))
+    return result
+
+
+def _lead(job: TrainJob, data: TextDataset, started: float) -> TrainResult:
+    """Train, measure and register; where several processes train, the others come along as far as the weights."""
+    config, settings = job.config, job.settings
     test = data.part("test")
     job.task.check(test.frame, f"The test split of {data.name!r}", job.labels)
     parameters = {**config.to_dict(), "data": str(data.ref or data.name), "data_fingerprint": data.fingerprint}
@@ -119,8 +175,8 @@ def train(
         )
         save_evaluation(settings.workspace, evaluation)
         forgotten = _forgotten(job, data, version, Part(reporting, 0.95, 1.0))
+        reporting.progress(1.0, f"Registered as {version.ref}")
         run.log(0, {f"test_{name}": value for name, value in evaluation.metrics.items()})
-    shutil.rmtree(job.scratch, ignore_errors=True)
     return TrainResult(
         version=version,
         metrics={**evaluation.metrics, **trained.dev_metrics},
@@ -153,21 +209,49 @@ def _gone(job: TrainJob) -> list[str]:
 
 
 def _prepare(
-    config: TrainConfig, data: TextDataset, settings: Settings, report: Report, scratch: Path | None, resume: bool
+    config: TrainConfig,
+    data: TextDataset,
+    settings: Settings,
+    report: Report,
+    scratch: Path | None,
+    resume: bool,
+    workers: Workers,
 ) -> TrainJob:
+    check_workers(config, workers.size)
     task = load_task(config.task)
     check_method(config.method, config.task, str(resolve_model(config.model, settings)))
     rows = run_rows(config, task, data, settings)
     if scratch is None:
         scratch = settings.workspace.checkpoints / fingerprint(config.to_dict(), data.fingerprint)
-    if not resume:
-        shutil.rmtree(scratch, ignore_errors=True)
-    settings.workspace.folder(scratch)
-    return TrainJob(config, task, rows.train, rows.dev, rows.labels, settings, scratch, resume, report, rows.facts)
+    if workers.leads:
+        if not resume:
+            shutil.rmtree(scratch, ignore_errors=True)
+        settings.workspace.folder(scratch)
+    workers.check_shared(scratch)
+    return TrainJob(
+        config, task, rows.train, rows.dev, rows.labels, settings, scratch, resume, report, rows.facts, workers
+    )
 
 
 def _fields(job: TrainJob) -> dict[str, Any]:
     return {name: getattr(job, name) for name in TrainJob.__dataclass_fields__}
+
+
+class _Unheard:
+    """A `Report` that only asks whether to go on: what there is to say, the leader says."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+
+    def progress(self, fraction: float, message: str = "") -> None:
+        """Say nothing."""
+
+    def metrics(self, step: int, values: Mapping[str, float]) -> None:
+        """Say nothing."""
+
+    def check(self) -> None:
+        """Pass the question on."""
+        self._report.check()
 
 
 class _Tracked:

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,47 +12,74 @@ from lmcore.data.store import DatasetStore
 from lmcore.settings import Settings, Workspace
 from lmcore.training.config import TrainConfig
 from lmcore.training.fit import train
+from lmcore.training.methods import check_workers
+from lmcore.training.rundir import RunFolder, make_plan
 from lmcore.types import ModelRef, Report, check_name
 
 TARGET = "lmcore.training.job:run"
 
 
-def job_config(config: TrainConfig, data: str) -> dict[str, Any]:
-    """Return what `run` is to be given to train on a stored data set, with a checkpoint folder of its own."""
+def job_config(
+    config: TrainConfig, data: str, *, workers: int = 1, cluster: bool = False, checkpoints: str = ""
+) -> dict[str, Any]:
+    """Return what `run` is to be given to train on a stored data set.
+
+    Args:
+        config: what to train and how.
+        data: a stored data set's text form.
+        workers: how many processes train together.
+        cluster: whether they are on the Ray cluster of the settings rather than on this machine.
+        checkpoints: name of the folder for checkpoints; one of its own where empty.
+
+    Raises:
+        OptionError: the method is not for several workers, or they cannot share a batch evenly.
+    """
+    check_workers(config, workers)
     values = config.checked().to_dict() | {"model": from_anywhere(config.model)}
-    return {"train": values, "data": data, "checkpoints": f"job-{secrets.token_hex(8)}"}
+    together = {"workers": workers, "cluster": cluster} if cluster or workers > 1 else {}
+    return {"train": values, "data": data, "checkpoints": checkpoints or f"job-{secrets.token_hex(8)}"} | together
 
 
 def run(config: Mapping[str, Any], *, workspace: Workspace, report: Report, resume: bool) -> dict[str, Any]:
     """Train on a stored data set.
 
     Args:
-        config: ``data`` (a stored data set's text form), ``train`` (a `TrainConfig` as a dict) and ``checkpoints`` (the
-            name of their folder).
+        config: what `job_config` returned.
         workspace: where everything is stored.
         report: progress, metrics and cancellation.
         resume: go on from the checkpoints of an earlier attempt.
 
     Returns:
-        ``version``, ``evaluation``, ``metrics``, ``choices``, ``warnings`` and ``seconds``; of a run that went on from a
-        version also ``forgetting`` (the report's id) and ``forgotten`` (its verdict).
+        What `lmcore.training.fit.TrainResult.to_dict` returns.
     """
-    data = DatasetStore(workspace).load(config["data"])
     settings = replace(Settings.from_environment(), workspace=workspace)
     scratch = workspace.checkpoints / check_name(str(config["checkpoints"]), "checkpoint folder")
-    result = train(
-        TrainConfig.from_dict(config["train"]), data, settings=settings, report=report, scratch=scratch, resume=resume
-    )
-    forgotten = result.forgetting
-    return {
-        "version": str(result.version.ref),
-        "evaluation": result.evaluation.id,
-        "metrics": dict(result.metrics),
-        "choices": dict(result.choices),
-        "warnings": list(result.warnings),
-        "seconds": result.seconds,
-        **({"forgetting": forgotten.id, "forgotten": forgotten.verdict} if forgotten else {}),
-    }
+    data = DatasetStore(workspace).load(config["data"])
+    told = TrainConfig.from_dict(config["train"])
+    if "workers" in config:
+        return _together(told, config, settings, report, resume)
+    return train(told, data, settings=settings, report=report, scratch=scratch, resume=resume).to_dict()
+
+
+def _together(
+    told: TrainConfig, config: Mapping[str, Any], settings: Settings, report: Report, resume: bool
+) -> dict[str, Any]:
+    """Train in several processes, which load the data themselves."""
+    from lmcore.training.cluster import run_there
+    from lmcore.training.launch import run_here
+    from lmcore.training.ray_jobs import RayAccess, RayJobs
+
+    workers, checkpoints, cluster = int(config["workers"]), str(config["checkpoints"]), bool(config["cluster"])
+    folder = RunFolder(settings.workspace.checkpoints / f"{checkpoints}-run")
+    if cluster:
+        settings = replace(settings, device=settings.ray_device)
+    plan = make_plan(told, config["data"], settings, checkpoints=checkpoints, resume=resume, workers=workers)
+    if cluster:
+        result = run_there(plan, folder, report, jobs=RayJobs(RayAccess.from_environment(settings)))
+    else:
+        result = run_here(plan, folder, report)
+    shutil.rmtree(folder.path, ignore_errors=True)
+    return result
 
 
 def from_anywhere(model: str) -> str:

@@ -3,7 +3,8 @@
 from lmcore.errors import OptionError
 from lmcore.methods import Method, Option, Registry, options_of
 from lmcore.tasks import TASKS, load_task
-from lmcore.training.config import TrainConfig
+from lmcore.training.config import BY_GRADIENT, TrainConfig
+from lmcore.training.workers import Workers
 
 
 def tasks_of(method: str) -> list[str]:
@@ -83,6 +84,19 @@ def check_method(method: str, task: str, model: str = "") -> None:
         raise OptionError(
             f"{model} {_KINDS[_kind(model)]}, and the method {method} begins with {needs}: choose {', '.join(fitting)}."
         )
+
+
+def check_workers(config: TrainConfig, workers: int) -> None:
+    """Refuse a run that several processes cannot share.
+
+    Raises:
+        OptionError: the method does not train by gradient, or the batch size is no multiple of their number.
+    """
+    if workers > 1 and config.method not in BY_GRADIENT:
+        raise OptionError(
+            f"The method {config.method} runs in one process: choose {', '.join(BY_GRADIENT)} for {workers} workers."
+        )
+    Workers(size=workers).check_batch(config.batch_size)
 
 
 def starts_from(method: str, model: str) -> bool:

@@ -9,6 +9,7 @@ from lmcore.data.dataset import TextDataset
 from lmcore.settings import Settings
 from lmcore.tasks.base import Task
 from lmcore.training.config import TrainConfig
+from lmcore.training.workers import ALONE, Workers
 from lmcore.types import Report
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class TrainJob:
         resume: whether ``scratch`` may hold an earlier attempt's work to go on from.
         report: progress, metrics and cancellation.
         facts: how its rows were put together, as JSON-like values that are kept with the version.
+        workers: the processes that do it together, this one among them.
     """
 
     config: TrainConfig
@@ -42,6 +44,7 @@ class TrainJob:
     resume: bool
     report: Report
     facts: Mapping[str, Any] = field(default_factory=dict)
+    workers: Workers = ALONE
 
 
 @dataclass(frozen=True, eq=False)

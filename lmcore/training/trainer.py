@@ -1,7 +1,7 @@
 """A transformers Trainer for a run: its settings, its order of batches and its loss."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,6 +10,7 @@ from lmcore.errors import OptionError
 from lmcore.models.encode import Encodings
 from lmcore.models.start import StartModel
 from lmcore.training.checkpoints import begun_folder
+from lmcore.training.parts import Count, Loss, count_learnt, part_loss
 from lmcore.training.sampling import LengthGroupedSampler
 from lmcore.training.trained import TrainJob
 from lmcore.training.watch import Watch
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 
     from lmcore.training.config import TrainConfig
 
-Loss = Callable[[Any, "Mapping[str, torch.Tensor]", Any], "torch.Tensor"]
-"""A scalar of a training batch: from model, batch and outputs."""
 Penalty = Loss
 
 _SCHEDULES = {"linear": "linear", "cosine": "cosine", "constant": "constant_with_warmup"}
@@ -69,16 +68,16 @@ def build_trainer(
         model: the same, as it is wrapped for training.
         rows: what is learnt from.
         penalty: what is added to the loss of each training batch.
-        at_once: how many texts the device computes at once; a divisor of the batch size.
+        at_once: how many texts all workers together compute at once; a divisor of the batch size.
 
     Raises:
         OptionError: the device is absent, or a setting means nothing for the task.
     """
     from transformers import PrinterCallback, Trainer, TrainerCallback
 
-    config, task, train = job.config, job.task, rows.train
+    config, task, train, workers = job.config, job.task, rows.train, job.workers
     sampler = LengthGroupedSampler(train.lengths, config.batch_size, seed=config.seed)
-    training_loss = _training_loss(job, penalty)
+    training_loss, count = _training_loss(job, start, penalty)
 
     class Grouped(Trainer):  # type: ignore[misc]
         def _get_train_sampler(self, train_dataset: Any = None) -> Any:
@@ -88,9 +87,19 @@ def build_trainer(
             return str(begun_folder(job.scratch))
 
         def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, **rest: Any) -> Any:
-            outputs = model(**inputs)
-            loss = training_loss(model, inputs, outputs) if model.training else outputs.loss
+            if model.training:
+                loss, outputs = part_loss(workers, training_loss, count, model, inputs)
+            else:
+                outputs = model(**inputs)
+                loss = outputs.loss
             return (loss, outputs) if return_outputs else loss
+
+        def evaluate(self, *given: Any, **named: Any) -> Any:
+            if workers.size > 1:
+                self.gather_function = _as_it_is  # the leader measures alone
+            found = super().evaluate(*given, **named) if workers.leads else {}
+            self.control.should_training_stop = workers.agree(self.control.should_training_stop)
+            return found
 
     def collate(items: list[tuple[Encodings, int]]) -> "dict[str, torch.Tensor]":
         encodings, numbers = items[0][0], [number for _, number in items]
@@ -108,6 +117,8 @@ def build_trainer(
         callbacks=[watch],
     )
     trainer.model_accepts_loss_kwargs = False  # a batch's loss is its mean, which a step divides by its batches
+    if workers.size > 1:
+        trainer.accelerator.prepare_data_loader = _whole_batches
     trainer.remove_callback(PrinterCallback)  # it prints to stdout, which belongs to the caller
     return trainer, watch
 
@@ -154,18 +165,24 @@ def _in_bfloat16(config: "TrainConfig", on_cpu: bool) -> bool:
     return not on_cpu and torch.cuda.is_bf16_supported()
 
 
-def _training_loss(job: TrainJob, penalty: Penalty | None) -> Loss:
-    """Return what a training batch is to make small: the model's own loss, or one with weighted classes, and a penalty."""
-    weighted = _weighted_classes(job) if job.config.class_weights else None
+def _training_loss(job: TrainJob, start: StartModel, penalty: Penalty | None) -> tuple[Loss, Count]:
+    """Return what a training batch is to make small, and how a batch's loss counts beside others'.
+
+    It is the model's own loss, or one with weighted classes, and a penalty.
+    """
+    if job.config.class_weights:
+        weighted, count = _weighted_classes(job)
+    else:
+        weighted, count = None, count_learnt(start)
 
     def loss(model: Any, batch: "Mapping[str, torch.Tensor]", outputs: Any) -> "torch.Tensor":
         main: torch.Tensor = weighted(model, batch, outputs) if weighted else outputs.loss
         return main if penalty is None else main + penalty(model, batch, outputs)
 
-    return loss
+    return loss, count
 
 
-def _weighted_classes(job: TrainJob) -> Loss:
+def _weighted_classes(job: TrainJob) -> tuple[Loss, Count]:
     """Return the cross-entropy in which all classes weigh the same: a row of class c counts rows / (classes · rows of c).
 
     Raises:
@@ -185,7 +202,21 @@ def _weighted_classes(job: TrainJob) -> Loss:
         logits = outputs.logits.float()
         return torch.nn.functional.cross_entropy(logits, batch["labels"], weights.to(logits.device))
 
-    return loss
+    def count(batch: "Mapping[str, torch.Tensor]") -> float:
+        return float(weights[batch["labels"].cpu()].sum())
+
+    return loss, count
+
+
+def _whole_batches(loader: Any, *given: Any, **named: Any) -> Any:
+    """Prepare a loader as in a single process: every worker takes its part of the whole batch by itself."""
+    from accelerate.data_loader import prepare_data_loader
+
+    return prepare_data_loader(loader, num_processes=1, process_index=0)
+
+
+def _as_it_is(values: Any) -> Any:
+    return values
 
 
 class _Windows:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from lmcore.errors import Cancelled, LmError
 from lmcore.models.start import StartModel, as_loaded
 from lmcore.storage import disk_errors, sync_tree, write_json
@@ -21,7 +23,15 @@ class Watch:
         self._steps = epoch_steps * job.config.epochs
         self._best_folder = job.scratch / "best"
         self._save_after = False
+        self._workers = job.workers
         self.cancelled = False
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
+        """Let each worker but the first draw its own dropout; a checkpoint that is taken up brings its own state."""
+        import torch
+
+        if not self._workers.leads:
+            torch.manual_seed(int(np.random.SeedSequence([args.seed, self._workers.rank]).generate_state(1)[0]))
 
     def on_step_end(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
         """Say how far it is; on a request to stop, save a checkpoint and leave the loop."""
@@ -29,9 +39,7 @@ class Watch:
             f"Step {state.global_step} of {self._steps}, epoch {math.ceil(state.epoch)} of {args.num_train_epochs}"
         )
         self._job.report.progress(0.02 + 0.93 * state.global_step / self._steps, message)
-        try:
-            self._job.report.check()
-        except Cancelled:
+        if self._workers.agree(self._is_asked_to_stop()):
             self.cancelled = control.should_save = control.should_training_stop = True
         if self._ends_epoch(state):
             self._save_after, control.should_save = control.should_save, False
@@ -73,7 +81,10 @@ class Watch:
 
     def on_save(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
         """Give the checkpoint that was just written its name."""
-        complete(self._job.scratch, state.global_step)
+        self._workers.wait()  # each has written its random state into it
+        if self._workers.leads:
+            complete(self._job.scratch, state.global_step)
+        self._workers.wait()
 
     def is_done(self, checkpoint: Path) -> bool:
         """Say whether a run that stands at a checkpoint had stopped there because dev did not get better any more."""
@@ -89,6 +100,13 @@ class Watch:
             weights = load_file(self._best_folder / f"{best['epoch']}.safetensors")
             model.load_state_dict(weights, strict=False)  # weights that do not change are not kept
         return best
+
+    def _is_asked_to_stop(self) -> bool:
+        try:
+            self._job.report.check()
+        except Cancelled:
+            return True
+        return False
 
     def _measure(self, model: Any) -> dict[str, float]:
         """Return the task's metrics on dev, named ``dev_…``; none where the loss decides."""

@@ -76,23 +76,24 @@ def train_weights(job: TrainJob, build: Callable[[], Learner], *, penalty: Penal
         ResourceError: memory ran out with a single text.
         StorageError: the disk is full or refuses a checkpoint.
         Cancelled: the report asked to stop.
+        LostWorker: another process of the run has ended.
     """
-    learner = build()
+    workers = job.workers
+    learner = _built(job, build)
     job = replace(job, task=job.task.adapted(learner.start.model.config))
     rows = _encode(job, learner.start)
-    forget_begun(job.scratch)
-    checkpoint = newest_whole(job.scratch) if job.resume else None
+    checkpoint = _checkpoint(job, job.resume)
     at_once = job.config.batch_size
     while (watch := _attempt(job, learner, rows, penalty, checkpoint, at_once)) is None:
         at_once = _smaller(at_once)
         job.report.progress(0.02, f"The GPU's memory ran out: going on with {at_once} texts at once")
-        forget_begun(job.scratch)
-        checkpoint = newest_whole(job.scratch)
+        checkpoint = _checkpoint(job, True)
         learner = _again(build)
     if watch.cancelled:
         raise Cancelled("Training was stopped; its last checkpoint is kept, and the run can be resumed.")
     model = learner.model
     best = watch.restore_best(model)
+    workers.wait()  # the leader deletes the folder in the end
     return Trained(
         model=model.cpu().eval(),
         tokenizer=learner.start.tokenizer,
@@ -101,6 +102,25 @@ def train_weights(job: TrainJob, build: Callable[[], Learner], *, penalty: Penal
         encodings=rows.train,
         learnt=sum(p.numel() for p in model.parameters() if p.requires_grad),
     )
+
+
+def _built(job: TrainJob, build: Callable[[], Learner]) -> Learner:
+    """Build the model in every process; the leader goes first, since a tokenizer that it learns is kept in the folder."""
+    if not job.workers.leads:
+        job.workers.wait()
+        return build()
+    learner = build()
+    job.workers.wait()
+    return learner
+
+
+def _checkpoint(job: TrainJob, wanted: bool) -> Path | None:
+    """Return the checkpoint that every process goes on from: where one is wanted, the newest that the leader finds whole."""
+    if job.workers.leads:
+        forget_begun(job.scratch)
+    found = newest_whole(job.scratch) if wanted and job.workers.leads else None
+    name = job.workers.hear(found.name if found else "")
+    return job.scratch / name if name else None
 
 
 def _encode(job: TrainJob, start: StartModel) -> Rows:
@@ -118,10 +138,15 @@ def _attempt(
     start = replace(learner.start, max_length=rows.limit)
     trainer, watch = build_trainer(job, start, learner.model, rows, penalty=penalty, at_once=at_once)
     try:
-        with disk_errors(job.scratch):
-            if checkpoint is None or not watch.is_done(checkpoint):
+        with disk_errors(job.scratch), job.workers.losses():
+            if checkpoint is None or not job.workers.agree(watch.is_done(checkpoint)):
                 trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     except torch.OutOfMemoryError as error:
+        if job.workers.size > 1:
+            raise ResourceError(
+                f"A worker's device ran out of memory with {at_once // job.workers.size} texts: take a smaller batch, a "
+                "smaller model, a shorter longest text or more workers."
+            ) from error
         if at_once > 1:
             return None
         raise ResourceError(

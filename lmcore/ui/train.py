@@ -11,7 +11,9 @@ from lmcore.data.dataset import TextDataset
 from lmcore.models.catalogue import check_hub_id
 from lmcore.settings import MIB
 from lmcore.tasks import load_task, reads_task
-from lmcore.training.config import TrainConfig
+from lmcore.training.config import BY_GRADIENT, TrainConfig
+from lmcore.training.ray_jobs import RayAccess
+from lmcore.training.workers import Place
 from lmcore.ui import cache, show, state
 
 if TYPE_CHECKING:
@@ -47,6 +49,31 @@ def model_choice(models: Mapping[str, str], default: str, key: str) -> str:
     )
     name = str(picked)
     return name if name in models else f"hub:{check_hub_id(name.strip().removeprefix('hub:'))}"
+
+
+def place_choice(method: str) -> Place:
+    """Ask where to train, where a Ray cluster is set up and the method can use one; else it is this machine.
+
+    Raises:
+        OptionError: the cluster's address is none, or there is no token for it.
+    """
+    settings = cache.settings()
+    if not settings.ray_address or method not in BY_GRADIENT:
+        return Place()
+    places = {"this machine": Place(), "the Ray cluster": Place(settings.ray_workers, cluster=True)}
+    picked = st.segmented_control(
+        "Where",
+        list(places),
+        default="this machine",
+        key="train_place",
+        required=True,
+        bind="query-params",
+        help=f"On the cluster {settings.ray_workers} workers share each batch: the batch size is a multiple of that.",
+    )
+    place = places[picked or "this machine"]
+    if place.cluster:
+        RayAccess.from_environment(settings)
+    return place
 
 
 def describe_estimate(config: TrainConfig, data: TextDataset) -> "Estimate":

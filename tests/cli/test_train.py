@@ -100,6 +100,25 @@ def test_in_the_background_it_is_a_job(ask, trained_home, tiny_folder):
     assert board.wait(job.id, 60).state.ended
 
 
+def test_several_workers_need_a_method_and_a_batch_that_they_can_share(refused, trained_home, tiny_folder):
+    full = ("train", "topics@1", "--model", tiny_folder, "--method", "full", "--batch-size", "16")
+    assert "The method head runs in one process" in refused(*full[:4], "--workers", "2", home=trained_home)
+    assert "cannot be shared by 3 workers" in refused(*full, "--workers", "3", home=trained_home)
+
+
+def test_a_cluster_needs_an_address_and_a_token(refused, trained_home, tiny_folder, monkeypatch):
+    monkeypatch.delenv("RAY_AUTH_TOKEN", raising=False)
+    monkeypatch.delenv("RAY_AUTH_TOKEN_PATH", raising=False)
+    full = ("train", "topics@1", "--model", tiny_folder, "--method", "full", "--cluster")
+    assert "No Ray cluster is set up" in refused(*full, home=trained_home)
+    monkeypatch.setenv("LMSCOPE_RAY_ADDRESS", "http://127.0.0.1:1")
+    assert "used with a token alone" in refused(*full, home=trained_home)
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "secret-of-the-cluster")
+    said = refused(*full, home=trained_home)
+    assert "The Ray cluster at http://127.0.0.1:1 does not answer" in said
+    assert "secret-of-the-cluster" not in said
+
+
 def test_evaluating_keeps_the_result(ask, trained_home):
     found = ask("evaluate", "models:/topics@champion", "topics@1", "--split", "dev", home=trained_home)
     assert (found["version"], found["data"], found["parameters"]["rows"]) == ("models:/topics/1", "topics@1:dev", 12)

@@ -261,6 +261,37 @@ def test_chinese_data_are_offered_a_model_from_a_configuration(open_app, home):
     assert not app.warning
 
 
+def test_a_cluster_is_offered_only_where_one_is_set_up(open_app, filled, home, tiny_folder, monkeypatch):
+    def place(app):
+        return [choice for choice in app.segmented_control if choice.key == "train_place"]
+
+    def by_gradient():
+        app = choose_tiny(open_app(PAGE), filled.split, tiny_folder)
+        return app.selectbox(key="train_method").set_value("full").run()
+
+    assert place(by_gradient()) == []
+    monkeypatch.setenv("LMSCOPE_RAY_ADDRESS", "http://127.0.0.1:1")
+    monkeypatch.setenv("LMSCOPE_RAY_WORKERS", "4")
+    monkeypatch.delenv("RAY_AUTH_TOKEN", raising=False)
+    monkeypatch.delenv("RAY_AUTH_TOKEN_PATH", raising=False)
+    app = by_gradient()
+    (where,) = place(app)
+    where.set_value("the Ray cluster").run()
+    assert "A Ray cluster is used with a token alone" in app.error[0].value
+    assert "Start training" not in labels(app)
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "secret-of-the-cluster")
+    app = press(app.run(), "Start training")
+    assert not app.exception
+    (job,) = JobBoard(home.workspace).list(kind="train")
+    assert (job.config["workers"], job.config["cluster"], job.needs_bytes) == (4, True, 0)
+    ended = JobBoard(home.workspace).wait(job.id, SECONDS)
+    assert (
+        ended.error
+        == "The Ray cluster at http://127.0.0.1:1 does not answer: check LMSCOPE_RAY_ADDRESS and that it runs."
+    )
+    assert "secret-of-the-cluster" not in ended.log_file.read_text() + json.dumps(dict(job.config))
+
+
 def test_how_texts_are_written_can_be_set_where_texts_are_written(open_app, home):
     """The settings of decoding are there for a version that writes, and go into the job."""
     data = load_dataset("sample:translation-en-zh", task="translation")

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from lmcore.data.dataset import TextDataset
+from lmcore.data.store import DatasetStore
 from lmcore.errors import Cancelled
 from lmcore.settings import Settings, Workspace
 from lmcore.tasks import load_task
@@ -91,6 +92,27 @@ def trained(topics: TextDataset, tiny_folder: Path, shared_settings: Settings) -
     """A head on the small model, registered as topics/1 in the shared workspace."""
     config = TrainConfig("topics", model=f"folder:{tiny_folder}", strength=1.0)
     return train(config, topics, settings=shared_settings)
+
+
+@pytest.fixture
+def uneven(topics: TextDataset, tracked: Workspace, monkeypatch: pytest.MonkeyPatch) -> TextDataset:
+    """A stored data set whose last batch two workers cannot share evenly."""
+    monkeypatch.setenv("LMSCOPE_DEVICE", "cpu")
+    train_rows = topics.frame.index[topics.frame["split"] == "train"]
+    return DatasetStore(tracked).save(replace(topics, frame=topics.frame.drop(train_rows[0])))
+
+
+@pytest.fixture
+def calm(tmp_path: Path, tiny_folder: Path) -> str:
+    """The small model without dropout, so that a step does not depend on how its rows are cut into batches."""
+    from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
+
+    config = AutoConfig.from_pretrained(tiny_folder, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
+    model = AutoModelForSequenceClassification.from_pretrained(tiny_folder, config=config)
+    folder = tmp_path / "calm"
+    model.save_pretrained(folder)
+    AutoTokenizer.from_pretrained(tiny_folder).save_pretrained(folder)
+    return f"folder:{folder}"
 
 
 @pytest.fixture

@@ -12,19 +12,6 @@ from tests.training.conftest import FULL, Recorder
 STEPS = 6  # 96 rows in batches of 16
 
 
-@pytest.fixture
-def calm(tmp_path, tiny_folder):
-    """The small model without dropout, so that a step does not depend on how its rows are cut into batches."""
-    from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
-
-    config = AutoConfig.from_pretrained(tiny_folder, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
-    model = AutoModelForSequenceClassification.from_pretrained(tiny_folder, config=config)
-    folder = tmp_path / "calm"
-    model.save_pretrained(folder)
-    AutoTokenizer.from_pretrained(tiny_folder).save_pretrained(folder)
-    return f"folder:{folder}"
-
-
 def weights(trained):
     return torch.cat([p.detach().flatten() for p in trained.model.parameters()])
 
