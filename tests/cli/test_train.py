@@ -41,7 +41,7 @@ def test_training_for_people(run, trained_home, tiny_folder):
         (("topics@1", "--model", "models:/nosuch@champion"), "There is no registered model 'nosuch'"),
         (
             ("topics@1", "--method", "head", "--model", "config:bert-small"),
-            "config:bert-small has random weights, and the method head needs others",
+            "config:bert-small has random weights, and the method head begins with trained weights",
         ),
         (("topics@1", "--layer", "x"), "The option layer is 'x': give a whole number from 0"),
         (("topics@1", "--layer", "99"), "The layer is 99, but the model has the layers 0 (embeddings) to 2."),
