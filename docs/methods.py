@@ -12,6 +12,7 @@ STAGE = {
     "cleaning": "Data",
     "models": "Train",
     "training": "Train",
+    "rewards": "Train",
     "attribution": "Analyse",
     "alignment": "Analyse",
     "projection": "Visualise",

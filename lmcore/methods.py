@@ -21,6 +21,7 @@ REGISTRIES: dict[str, str] = {
     "cleaning": "lmcore.data.clean:CLEANING",
     "models": "lmcore.models.catalogue:MODELS",
     "training": "lmcore.training.methods:TRAINING",
+    "rewards": "lmcore.training.rewards:REWARDS",
     "attribution": "lmcore.analysis.methods:ATTRIBUTION",
     "alignment": "lmcore.models.linking:ALIGNMENT",
     "projection": "lmcore.projection.methods:PROJECTION",
@@ -198,6 +199,18 @@ def option(
     """
     facts = {"help": help, "minimum": minimum, "maximum": maximum, "choices": choices, "methods": methods}
     return field(default=default, metadata=facts)
+
+
+def same_option(config: type, name: str, *, methods: tuple[str, ...] = ()) -> Any:
+    """Declare a field that is the same option as one of another configuration.
+
+    Args:
+        config: the dataclass that declares it.
+        name: of its field.
+        methods: the methods that read it here; empty where all do.
+    """
+    known = next(item for item in fields(config) if item.name == name)
+    return field(default=known.default, metadata={**known.metadata, "methods": methods})
 
 
 def options_of(config: type, method: str = "") -> tuple[Option, ...]:

@@ -6,7 +6,7 @@ from lmcore.tasks import TASKS
 from lmcore.training.config import TrainConfig
 from lmcore.training.defaults import default_config, default_settings, fitting_methods
 from lmcore.training.job import TARGET, job_config
-from lmcore.training.methods import TRAINING, options_for
+from lmcore.training.methods import TRAINING
 from lmcore.training.verdict import verdict
 from lmcore.ui import cache, show, state
 from lmcore.ui.forms import method_choice, option_fields
@@ -17,6 +17,7 @@ from lmcore.ui.train import (
     base_models,
     describe_estimate,
     model_choice,
+    offered_options,
     show_curves,
     version_label,
 )
@@ -44,7 +45,8 @@ def start_form() -> None:
         method = method_choice("Method", TRAINING, "train_method", names=fitting)
         with st.expander("Settings", icon=":material/tune:"):
             usual = default_settings(data.task, method)
-            given = option_fields(options_for(method, data.task), f"train_{data.task}_{method}_{model}", usual)
+            options = offered_options(method, data.task)
+            given = option_fields(options, f"train_{data.task}_{method}_{model}", usual)
     config = TrainConfig(name=name, task=data.task, model=model, method=method, **given).checked()
     estimate = describe_estimate(config, data)
     if st.button("Start training", type="primary", icon=":material/play_arrow:", disabled=not estimate.fits):

@@ -20,6 +20,7 @@ from lmcore.tasks.classes import ClassTask
 from lmcore.training.calibration import MEASURES, Calibration, calibration
 from lmcore.training.evaluation import Evaluation, load_evaluation
 from lmcore.training.kept import chief_evaluation
+from lmcore.training.rewarding import reward_verdict
 from lmcore.training.slices import SliceReport, evaluation_rows, measure_slices
 from lmcore.training.verdict import verdict
 from lmcore.types import ModelRef
@@ -188,6 +189,8 @@ def _results(evaluation: Evaluation) -> list[str]:
         )
         listed = wide[["label", "rows", "precision", "recall", "f1"]].itertuples(index=False)
         found += ["By class:", _table(("class", "rows", "precision", "recall", "F1"), listed)]
+    if "rewards" in evaluation.tables:
+        found.append(reward_verdict(evaluation.tables["rewards"]))
     return found
 
 

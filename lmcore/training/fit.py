@@ -102,13 +102,16 @@ def train(
             tokenizer=trained.tokenizer,
             max_length=token_limit(trained.model, trained.tokenizer),
         )
+        tables = {} if baselines.empty else {"baselines": baselines}
+        if trained.beside is not None:
+            tables |= trained.beside(test, Part(reporting, 0.88, 0.94))
         evaluation = evaluate(
             version.ref,
             data,
             settings=settings,
             seed=config.seed,
-            tables={} if baselines.empty else {"baselines": baselines},
-            report=Part(reporting, 0.88, 1.0),
+            tables=tables,
+            report=Part(reporting, 0.94 if trained.beside else 0.88, 1.0),
         )
         save_evaluation(settings.workspace, evaluation)
         run.log(0, {f"test_{name}": value for name, value in evaluation.metrics.items()})

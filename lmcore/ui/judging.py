@@ -17,7 +17,7 @@ from lmcore.training.judging import CALIBRATION, CURVE, EVALUATION, curve_config
 from lmcore.types import SPLITS
 from lmcore.ui import cache, show, state
 from lmcore.ui.jobs import watch_job
-from lmcore.ui.train import show_errors, show_metrics, version_label
+from lmcore.ui.train import show_errors, show_metrics, show_rewards, version_label
 
 if TYPE_CHECKING:
     from lmcore.models.registry import ModelVersion
@@ -77,8 +77,9 @@ def evaluate_form(version: "ModelVersion", key: str, *, data: str = "", split: s
 
 
 def show_overview(result: "Evaluation") -> None:
-    """Show the figures and the surest errors."""
+    """Show the figures, what rewards did, and the surest errors."""
     show_metrics(result)
+    show_rewards(result)
     show_errors(result)
 
 
