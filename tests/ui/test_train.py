@@ -75,8 +75,8 @@ def test_a_run_with_rewards_has_curves_of_reward_and_divergence():
     assert not app.exception
     said = [chart.proto.alt for chart in app.get("vega_lite_chart")]
     assert said[0].startswith("Mean reward. ")
-    assert "all, train is 2.000" in said[0]
-    assert "all, dev is 0.500" in said[0]
+    assert "train is 2.000" in said[0]
+    assert "dev is 0.500" in said[0]
     assert said[1].startswith("KL divergence from the model as it was. kl is 2.000")
     assert [s.partition(".")[0] for s in said[2:]] == [
         "Length of the texts written",
