@@ -47,6 +47,7 @@ lint: .venv/dev.stamp  ## Check style and types.
 bench: .venv/dev.stamp  ## Measure against peers, side by side in one run.
 	$(BIN)/python -m benchmarks.analysis
 	$(BIN)/python -m benchmarks.serving
+	$(BIN)/python -m benchmarks.training
 
 clean:  ## Delete the environment and caches (never the workspace).
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .coverage .coverage.* build *.egg-info

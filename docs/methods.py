@@ -13,6 +13,7 @@ STAGE = {
     "models": "Train",
     "training": "Train",
     "rewards": "Train",
+    "compression": "Train",
     "attribution": "Analyse",
     "alignment": "Analyse",
     "projection": "Visualise",

@@ -6,6 +6,7 @@
     │   ├── OptionError     an option's value
     │   ├── UnknownError    a name that is not there; lists those that are
     │   └── UnsafeError     something that would run code or leave the workspace
+    ├── AccessError         the person's role is not enough for what they asked
     ├── ResourceError       memory or a device is not enough
     ├── StorageError        the disk refused: full, read-only, damaged
     ├── JobError            a job cannot be started, cancelled or resumed
@@ -46,6 +47,10 @@ class UnknownError(InputError):
 
 class UnsafeError(InputError):
     """Something would run foreign code or leave the workspace."""
+
+
+class AccessError(LmError):
+    """The person's role is not enough for what they asked."""
 
 
 class ResourceError(LmError):

@@ -22,6 +22,7 @@ REGISTRIES: dict[str, str] = {
     "models": "lmcore.models.catalogue:MODELS",
     "training": "lmcore.training.methods:TRAINING",
     "rewards": "lmcore.training.rewards:REWARDS",
+    "compression": "lmcore.training.compression.methods:COMPRESSION",
     "attribution": "lmcore.analysis.methods:ATTRIBUTION",
     "alignment": "lmcore.models.linking:ALIGNMENT",
     "projection": "lmcore.projection.methods:PROJECTION",
@@ -31,7 +32,10 @@ REGISTRIES: dict[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One setting of a method: enough to draw a form field, to check a value and to write help."""
+    """One setting of a method: enough to draw a form field, to check a value and to write help.
+
+    ``empty`` says what an optional one is where nothing is given.
+    """
 
     name: str
     kind: OptionKind
@@ -41,6 +45,7 @@ class Option:
     maximum: float | None = None
     choices: tuple[str, ...] = ()
     optional: bool = False
+    empty: str = ""
 
     def check(self, value: object) -> Any:
         """Return the value in the option's type.
@@ -186,6 +191,7 @@ def option(
     maximum: float | None = None,
     choices: tuple[str, ...] = (),
     methods: tuple[str, ...] = (),
+    empty: str = "",
 ) -> Any:
     """Declare a field of a configuration dataclass that is also an `Option`.
 
@@ -196,8 +202,16 @@ def option(
         maximum: largest valid number.
         choices: the valid texts.
         methods: the methods that read it; empty where all do.
+        empty: what it is where nothing is given, for a field that may be None.
     """
-    facts = {"help": help, "minimum": minimum, "maximum": maximum, "choices": choices, "methods": methods}
+    facts = {
+        "help": help,
+        "minimum": minimum,
+        "maximum": maximum,
+        "choices": choices,
+        "methods": methods,
+        "empty": empty,
+    }
     return field(default=default, metadata=facts)
 
 
@@ -245,4 +259,4 @@ def _plain(number: float) -> str:
 
 def _describe_option(item: Option) -> dict[str, Any]:
     described = {key: value for key, value in asdict(item).items() if key != "name"}
-    return {key: value for key, value in described.items() if value not in (None, (), False) or key == "default"}
+    return {key: value for key, value in described.items() if value not in (None, (), False, "") or key == "default"}

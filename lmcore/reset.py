@@ -2,6 +2,7 @@
 
 import shutil
 
+from lmcore.audit import audited
 from lmcore.errors import JobError, StorageError
 from lmcore.jobs import JobBoard
 from lmcore.serving.server import server_state, stop_server
@@ -13,10 +14,19 @@ STOP_SECONDS = 20.0
 def reset_workspace(workspace: Workspace, board: JobBoard) -> None:
     """Stop the prediction server and every job, then delete all that LMScope stored; other files are left alone.
 
+    The audit log is kept: it says who emptied the workspace.
+
     Raises:
+        AccessError: the workspace's actor may not.
         JobError: a job did not stop in time; nothing was deleted.
         StorageError: something cannot be deleted.
     """
+    with audited(workspace, "reset"):
+        _stop_all(workspace, board)
+        _delete(workspace)
+
+
+def _stop_all(workspace: Workspace, board: JobBoard) -> None:
     running = [job for job in board.list(limit=1000) if not job.state.ended]
     for job in running:
         board.cancel(job.id)
@@ -25,6 +35,9 @@ def reset_workspace(workspace: Workspace, board: JobBoard) -> None:
             raise JobError(f"The job {job.title!r} is still stopping: try again in a minute; nothing was deleted.")
     if server_state(workspace).state in {"running", "starting"}:
         stop_server(workspace)
+
+
+def _delete(workspace: Workspace) -> None:
     folders = (
         workspace.datasets,
         workspace.models,

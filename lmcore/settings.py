@@ -2,19 +2,28 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from lmcore.access import Actor, os_user
 from lmcore.errors import OptionError, StorageError
+from lmcore.identity import Roles
 
 MIB = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """One folder that holds all that LMScope stores; deleting it loses nothing else."""
+    """One folder that holds all that LMScope stores; deleting it loses nothing else.
+
+    Attributes:
+        root: the folder.
+        actor: who works in it: what changes something checks their role and records their name. Two workspaces of the
+            same folder are equal whoever works in them.
+    """
 
     root: Path
+    actor: Actor = field(default_factory=os_user, compare=False)
 
     @property
     def datasets(self) -> Path:
@@ -52,6 +61,11 @@ class Workspace:
         return self.root / "serving"
 
     @property
+    def audit(self) -> Path:
+        """The log of what was done by whom; emptying the workspace keeps it."""
+        return self.root / "audit"
+
+    @property
     def tracking(self) -> Path:
         """The MLflow database file."""
         return self.root / "mlflow.db"
@@ -85,6 +99,9 @@ class Settings:
         tracking_uri: an MLflow server, or empty for the workspace's own SQLite file.
         server_port: port of the prediction server on the loopback interface.
         jobs_at_once: how many jobs run side by side.
+        stalled_seconds: how long a job may say nothing before it is taken to hang.
+        roles: who may do what in a dashboard that asks people to sign in.
+        trusted_issuers: sign-in services that verify e-mail addresses without saying so.
     """
 
     workspace: Workspace
@@ -95,13 +112,16 @@ class Settings:
     tracking_uri: str = ""
     server_port: int = 8600
     jobs_at_once: int = 1
+    stalled_seconds: int = 3600
+    roles: Roles = field(default_factory=Roles)
+    trusted_issuers: tuple[str, ...] = ()
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> "Settings":
         """Read ``LMSCOPE_HOME``, ``LMSCOPE_DEVICE``, ``LMSCOPE_POOL_MB``, … and ``MLFLOW_TRACKING_URI``.
 
         Raises:
-            OptionError: a number is not one, or is out of range.
+            OptionError: a number is not one or is out of range, or a role is none.
         """
         env = os.environ if environ is None else environ
         home = _folder(env.get("LMSCOPE_HOME") or "~/.lmscope")
@@ -115,6 +135,9 @@ class Settings:
             tracking_uri=env.get("MLFLOW_TRACKING_URI", ""),
             server_port=_number(env, "LMSCOPE_SERVER_PORT", 8600, 1, 65535),
             jobs_at_once=_number(env, "LMSCOPE_JOBS", 1, 1, 64),
+            stalled_seconds=_number(env, "LMSCOPE_STALLED_SECONDS", 3600, 1, 1 << 20),
+            roles=Roles.parse(env.get("LMSCOPE_ROLES", "")),
+            trusted_issuers=tuple(env.get("LMSCOPE_TRUSTED_ISSUERS", "").split()),
         )
 
 

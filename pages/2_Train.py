@@ -8,7 +8,7 @@ from lmcore.training.defaults import default_config, default_settings, fitting_m
 from lmcore.training.job import TARGET, job_config
 from lmcore.training.methods import TRAINING
 from lmcore.training.verdict import verdict
-from lmcore.ui import cache, show, state
+from lmcore.ui import access, cache, show, state
 from lmcore.ui.forms import method_choice, option_fields
 from lmcore.ui.jobs import watch_job
 from lmcore.ui.judging import VIEWS, choose_evaluation, evaluate_form, show_view
@@ -49,7 +49,13 @@ def start_form() -> None:
             given = option_fields(options, f"train_{data.task}_{method}_{model}", usual)
     config = TrainConfig(name=name, task=data.task, model=model, method=method, **given).checked()
     estimate = describe_estimate(config, data)
-    if st.button("Start training", type="primary", icon=":material/play_arrow:", disabled=not estimate.fits):
+    if access.button(
+        "Start training",
+        action="start_job",
+        type="primary",
+        icon=":material/play_arrow:",
+        disabled=not estimate.fits,
+    ):
         job = cache.board().submit(
             TARGET,
             job_config(config, str(ref)),

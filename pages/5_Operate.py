@@ -4,8 +4,9 @@ import streamlit as st
 
 from lmcore.models.registry import ModelVersion
 from lmcore.serving import ServerState
-from lmcore.ui import cache, state
+from lmcore.ui import access, cache, state
 from lmcore.ui.asking import ask_form, show_calls
+from lmcore.ui.audit import show_log
 from lmcore.ui.operate import alias_buttons, champions_first, versions_table, watch_server, watch_stats
 from lmcore.ui.page import empty_state, open_page, shown_errors
 from lmcore.ui.train import version_label
@@ -43,3 +44,7 @@ with shown_errors():
 with shown_errors():
     st.header("What was served")
     watch_stats(server is not None and server.state == "running")
+if access.may("read_audit"):
+    with shown_errors():
+        st.header("What was done")
+        show_log()

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "lmcore"
 
-_BASE = {"errors", "types", "settings", "storage", "fingerprint", "methods"}
+_BASE = {"errors", "types", "access", "identity", "settings", "storage", "audit", "fingerprint", "memory", "methods"}
 _MODELS = _BASE | {"tasks", "data", "models"}
 _WORK = _MODELS | {"training", "analysis", "projection"}
 _SERVING = _WORK | {"serving", "jobs"}

@@ -2,6 +2,7 @@ import time
 
 import pytest
 
+from lmcore.audit import AuditLog
 from lmcore.data.store import DatasetStore
 from lmcore.errors import JobError
 from lmcore.jobs import JobBoard, JobState
@@ -31,7 +32,9 @@ def test_all_that_was_stored_goes_and_nothing_else(workspace, topics, tiny_folde
     write_state(workspace, ServerState("stopped", message="The prediction server is stopped."))
     (workspace.root / "notes.txt").write_text("mine")
     reset_workspace(workspace, board)
-    assert [path.name for path in workspace.root.iterdir()] == ["notes.txt"]
+    assert {path.name for path in workspace.root.iterdir()} == {"audit", "notes.txt"}
+    newest = next(AuditLog(workspace).entries())
+    assert (newest.action, newest.outcome) == ("reset", "done"), "the log says who emptied the workspace"
     assert DatasetStore(workspace).list() == []
     assert ModelRegistry(workspace).list() == []
     assert JobBoard(workspace).list() == []
@@ -40,7 +43,7 @@ def test_all_that_was_stored_goes_and_nothing_else(workspace, topics, tiny_folde
 
 def test_an_empty_workspace_stays_empty(workspace, board):
     reset_workspace(workspace, board)
-    assert not workspace.root.exists() or not list(workspace.root.iterdir())
+    assert [path.name for path in workspace.root.iterdir()] == ["audit"]
 
 
 def test_running_and_queued_jobs_are_stopped_first(workspace, board):

@@ -7,7 +7,7 @@ import pandas as pd
 
 from lmcore.charts.figure import Figure, bar_height, text_axis
 from lmcore.tasks import load_task
-from lmcore.tasks.base import Metric
+from lmcore.tasks.figures import Metric
 from lmcore.training.calibration import Calibration
 from lmcore.training.comparison import Comparison, unit_of_difference
 from lmcore.training.curve import LearningCurve

@@ -6,7 +6,7 @@ import altair as alt
 import pandas as pd
 
 from lmcore.charts.figure import Figure, bar_height, text_axis
-from lmcore.tasks.base import Metric
+from lmcore.tasks.figures import Metric
 from lmcore.training.evaluation import Evaluation
 
 FEWEST_BARS = 8

@@ -7,8 +7,11 @@ from pathlib import Path
 import click
 
 import lmcore
+from lmcore.access import os_user
 from lmcore.cli.analyse import analyse_command
+from lmcore.cli.audit import audit_command
 from lmcore.cli.command import RootGroup, Session
+from lmcore.cli.compress import compress_command
 from lmcore.cli.data import data_group
 from lmcore.cli.demo import demo_command
 from lmcore.cli.jobs import jobs_group
@@ -56,7 +59,8 @@ def main(context: click.Context, home: Path | None) -> None:
     settings = Settings.from_environment()
     if home:
         settings = replace(settings, workspace=Workspace(Path(os.path.expanduser(home)).absolute()))
-    context.obj = Session(settings)
+    acting = replace(settings.workspace, actor=os_user("command line"))
+    context.obj = Session(replace(settings, workspace=acting))
 
 
 for command in (
@@ -65,11 +69,13 @@ for command in (
     evaluate_command,
     compare_command,
     curve_command,
+    compress_command,
     analyse_command,
     project_command,
     serve_command,
     models_group,
     jobs_group,
+    audit_command,
     methods_command,
     demo_command,
 ):

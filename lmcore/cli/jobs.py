@@ -93,7 +93,8 @@ def check_jobs(session: Session) -> Answer:
 
 def job_document(job: "Job") -> dict[str, Any]:
     """Return a job as JSON-like values; its folder and process are this machine's own business."""
-    names = "id kind title state progress message attempt created started ended error result config resumable silent_seconds"
+    names = "id kind title state progress message attempt created started ended error result config resumable silent_seconds "
+    names += "submitted_by"
     return {name: getattr(job, name) for name in names.split()}
 
 

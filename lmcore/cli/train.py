@@ -10,6 +10,7 @@ from lmcore.cli.command import AnswerCommand, Session, refuse
 from lmcore.cli.options import given_options, method_flags
 from lmcore.cli.output import Answer, plain, records, table
 from lmcore.errors import Cancelled
+from lmcore.models.decoding import DECODING
 from lmcore.settings import MIB
 from lmcore.training.config import TrainConfig
 from lmcore.training.methods import TRAINING
@@ -17,7 +18,7 @@ from lmcore.types import SPLITS
 
 if TYPE_CHECKING:
     from lmcore.data.dataset import TextDataset
-    from lmcore.tasks.base import Metric
+    from lmcore.tasks.figures import Metric
     from lmcore.training.estimate import Estimate
     from lmcore.training.evaluation import Evaluation
     from lmcore.training.fit import TrainResult
@@ -90,11 +91,20 @@ def train_command(
 @click.argument("data")
 @click.option("--split", type=click.Choice(SPLITS), default="test", show_default=True, help="Which rows.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the bootstrap intervals.")
+@method_flags({DECODING.name: DECODING}, "decoding_")
 @click.option("--slices", is_flag=True, help="Also measure slices: by label, length, language and further columns.")
 @click.option("--calibration", is_flag=True, help="Also measure whether the probabilities hold.")
 @click.pass_obj
 def evaluate_command(
-    session: Session, version: str, data: str, split: str, seed: int, slices: bool, calibration: bool
+    session: Session,
+    /,
+    version: str,
+    data: str,
+    split: str,
+    seed: int,
+    slices: bool,
+    calibration: bool,
+    **flags: Any,
 ) -> Answer:
     """Measure VERSION (models:/NAME@ALIAS) on the rows of DATA (name@version) and keep the result.
 
@@ -106,8 +116,12 @@ def evaluate_command(
     from lmcore.training.verdict import verdict
 
     dataset = DatasetStore(session.settings.workspace).load(data)
+    given = given_options(flags, "decoding_")
+    decoding = {item.name: item.check(given[item.name]) for item in DECODING.options if item.name in given}
     with session.report() as report:
-        found = evaluate(version, dataset, split=split, settings=session.settings, seed=seed, report=report)
+        found = evaluate(
+            version, dataset, split=split, settings=session.settings, seed=seed, decoding=decoding, report=report
+        )
     save_evaluation(session.settings.workspace, found)
     rows = found.parameters["rows"]
     wrong = f": {int((~found.predictions['correct']).sum())} wrong" if load_task(found.task).judged else ""
@@ -161,7 +175,7 @@ def _describe_estimate(estimate: "Estimate") -> list[str]:
     if not estimate.knows_language:
         found.append(
             f"The model does not know {estimate.unknown_share:.0%} of the tokens: --model config:bert-small --method "
-            "full --learning-rate 5e-4 --epochs 10 learns your data's own."
+            "scratch --learning-rate 5e-4 --epochs 10 learns your data's own."
         )
     return found
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from lmcore.audit import audited
 from lmcore.data.dataset import TextDataset
 from lmcore.errors import InputError, StorageError, UnknownError
 from lmcore.fingerprint import fingerprint_file
@@ -54,6 +55,7 @@ class DatasetStore:
     """The data sets of a workspace, one folder a version; reading an empty one makes nothing."""
 
     def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
         self._root = workspace.datasets
 
     def save(self, data: TextDataset) -> TextDataset:
@@ -67,6 +69,7 @@ class DatasetStore:
 
         Raises:
             InputError: its name is not usable.
+            AccessError: the workspace's actor may not change data.
             StorageError: the disk is full or refuses; nothing is left behind.
         """
         check_name(data.name, "data set name")
@@ -74,14 +77,11 @@ class DatasetStore:
         for info in self._versions(data.name):
             if _same(info, meta):
                 return replace(data, ref=info.ref)
-        number = max(self._numbers(data.name), default=0) + 1
-        while True:
-            try:
-                self._write(data, DatasetRef(data.name, number), meta)
-            except FileExistsError:
-                number += 1
-            else:
-                return replace(data, ref=DatasetRef(data.name, number))
+        operation = str(meta["operation"].get("name", "import"))
+        with audited(self._workspace, "keep_data", data.name, operation=operation, parent=meta["parent"]) as known:
+            ref = self._write_next(data, meta)
+            known |= {"object": str(ref), "rows": len(data)}
+        return replace(data, ref=ref)
 
     def load(self, ref: DatasetRef | str) -> TextDataset:
         """Read a stored version, or one split of it.
@@ -137,6 +137,16 @@ class DatasetStore:
                 break
             chain.append(found)
         return tuple(chain)
+
+    def _write_next(self, data: TextDataset, meta: Mapping[str, Any]) -> DatasetRef:
+        number = max(self._numbers(data.name), default=0) + 1
+        while True:
+            try:
+                self._write(data, DatasetRef(data.name, number), meta)
+            except FileExistsError:
+                number += 1
+            else:
+                return DatasetRef(data.name, number)
 
     def _write(self, data: TextDataset, ref: DatasetRef, meta: Mapping[str, Any]) -> None:
         with whole_folder(self._folder(ref)) as folder:

@@ -7,14 +7,14 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import psutil
-
+from lmcore.audit import audited
 from lmcore.errors import InputError, JobError, ResourceError, UnknownError
 from lmcore.jobs.job import Job, JobState, check_target, is_job_id, new_job_id
 from lmcore.jobs.metrics import MetricRows, read_metrics
 from lmcore.jobs.schedule import GIB
 from lmcore.jobs.store import JobStore
 from lmcore.jobs.tending import Tending
+from lmcore.memory import read_memory
 from lmcore.settings import Workspace
 from lmcore.storage import disk_errors
 from lmcore.types import check_name
@@ -70,6 +70,7 @@ class JobBoard:
             UnsafeError: the target is not a function of LMScope.
             InputError: the configuration is not JSON, or the kind is no name.
             ResourceError: the machine does not have that much memory at all.
+            AccessError: the workspace's actor may not start it.
             StorageError: the queue cannot be written.
         """
         text = _as_json(config)
@@ -86,11 +87,14 @@ class JobBoard:
             "state": JobState.QUEUED,
             "created": now,
             "queued": now,
+            "submitted_by": self._workspace.actor.name,
         }
-        self._workspace.folder(self._workspace.jobs / str(columns["id"]))
-        with self._store.writing() as db:
-            self._store.add(db, columns)
-        return self.get(str(columns["id"]))
+        job_id, action = str(columns["id"]), "start_demo" if kind == "demo" else "start_job"
+        with audited(self._workspace, action, job_id, kind=kind, title=columns["title"]):
+            self._workspace.folder(self._workspace.jobs / job_id)
+            with self._store.writing() as db:
+                self._store.add(db, columns)
+        return self.get(job_id)
 
     def get(self, job_id: str) -> Job:
         """Return a job as it stands now.
@@ -120,9 +124,21 @@ class JobBoard:
 
         Raises:
             UnknownError: there is no such job.
+            AccessError: the workspace's actor may not cancel it.
             StorageError: the queue cannot be written.
         """
         self._tending.tend()
+        job = self._find(job_id)
+        if job.state.ended:
+            return job
+        with audited(self._workspace, self.cancelling(job), job.id, **_facts(job)):
+            return self._cancel(job.id)
+
+    def cancelling(self, job: Job) -> str:
+        """Return which of `lmcore.access.ACTIONS` it is to cancel a job: one's own, or another person's."""
+        return "cancel_own_job" if job.submitted_by == self._workspace.actor.name else "cancel_job"
+
+    def _cancel(self, job_id: str) -> Job:
         now = time.time()
         with self._store.writing() as db:
             job = self._known(db, job_id)
@@ -147,10 +163,15 @@ class JobBoard:
         Raises:
             UnknownError: there is no such job.
             JobError: it has neither failed nor been cancelled, or cannot be resumed.
+            AccessError: the workspace's actor may not resume it.
             StorageError: the queue cannot be written.
         """
         self._tending.tend()
-        with self._store.writing() as db:
+        found = self._find(job_id)
+        with (
+            audited(self._workspace, "resume_job", found.id, **_facts(found)),
+            self._store.writing() as db,
+        ):
             job = self._known(db, job_id)
             if not job.can_resume:
                 reason = "its kind of work cannot be resumed" if job.state.ended else f"it is {job.state}"
@@ -174,17 +195,20 @@ class JobBoard:
         Raises:
             UnknownError: there is no such job.
             JobError: it is queued or running.
+            AccessError: the workspace's actor may not delete it.
             StorageError: the disk refuses.
         """
         self._tending.tend()
-        with self._store.writing() as db:
-            job = self._known(db, job_id)
-            if not job.state.ended:
-                raise JobError(f"“{job.title}” is {job.state}: cancel it before it is deleted.")
-            self._store.remove(db, job.id)
-        with disk_errors(job.folder):
-            if job.folder.exists():
-                shutil.rmtree(job.folder)
+        found = self._find(job_id)
+        with audited(self._workspace, "delete_job", found.id, **_facts(found)):
+            with self._store.writing() as db:
+                job = self._known(db, job_id)
+                if not job.state.ended:
+                    raise JobError(f"“{job.title}” is {job.state}: cancel it before it is deleted.")
+                self._store.remove(db, job.id)
+            with disk_errors(job.folder):
+                if job.folder.exists():
+                    shutil.rmtree(job.folder)
 
     def log(self, job_id: str, tail_bytes: int = 65536) -> str:
         """Return the end of what the worker printed, over all attempts, in whole lines.
@@ -250,6 +274,10 @@ class JobBoard:
         return job
 
 
+def _facts(job: Job) -> dict[str, str]:
+    return {"kind": job.kind, "title": job.title, "submitted_by": job.submitted_by}
+
+
 def _as_json(config: Mapping[str, Any]) -> str:
     try:
         return json.dumps(dict(config))
@@ -258,7 +286,7 @@ def _as_json(config: Mapping[str, Any]) -> str:
 
 
 def _check_memory(needs_bytes: int) -> None:
-    total = psutil.virtual_memory().total
+    total = read_memory().total
     if needs_bytes > total:
         raise ResourceError(
             f"The job needs about {needs_bytes / GIB:.1f} GiB of memory and this machine has {total / GIB:.1f} GiB: "

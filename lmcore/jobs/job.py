@@ -9,6 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from lmcore.access import Actor, Role, os_user
 from lmcore.errors import UnsafeError
 from lmcore.jobs.process import ProcessId
 
@@ -59,6 +60,7 @@ class Job:
         folder: the job's own folder, with its log and metrics.
         needs_bytes: memory that it is expected to take.
         resumable: whether it can be resumed after a failure or cancellation.
+        submitted_by: the name of who submitted it, or empty for a job of before names were kept.
     """
 
     id: str
@@ -83,11 +85,16 @@ class Job:
     folder: Path
     needs_bytes: int
     resumable: bool
+    submitted_by: str = ""
 
     @property
     def pid(self) -> int | None:
         """Process number of the worker."""
         return self.worker.pid if self.worker else None
+
+    def actor(self) -> Actor:
+        """Return who its worker acts for; what the person may do was checked when they submitted it."""
+        return Actor(self.submitted_by, "job", Role.OPERATE) if self.submitted_by else os_user("job")
 
     @property
     def can_resume(self) -> bool:

@@ -1,5 +1,6 @@
 """How a worker tells where it is, and hears that it should stop."""
 
+import faulthandler
 import logging
 import threading
 import time
@@ -7,6 +8,7 @@ from collections.abc import Mapping
 from types import TracebackType
 
 from lmcore.errors import Cancelled, StorageError
+from lmcore.jobs.end import note_end
 from lmcore.jobs.job import Job, JobState
 from lmcore.jobs.metrics import append_metrics
 from lmcore.jobs.store import JobStore
@@ -14,6 +16,7 @@ from lmcore.jobs.store import JobStore
 HEARTBEAT_SECONDS = 2.0
 WRITE_SECONDS = 0.25
 MESSAGE_LENGTH = 500
+STALLED_SECONDS = 3600
 
 _LOG = logging.getLogger(__name__)
 
@@ -23,7 +26,7 @@ class JobReport:
 
     A thread writes what was said last to the queue, at most four times a second and at least every two seconds, so
     that the work never waits for the disk and a long step does not look dead. It is a context manager: the thread
-    lives as long as the block.
+    lives as long as the block. Work that says nothing for an hour hangs: its job fails, and its processes are ended.
 
     Attributes:
         job_id: the job's identifier.
@@ -32,13 +35,15 @@ class JobReport:
         message: what was said last.
     """
 
-    def __init__(self, store: JobStore, job: Job) -> None:
+    def __init__(self, store: JobStore, job: Job, *, stalled_seconds: float = STALLED_SECONDS) -> None:
         self._store = store
         self._job = job
         self.job_id = job.id
         self.folder = job.folder
         self.fraction = job.progress
         self.message = job.message
+        self._stalled_seconds = stalled_seconds
+        self._heard = time.monotonic()
         self._stopping = job.cancel_requested is not None
         self._changed = threading.Event()
         self._over = threading.Event()
@@ -57,6 +62,7 @@ class JobReport:
 
     def progress(self, fraction: float, message: str = "") -> None:
         """Say the share that is done, 0 to 1, and what is being done."""
+        self._heard = time.monotonic()
         self.fraction = float(min(1.0, max(0.0, fraction)))
         self.message = message[:MESSAGE_LENGTH]
         self._changed.set()
@@ -67,10 +73,12 @@ class JobReport:
         Raises:
             StorageError: the disk is full or refuses.
         """
+        self._heard = time.monotonic()
         append_metrics(self._job.metrics_file, step, values)
 
     def check(self) -> None:
         """Raise `Cancelled` when the user asked to stop."""
+        self._heard = time.monotonic()
         if self._stopping:
             raise Cancelled("The job was asked to stop.")
 
@@ -95,11 +103,23 @@ class JobReport:
                 self.stop()
                 return
             now = time.time()
+            stalled = time.monotonic() - self._heard > self._stalled_seconds
+            if stalled:
+                self._store.update(db, job.id, state=JobState.FAILED, ended=now, error=self._gave_up())
             self._store.update(db, job.id, progress=self.fraction, message=self.message, heartbeat=now)
         if job.cancel_requested is not None:
             self.stop()
-        if job.kill_at is not None and now >= job.kill_at and job.worker is not None:
+        late = job.kill_at is not None and now >= job.kill_at
+        if stalled:
+            note_end(self._store.workspace, job, JobState.FAILED)
+            faulthandler.dump_traceback()  # into the log: where it hangs
+        if (late or stalled) and job.worker is not None:
             job.worker.kill_group()
+
+    def _gave_up(self) -> str:
+        advice = "resume it to go on from its last checkpoint" if self._job.resumable else "submit it again"
+        doing = f" while it said {self.message!r}" if self.message else ""
+        return f"The job did nothing for {self._stalled_seconds / 60:.0f} minutes{doing}, and was ended; {advice}."
 
 
 def owns(mine: Job, stored: Job) -> bool:

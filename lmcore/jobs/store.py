@@ -22,6 +22,8 @@ SCHEMA_VERSION = 1
 BUSY_SECONDS = 30.0
 SILENT_SECONDS = 30.0
 
+# Columns that came after the first release: a queue of before is given them, and one of before reads on beside them.
+_ADDED = {"submitted_by": "TEXT NOT NULL DEFAULT ''"}
 _SCHEMA = """
 CREATE TABLE jobs (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -46,7 +48,8 @@ CREATE TABLE jobs (
     cancel_requested REAL,
     kill_at REAL,
     error TEXT NOT NULL DEFAULT '',
-    result TEXT
+    result TEXT,
+    submitted_by TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX jobs_by_state ON jobs (state, queued, seq);
 """
@@ -56,7 +59,7 @@ class JobStore:
     """Reads and writes job records; safe from several threads and processes, since each use has its own connection."""
 
     def __init__(self, workspace: Workspace) -> None:
-        self._workspace = workspace
+        self.workspace = workspace
         self.path = workspace.jobs / "jobs.db"
 
     @contextmanager
@@ -74,6 +77,7 @@ class JobStore:
                 db.row_factory = sqlite3.Row
                 db.execute("PRAGMA synchronous = NORMAL")
                 self._check_version(db)
+                _add_columns(db)
                 yield db
 
     @contextmanager
@@ -127,7 +131,7 @@ class JobStore:
             "result": None if row["result"] is None else json.loads(row["result"]),
             "worker": None if row["pid"] is None else ProcessId(row["pid"], row["pid_started"]),
             "silent_seconds": silent if silent > SILENT_SECONDS else 0.0,
-            "folder": self._workspace.jobs / row["id"],
+            "folder": self.workspace.jobs / row["id"],
             "resumable": bool(row["resumable"]),
         }
         return Job(**values)
@@ -142,7 +146,7 @@ class JobStore:
 
     def _create(self) -> None:
         """Make the whole database under another name and rename it, so that no process ever sees half of it."""
-        folder = self._workspace.folder(self._workspace.jobs)
+        folder = self.workspace.folder(self.workspace.jobs)
         with disk_errors(self.path), FileLock(folder / ".jobs.lock"):
             if self.path.exists():
                 return
@@ -157,6 +161,21 @@ class JobStore:
                 Path(name).replace(self.path)
             finally:
                 Path(name).unlink(missing_ok=True)
+
+
+def _add_columns(db: sqlite3.Connection) -> None:
+    """Give a queue that an older LMScope made the columns that it lacks."""
+    if not _lacking(db):
+        return
+    db.execute("BEGIN IMMEDIATE")
+    for name in _lacking(db):  # asked again, now that no other client adds them at the same time
+        db.execute(f"ALTER TABLE jobs ADD COLUMN {name} {_ADDED[name]}")
+    db.execute("COMMIT")
+
+
+def _lacking(db: sqlite3.Connection) -> list[str]:
+    present = {row["name"] for row in db.execute("PRAGMA table_info(jobs)")}
+    return [name for name in _ADDED if name not in present]
 
 
 @contextmanager

@@ -4,12 +4,12 @@ import sqlite3
 import time
 from dataclasses import dataclass
 
-import psutil
-
+from lmcore.jobs.end import note_end
 from lmcore.jobs.job import Job, JobState
 from lmcore.jobs.process import start_worker
 from lmcore.jobs.schedule import Step, next_steps
 from lmcore.jobs.store import JobStore
+from lmcore.memory import read_memory
 from lmcore.settings import Workspace
 
 
@@ -43,7 +43,7 @@ class Tending:
                 self._take(store, db, step)
 
     def _due(self, active: list[Job]) -> list[Step]:
-        free = psutil.virtual_memory().available + self.freed_bytes
+        free = read_memory().available + self.freed_bytes
         return next_steps(active, self.jobs_at_once, free, time.time()) if active else []
 
     def _take(self, store: JobStore, db: sqlite3.Connection, step: Step) -> None:
@@ -53,7 +53,7 @@ class Tending:
         elif step.action == "wait":
             store.update(db, job.id, message=step.message)
         elif step.action == "lost":
-            _bury(store, db, job)
+            note_end(self.workspace, job, _bury(store, db, job))
         elif job.worker:
             job.worker.kill_group()
 
@@ -80,7 +80,8 @@ class Tending:
         )
 
 
-def _bury(store: JobStore, db: sqlite3.Connection, job: Job) -> None:
+def _bury(store: JobStore, db: sqlite3.Connection, job: Job) -> JobState:
+    """Record that a job's worker is gone; returns how the job ended."""
     now = time.time()
     if job.cancel_requested is None:
         advice = "resume it to go on from its last checkpoint" if job.resumable else "submit it again with less to do"
@@ -89,7 +90,8 @@ def _bury(store: JobStore, db: sqlite3.Connection, job: Job) -> None:
             f"{job.progress:.0%} of the work; {advice}."
         )
         store.update(db, job.id, state=JobState.FAILED, ended=now, error=sentence)
-        return
+        return JobState.FAILED
     late = job.kill_at is not None and now >= job.kill_at
     message = "Cancelled: its worker did not stop in time and was killed." if late else "Cancelled."
     store.update(db, job.id, state=JobState.CANCELLED, ended=now, message=message)
+    return JobState.CANCELLED

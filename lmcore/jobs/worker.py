@@ -11,20 +11,21 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import psutil
 
 from lmcore.errors import Cancelled
+from lmcore.jobs.end import note_end
 from lmcore.jobs.failure import explain
 from lmcore.jobs.job import Job, JobState, check_target
 from lmcore.jobs.report import JobReport, owns
 from lmcore.jobs.store import JobStore
 from lmcore.jobs.tending import Tending
 from lmcore.methods import load_target
-from lmcore.settings import Workspace
+from lmcore.settings import Settings, Workspace
 
 NICENESS = 5
 
@@ -61,12 +62,14 @@ def main(arguments: Sequence[str]) -> int:
         _LOG.warning("The job %s is not this process's to run.", job_id)
         return 1
     _LOG.info("Attempt %d begins.", job.attempt)
-    report = JobReport(store, job)
+    report = JobReport(store, job, stalled_seconds=Settings.from_environment().stalled_seconds)
+    acting = replace(workspace, actor=job.actor())
     signal.signal(signal.SIGTERM, lambda *_: report.stop())
     with report:
-        outcome = perform(job, workspace, report)
+        outcome = perform(job, acting, report)
     _LOG.info("Attempt %d ends: %s.", job.attempt, outcome.state)
-    record(store, job, report, outcome)
+    if recorded := record(store, job, report, outcome):
+        note_end(workspace, job, recorded, outcome.result)
     Tending(workspace, int(jobs_at_once), psutil.Process().memory_info().rss).tend()
     return 0
 
@@ -97,12 +100,16 @@ def perform(job: Job, workspace: Workspace, report: JobReport) -> Outcome:
         return Outcome(JobState.FAILED, error=explain(error))
 
 
-def record(store: JobStore, job: Job, report: JobReport, outcome: Outcome) -> None:
-    """Store how the attempt ended and what was reported last, unless the job has passed to another attempt since."""
+def record(store: JobStore, job: Job, report: JobReport, outcome: Outcome) -> JobState | None:
+    """Store how the attempt ended and what was reported last, unless the job has passed to another attempt since.
+
+    Returns:
+        The state that was stored, or None where nothing was.
+    """
     with store.writing() as db:
         stored = store.find(db, job.id)
         if stored is None or not owns(job, stored):
-            return
+            return None
         if outcome.state == JobState.CANCELLED and stored.cancel_requested is None:
             outcome = Outcome(JobState.FAILED, error=_stopped_from_outside(job))
         store.update(
@@ -115,6 +122,7 @@ def record(store: JobStore, job: Job, report: JobReport, outcome: Outcome) -> No
             error=outcome.error,
             result=outcome.result,
         )
+    return outcome.state
 
 
 def _stopped_from_outside(job: Job) -> str:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from lmcore.errors import OptionError
-from lmcore.methods import option, options_of
+from lmcore.methods import Method, option, options_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,3 +72,12 @@ class Decoding:
             **drawn,
             **beamed,
         )
+
+
+DECODING = Method(
+    name="decoding",
+    title="Decoding",
+    summary="How a text is written from a model's probabilities.",
+    target="lmcore.models.decoding:Decoding",
+    options=options_of(Decoding),
+)

@@ -14,6 +14,7 @@ from transformers.modeling_outputs import ModelOutput
 
 from lmcore.models.encode import IGNORED
 from lmcore.models.pooled import mean_pool
+from lmcore.models.structure import restructure, shaped
 
 
 class JointConfig(PreTrainedConfig):  # type: ignore[misc]
@@ -63,6 +64,7 @@ class JointTagger(PreTrainedModel):  # type: ignore[misc]
         super().__init__(config)
         inner = config.encoder_config()
         self.encoder = AutoModel.from_config(inner)
+        restructure(self.encoder)
         self.dropout = nn.Dropout(getattr(inner, "hidden_dropout_prob", 0.1))
         self.tagger = nn.Linear(inner.hidden_size, config.num_labels - config.intents)
         self.classifier = nn.Linear(inner.hidden_size, config.intents)
@@ -139,7 +141,7 @@ class AutoJointTagger:
         saved = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         if id2label is None and isinstance(saved, JointConfig):
             return JointTagger.from_pretrained(folder, output_loading_info=output_loading_info, **options)
-        base = AutoModel.from_pretrained(folder, **options).base_model
+        base = shaped(AutoModel, folder).from_pretrained(folder, **options).base_model
         model = JointTagger(_joint_config(base.config, id2label or saved.id2label, intents))
         model.encoder.load_state_dict(base.state_dict())
         missing = {"tagger.weight", "classifier.weight"}

@@ -15,6 +15,7 @@ from lmcore.errors import InputError, OptionError, UnsafeError
 from lmcore.fingerprint import fingerprint, fingerprint_file
 from lmcore.models.catalogue import check_hub_id, packaged_folder, resolve_model
 from lmcore.models.decoding import Decoding
+from lmcore.models.structure import shaped
 from lmcore.settings import Settings
 from lmcore.tasks import load_task
 from lmcore.types import ModelRef
@@ -231,6 +232,8 @@ def _read(ref: ModelRef, folder: Path, task: str) -> tuple[Any, Any]:
         refuse_pickles(folder)
         source = {"use_safetensors": True}
     try:
+        if not folder.is_file():
+            auto_class = shaped(auto_class, folder)
         model, info = auto_class.from_pretrained(
             home,
             local_files_only=True,

@@ -14,6 +14,8 @@ from torch import nn
 from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification, PreTrainedConfig, PreTrainedModel
 from transformers.modeling_outputs import SequenceClassifierOutput
 
+from lmcore.models.structure import restructure
+
 _TOLERANCE = 1e-4
 
 
@@ -46,6 +48,7 @@ class MeanPoolClassifier(PreTrainedModel):  # type: ignore[misc]
         super().__init__(config)
         inner = config.encoder_config()
         self.encoder = AutoModel.from_config(inner)
+        restructure(self.encoder)
         self.classifier = nn.Linear(inner.hidden_size, config.num_labels)
         self.post_init()
 

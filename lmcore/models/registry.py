@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lmcore.audit import audited
 from lmcore.errors import InputError, OptionError, UnknownError, UnsafeError
 from lmcore.models.mlflow_store import reading_client, registry_lock, tracking_errors, writing_client
 from lmcore.settings import Workspace
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 ALIASES = ("champion", "challenger")
 TAG_LENGTH = 100_000
 _SOURCE = "lmscope:"
+_AUDITED = ("method", "base", "data")
 _PAGE = 200
 
 
@@ -86,6 +88,7 @@ class ModelRegistry:
         Raises:
             InputError: the name is unusable, the folder is missing, or the facts are too long.
             UnsafeError: the folder is outside the workspace.
+            AccessError: the workspace's actor may not register.
             StorageError: it cannot be written.
         """
         check_name(name, "model name")
@@ -95,11 +98,15 @@ class ModelRegistry:
             "lmscope.facts": _to_tag("facts", facts or {}),
         }
         source = _SOURCE + self._relative(folder)
-        client = writing_client(self._workspace, self._uri)
-        with registry_lock(self._workspace), tracking_errors("written"):
-            _ensure_name(client, name)
-            made = client.create_model_version(name, source, run_id or None, tags=tags, await_creation_for=0)
-        return self.get(ModelRef("registry", name, str(made.version)))
+        known = {fact: (facts or {}).get(fact, "") for fact in _AUDITED}
+        with audited(self._workspace, "register", name, task=task, **known) as noted:
+            client = writing_client(self._workspace, self._uri)
+            with registry_lock(self._workspace), tracking_errors("written"):
+                _ensure_name(client, name)
+                made = client.create_model_version(name, source, run_id or None, tags=tags, await_creation_for=0)
+            ref = ModelRef("registry", name, str(made.version))
+            noted["object"] = str(ref)
+        return self.get(ref)
 
     def list(self, name: str | None = None) -> "list[ModelVersion]":
         """Return the versions of one name or of all, newest first.
@@ -145,17 +152,20 @@ class ModelRegistry:
         Raises:
             OptionError: the alias is neither ``champion`` nor ``challenger``.
             UnknownError: there is no such version.
+            AccessError: the workspace's actor may not promote.
         """
         _check_alias(alias)
         chosen = self.get(ModelRef("registry", name, str(version)))
-        client = writing_client(self._workspace, self._uri)
-        with registry_lock(self._workspace):
-            before = next((v.version for v in self.list(name) if alias in v.aliases), 0)
-            if before == version:
-                return chosen
-            with tracking_errors("written"):
-                client.set_model_version_tag(name, str(version), f"lmscope.replaced.{alias}", str(before))
-                client.set_registered_model_alias(name, alias, str(version))
+        with audited(self._workspace, "promote", str(chosen.ref), alias=alias, after=version) as noted:
+            client = writing_client(self._workspace, self._uri)
+            with registry_lock(self._workspace):
+                before = next((v.version for v in self.list(name) if alias in v.aliases), 0)
+                noted["before"] = before
+                if before == version:
+                    return chosen
+                with tracking_errors("written"):
+                    client.set_model_version_tag(name, str(version), f"lmscope.replaced.{alias}", str(before))
+                    client.set_registered_model_alias(name, alias, str(version))
         return self.get(chosen.ref)
 
     def demote(self, name: str, alias: str) -> None:
@@ -164,12 +174,14 @@ class ModelRegistry:
         Raises:
             OptionError: the alias is neither ``champion`` nor ``challenger``.
             UnknownError: no version of this name holds it.
+            AccessError: the workspace's actor may not demote.
         """
         _check_alias(alias)
-        self.get(ModelRef("registry", name, alias))
-        client = writing_client(self._workspace, self._uri)
-        with registry_lock(self._workspace), tracking_errors("written"):
-            client.delete_registered_model_alias(name, alias)
+        holder = self.get(ModelRef("registry", name, alias))
+        with audited(self._workspace, "demote", str(holder.ref), alias=alias, before=holder.version, after=0):
+            client = writing_client(self._workspace, self._uri)
+            with registry_lock(self._workspace), tracking_errors("written"):
+                client.delete_registered_model_alias(name, alias)
 
     def _relative(self, folder: Path) -> str:
         root, inside = self._workspace.root.resolve(), folder.resolve()

@@ -12,6 +12,7 @@ from lmcore.errors import InputError
 from lmcore.models.catalogue import MODELS, check_architecture, resolve_model
 from lmcore.models.load import TEMPERATURE, LoadedModel, load_model, model_folder, refuse_pickles
 from lmcore.models.shape import Shape
+from lmcore.models.structure import is_int8, shaped
 from lmcore.settings import Settings
 from lmcore.storage import whole_folder
 from lmcore.tasks.base import Task
@@ -129,6 +130,8 @@ def _pretrained(
         return _unpacked(ref, task, settings)
     refuse_pickles(folder)
     base = load_model(ref, task=own_task, device="cpu", settings=settings)
+    if is_int8(base.model):
+        raise InputError(f"{ref} is in eight bits, which cannot all be trained: train the version it was made from.")
     if own_task == task.name and base.labels == labels:
         return StartModel(base.model.float().requires_grad_(True), base.tokenizer, base.max_length)
     if task.mean_pooled and _is_mean_pooled(folder):
@@ -163,7 +166,7 @@ def _with_new_head(ref: ModelRef, folder: Path, task: Task, labels: Sequence[str
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         try:
-            return task.model_class().from_pretrained(
+            return shaped(task.model_class(), folder).from_pretrained(
                 folder,
                 local_files_only=True,
                 use_safetensors=True,

@@ -16,6 +16,7 @@ from typing import IO, Literal, cast
 import psutil
 
 import lmcore
+from lmcore.audit import audited
 from lmcore.errors import InputError, ServerError, StorageError
 from lmcore.jobs.process import ProcessId
 from lmcore.settings import Settings, Workspace
@@ -78,13 +79,15 @@ def start_server(
     Raises:
         ServerError: one runs already, or the port is taken.
         InputError: there is no such model, or it has no trained head.
+        AccessError: the workspace's actor may not start it.
     """
     workspace = settings.workspace
-    with _change_lock(workspace):
+    with audited(workspace, "start_server", str(ref)) as noted, _change_lock(workspace):
         before = server_state(workspace)
         if before.state in {"starting", "running"}:
             raise ServerError(f"A prediction server runs already at {before.url} with {before.version}: stop it first.")
         version = _servable(ref, settings)
+        noted["object"] = str(version)
         with _bound_socket(settings.server_port if port is None else port, exact=port is not None) as listener:
             return _launch(settings, version, listener, api_key_sha256)
 
@@ -94,11 +97,16 @@ def stop_server(workspace: Workspace) -> ServerState:
 
     Raises:
         ServerError: another page or program has been starting or stopping it for longer than that.
+        AccessError: the workspace's actor may not stop it.
     """
-    if _read_state(workspace).state not in {"starting", "running"}:
-        return _read_state(workspace)
+    state = _read_state(workspace)
+    if state.state not in {"starting", "running"}:
+        return state
     # A start between the end of this server and the note of it would otherwise be noted as stopped.
-    with _change_lock(workspace, wait_seconds=2 * STOP_SECONDS):
+    with (
+        audited(workspace, "stop_server", state.version),
+        _change_lock(workspace, wait_seconds=2 * STOP_SECONDS),
+    ):
         return _stop(workspace)
 
 

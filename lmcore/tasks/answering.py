@@ -8,7 +8,8 @@ import numpy as np
 
 from lmcore.errors import DataError
 from lmcore.tasks.answer_text import exact_match, f1, place_answers, read_answers
-from lmcore.tasks.base import Column, Metric, Predicted, Scores, Task, row_number
+from lmcore.tasks.base import Column, Predicted, Task, row_number
+from lmcore.tasks.figures import Metric, Scores
 from lmcore.types import Prediction, Report, Span
 
 if TYPE_CHECKING:

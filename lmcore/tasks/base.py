@@ -1,17 +1,19 @@
 """What every task answers, so that training, analysis and serving need no branch by task name."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
-from lmcore.errors import DataError, InputError
+from lmcore.errors import DataError, InputError, OptionError
+from lmcore.tasks.figures import Metric, Scores
 from lmcore.types import Prediction, Report, Target
 
 if TYPE_CHECKING:
     import pandas as pd
     import torch
 
+    from lmcore.models.decoding import Decoding
     from lmcore.models.encode import Encodings
     from lmcore.models.load import LoadedModel
     from lmcore.tasks.tally import Tally
@@ -38,48 +40,6 @@ class Column:
     aliases: tuple[str, ...] = ()
     required: bool = True
     role: Role = "text"
-
-
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """A figure that says how good predictions are.
-
-    Attributes:
-        name: its identifier.
-        title: what a page shows.
-        unit: what its axis says, such as ``0 to 1``.
-        higher: whether more is better.
-        maximum: the largest value it can have, or None.
-    """
-
-    name: str
-    title: str
-    unit: str = "0 to 1"
-    higher: bool = True
-    maximum: float | None = 1.0
-
-    def show(self, value: float) -> str:
-        """Return a value as text: three decimals for a share of 1, one for anything larger."""
-        return f"{value:.3f}" if self.maximum == 1 else f"{value:.1f}"
-
-    def better(self, value: float, other: float) -> bool:
-        """Say whether a value is better than another."""
-        return value > other if self.higher else value < other
-
-
-@dataclass(frozen=True, eq=False)
-class Scores:
-    """How good predictions are.
-
-    Attributes:
-        metrics: name to value.
-        intervals: name to the lower and upper end of its 95 % bootstrap interval.
-        tables: further frames by name (``by_class``, ``confusion`` …).
-    """
-
-    metrics: Mapping[str, float]
-    intervals: Mapping[str, tuple[float, float]]
-    tables: "Mapping[str, pd.DataFrame]"
 
 
 class Task(ABC):
@@ -233,6 +193,18 @@ class Task(ABC):
             InputError: models of its kind cannot do the task.
         """
         return self
+
+    def decoding(self, loaded: "LoadedModel | None" = None) -> "Decoding | None":
+        """Return how texts are written, by a model or as the task has it; None for a task that writes none."""
+        return None
+
+    def decoded(self, decoding: "Decoding") -> Self:
+        """Return the task as one that writes its texts in another way.
+
+        Raises:
+            OptionError: it writes no text.
+        """
+        raise OptionError(f"{self.title} writes no text: leave the settings of decoding away.")
 
     def settings(self, loaded: "LoadedModel") -> dict[str, Any]:
         """Return what predictions depend on besides the model and the rows, as JSON-like values."""

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from lmcore.errors import DataError, OptionError
-from lmcore.tasks.base import Metric, Predicted, Scores, Task, row_number
+from lmcore.tasks.base import Predicted, Task, row_number
+from lmcore.tasks.figures import Metric, Scores
 from lmcore.tasks.labelled import LabelTask
 from lmcore.types import Prediction, Report, Target
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from lmcore.errors import InputError
-from lmcore.tasks.base import Metric, Predicted
+from lmcore.tasks.base import Predicted
+from lmcore.tasks.figures import Metric
 from lmcore.tasks.language import (
     PERPLEXITY,
     LanguagePrediction,

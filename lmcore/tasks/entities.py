@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from lmcore.tasks.base import Metric, Predicted, Scores
+from lmcore.tasks.base import Predicted
 from lmcore.tasks.bio import written_spans
+from lmcore.tasks.figures import Metric, Scores
 from lmcore.tasks.spans import count_spans, measure_spans, span_intervals, span_sums, span_tables
 from lmcore.tasks.tagging import ALL_OUTSIDE, UNIGRAM, TaggingTask, kinds_of
 from lmcore.types import Prediction, Report

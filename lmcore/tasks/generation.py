@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from lmcore.tasks.base import Metric, Predicted
+from lmcore.tasks.base import Predicted
+from lmcore.tasks.figures import Metric
 from lmcore.tasks.language import PERPLEXITY, LanguageTask, gather, ngram_rivals, perplexity, text_sizes
 from lmcore.tasks.prompting import Prompts
 from lmcore.types import Part, Prediction, Report, Silent
@@ -48,7 +49,7 @@ class TextGeneration(LanguageTask):
     def __init__(self, decoding: "Decoding | None" = None) -> None:
         from lmcore.models.decoding import Decoding
 
-        self.decoding = decoding or Decoding(sample=True, temperature=0.8, top_p=0.95, max_new_tokens=48)
+        self._decoding = decoding or Decoding(sample=True, temperature=0.8, top_p=0.95, max_new_tokens=48)
 
     def model_class(self) -> Any:
         """Return transformers' causal-language-model auto class."""
@@ -113,10 +114,18 @@ class TextGeneration(LanguageTask):
         from lmcore.models.causal import evaluation_stride
 
         return {
-            "decoding": asdict(self.decoding),
+            "decoding": asdict(self._decoding),
             "window": loaded.max_length,
             "stride": evaluation_stride(loaded.max_length),
         }
+
+    def decoding(self, loaded: "LoadedModel | None" = None) -> "Decoding":
+        """Return how continuations are written, whatever the model."""
+        return self._decoding
+
+    def decoded(self, decoding: "Decoding") -> "TextGeneration":
+        """Return the task as one that writes continuations in another way."""
+        return TextGeneration(decoding)
 
     def _write(
         self, loaded: "LoadedModel", prompts: Sequence[Sequence[int]], batch_size: int, report: Report
@@ -125,9 +134,11 @@ class TextGeneration(LanguageTask):
         from lmcore.models.encode import counted
         from lmcore.models.generate import write_texts
 
-        room = max(1, loaded.max_length - self.decoding.max_new_tokens)
+        room = max(1, loaded.max_length - self._decoding.max_new_tokens)
         kept = [list(ids[-room:]) or _nothing(loaded.tokenizer) for ids in prompts]
-        return write_texts(loaded, counted(loaded.tokenizer, kept), self.decoding, batch_size=batch_size, report=report)
+        return write_texts(
+            loaded, counted(loaded.tokenizer, kept), self._decoding, batch_size=batch_size, report=report
+        )
 
     def statistics(self, predictions: Sequence[Prediction]) -> dict[str, np.ndarray]:
         """Add to the shared sums the shares of distinct and repeated words of each continuation."""

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from lmcore.tasks.base import Column, Metric, Scores, Task
+from lmcore.tasks.base import Column, Task
+from lmcore.tasks.figures import Metric, Scores
 from lmcore.types import Prediction
 
 if TYPE_CHECKING:

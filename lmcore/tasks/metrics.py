@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 import numpy as np
 import pandas as pd
 
-from lmcore.tasks.base import Scores
+from lmcore.tasks.figures import Scores
 from lmcore.tasks.resampling import RESAMPLES
 from lmcore.tasks.tally import Tally
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from lmcore.errors import DataError, InputError
-from lmcore.tasks.base import Column, Metric, Scores, row_number
+from lmcore.tasks.base import Column, row_number
 from lmcore.tasks.classes import ClassTask, class_indices
+from lmcore.tasks.figures import Metric, Scores
 from lmcore.types import Prediction
 
 if TYPE_CHECKING:

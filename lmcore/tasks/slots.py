@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lmcore.errors import DataError
-from lmcore.tasks.base import Column, Metric, Predicted, Scores
+from lmcore.tasks.base import Column, Predicted
 from lmcore.tasks.bio import written_spans
 from lmcore.tasks.entities import same_spans
+from lmcore.tasks.figures import Metric, Scores
 from lmcore.tasks.resampling import middle, resampled_sums
 from lmcore.tasks.spans import count_spans, measure_spans, span_intervals, span_tables
 from lmcore.tasks.tagging import ALL_OUTSIDE, UNIGRAM, TaggingTask

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from lmcore.tasks.adapters import Template
-from lmcore.tasks.base import Column, Metric
+from lmcore.tasks.base import Column
+from lmcore.tasks.figures import Metric
 from lmcore.tasks.writing import WritingTask, copies
 from lmcore.types import Prediction
 

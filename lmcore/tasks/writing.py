@@ -2,16 +2,19 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from copy import copy
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from lmcore.tasks.adapters import Adapter, EncoderDecoder, Template
-from lmcore.tasks.base import Predicted, Scores, Task
+from lmcore.tasks.base import Predicted, Task
+from lmcore.tasks.figures import Scores
 from lmcore.tasks.prompting import Prompts
 from lmcore.types import Prediction, Report
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from lmcore.models.decoding import Decoding
     from lmcore.models.encode import Encodings
     from lmcore.models.load import LoadedModel
     from lmcore.tasks.overlap import Overlap
@@ -31,6 +34,7 @@ class WritingTask(Task):
 
     def __init__(self, adapter: Adapter | None = None) -> None:
         self._adapter = adapter or EncoderDecoder()
+        self._decoding: Decoding | None = None
 
     def adapted(self, config: Any) -> Self:
         """Return the task as models of this architecture do it.
@@ -90,7 +94,7 @@ class WritingTask(Task):
         batch_size: int = 32,
         report: Report | None = None,
     ) -> Predicted:
-        """Write a text for each row, in the model's own way of decoding; the score is its mean token probability."""
+        """Write a text for each row, in the model's own way where no other was set; the score is its mean token probability."""
         from dataclasses import replace
 
         import numpy as np
@@ -98,7 +102,7 @@ class WritingTask(Task):
         from lmcore.models.generate import write_texts
 
         encodings = self.adapted(loaded.model.config).encode(loaded.tokenizer, frame, loaded.max_length)
-        written = write_texts(loaded, encodings, batch_size=batch_size, report=report)
+        written = write_texts(loaded, encodings, self._decoding, batch_size=batch_size, report=report)
         predictions = [
             Prediction(int(row), score=item.score, text=item.text)
             for row, item in zip(frame["id"], written, strict=True)
@@ -107,10 +111,22 @@ class WritingTask(Task):
         return Predicted(predictions, replace(encodings, cut_outputs=cut))
 
     def settings(self, loaded: "LoadedModel") -> dict[str, Any]:
-        """Return how the model decodes."""
+        """Return how the texts are written."""
         from dataclasses import asdict
 
-        return {"decoding": asdict(loaded.decoding)}
+        return {"decoding": asdict(self.decoding(loaded))}
+
+    def decoding(self, loaded: "LoadedModel | None" = None) -> "Decoding":
+        """Return the way that was set, else the model's own, else greedy."""
+        from lmcore.models.decoding import Decoding
+
+        return self._decoding or (Decoding() if loaded is None else loaded.decoding)
+
+    def decoded(self, decoding: "Decoding") -> Self:
+        """Return the task as one that writes its texts in another way."""
+        changed = copy(self)
+        changed._decoding = decoding
+        return changed
 
     @abstractmethod
     def overlaps(

@@ -7,6 +7,8 @@ from lmcore.methods import load_target
 if TYPE_CHECKING:
     from lmcore.training.card import model_card
     from lmcore.training.comparison import Comparison, compare
+    from lmcore.training.compression.config import CompressConfig
+    from lmcore.training.compression.run import CompressResult, compress
     from lmcore.training.config import TrainConfig
     from lmcore.training.curve import LearningCurve, learning_curve
     from lmcore.training.estimate import Estimate, estimate_training
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
 _EXPORTS = {
     "Comparison": "lmcore.training.comparison",
+    "CompressConfig": "lmcore.training.compression.config",
+    "CompressResult": "lmcore.training.compression.run",
     "Estimate": "lmcore.training.estimate",
     "Evaluation": "lmcore.training.evaluation",
     "LearningCurve": "lmcore.training.curve",
@@ -25,6 +29,7 @@ _EXPORTS = {
     "TrainResult": "lmcore.training.fit",
     "calibrate": "lmcore.training.temperature",
     "compare": "lmcore.training.comparison",
+    "compress": "lmcore.training.compression.run",
     "estimate_training": "lmcore.training.estimate",
     "evaluate": "lmcore.training.evaluation",
     "learning_curve": "lmcore.training.curve",
@@ -35,6 +40,8 @@ _EXPORTS = {
 
 __all__ = [
     "Comparison",
+    "CompressConfig",
+    "CompressResult",
     "Estimate",
     "Evaluation",
     "LearningCurve",
@@ -43,6 +50,7 @@ __all__ = [
     "TrainResult",
     "calibrate",
     "compare",
+    "compress",
     "estimate_training",
     "evaluate",
     "learning_curve",

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from lmcore.tasks import load_task
-from lmcore.tasks.base import Metric
 from lmcore.tasks.classes import class_task
+from lmcore.tasks.figures import Metric
 from lmcore.tasks.resampling import RESAMPLES, middle, resampled_sums, wilson
 from lmcore.training.evaluation import Evaluation
 

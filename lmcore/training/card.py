@@ -15,8 +15,8 @@ from lmcore.errors import LmError
 from lmcore.models.encode import UNKNOWN_LIMIT
 from lmcore.settings import Settings
 from lmcore.tasks import TASKS, load_task
-from lmcore.tasks.base import Metric
 from lmcore.tasks.classes import ClassTask
+from lmcore.tasks.figures import Metric
 from lmcore.training.calibration import MEASURES, Calibration, calibration
 from lmcore.training.evaluation import Evaluation, load_evaluation
 from lmcore.training.kept import chief_evaluation
@@ -147,6 +147,9 @@ def _method(version: "ModelVersion") -> list[str]:
         for name, value in known.get("choices", {}).items()
         if known.get("config", {}).get(name) is None
     ]
+    if "compression" in known:
+        made = known["compression"]
+        rows.append((f"compression ({made['method']}) of {made['from']}", made["summary"]))
     if "temperature" in known:
         rows.append((f"temperature (fitted on {known['calibrated_on']})", f"{known['temperature']:.3f}"))
         rows.append(("calibrated from", known["calibrated_from"]))

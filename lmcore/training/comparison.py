@@ -10,7 +10,7 @@ import pandas as pd
 
 from lmcore.errors import InputError
 from lmcore.tasks import load_task
-from lmcore.tasks.base import Metric
+from lmcore.tasks.figures import Metric
 from lmcore.tasks.resampling import middle, resampled_sums
 from lmcore.training.evaluation import Evaluation
 

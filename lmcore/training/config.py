@@ -36,7 +36,11 @@ class TrainConfig:
         32, "Texts in one step; with rewards those that the model writes.", minimum=1, maximum=1024
     )
     layer: int | None = option(
-        None, "Layer whose mean token vector is classified; empty tries all on dev.", minimum=0, methods=("head",)
+        None,
+        "Layer whose mean token vector is classified; empty tries all on dev.",
+        minimum=0,
+        methods=("head",),
+        empty="chosen on dev",
     )
     strength: float | None = option(
         None,
@@ -44,6 +48,7 @@ class TrainConfig:
         minimum=1e-6,
         maximum=1e6,
         methods=("head",),
+        empty="chosen on dev",
     )
     epochs: int = option(2, "Passes over the training split.", minimum=1, maximum=1000, methods=BY_GRADIENT)
     learning_rate: float = option(
@@ -134,24 +139,26 @@ class TrainConfig:
         0.05, "Share of the adapters' inputs that are dropped in training.", minimum=0, maximum=0.9, methods=("lora",)
     )
     layers: int | None = option(
-        None, "Number of layers; empty as in the configuration.", minimum=1, maximum=64, methods=("scratch",)
+        None, "Number of layers.", minimum=1, maximum=64, methods=("scratch",), empty="as configured"
     )
     width: int | None = option(
         None,
-        "Features of a token vector; empty as in the configuration.",
+        "Features of a token vector.",
         minimum=8,
         maximum=4096,
         methods=("scratch",),
+        empty="as configured",
     )
     heads: int | None = option(
-        None, "Attention heads of a layer; empty as in the configuration.", minimum=1, maximum=64, methods=("scratch",)
+        None, "Attention heads of a layer.", minimum=1, maximum=64, methods=("scratch",), empty="as configured"
     )
     vocabulary: int | None = option(
         None,
-        "Largest number of tokens that the tokenizer learns; empty as in the configuration.",
+        "Largest number of tokens that the tokenizer learns.",
         minimum=300,
         maximum=100_000,
         methods=("scratch",),
+        empty="as configured",
     )
     save_steps: int = option(
         100, "Steps between two checkpoints from which a run can be resumed.", minimum=1, methods=BY_GRADIENT

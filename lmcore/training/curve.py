@@ -18,7 +18,8 @@ from lmcore.models.catalogue import resolve_model
 from lmcore.settings import Settings, Workspace
 from lmcore.storage import whole_folder, write_json
 from lmcore.tasks import load_task
-from lmcore.tasks.base import Metric, Task
+from lmcore.tasks.base import Task
+from lmcore.tasks.figures import Metric
 from lmcore.training.baseline import score_baselines
 from lmcore.training.comparison import compare, points, unit_of_difference
 from lmcore.training.config import TrainConfig

@@ -9,6 +9,7 @@ import numpy as np
 
 from lmcore.data.dataset import TextDataset
 from lmcore.errors import DataError
+from lmcore.memory import read_memory
 from lmcore.models.catalogue import resolve_model
 from lmcore.models.encode import IGNORED, UNKNOWN_LIMIT, Encodings
 from lmcore.models.load import reading_config
@@ -64,8 +65,6 @@ def estimate_training(config: TrainConfig, data: TextDataset, settings: Settings
         InputError: the model cannot be loaded.
         DataError: the data set is not split, or has no rows to train on.
     """
-    import psutil
-
     config = config.checked()
     check_method(config.method, config.task, str(resolve_model(config.model, settings)))
     rows = len(data.part("train")), len(data.part("dev")), len(data.part("test"))
@@ -99,7 +98,7 @@ def estimate_training(config: TrainConfig, data: TextDataset, settings: Settings
     return Estimate(
         seconds=seconds + 10,
         nbytes=int(nbytes) + _BASE_BYTES,
-        available=int(psutil.virtual_memory().available),
+        available=read_memory().available,
         truncated_share=encodings.truncated_share,
         unknown_share=encodings.unknown_share,
     )

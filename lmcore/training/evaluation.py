@@ -3,24 +3,28 @@
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from lmcore.audit import audited
 from lmcore.data.dataset import TextDataset
 from lmcore.data.store import DatasetStore
 from lmcore.data.text import comparison_key
 from lmcore.errors import DataError, InputError, StorageError, UnknownError
 from lmcore.fingerprint import fingerprint
 from lmcore.models.catalogue import resolve_model
-from lmcore.models.load import LoadedModel, load_model
+from lmcore.models.decoding import Decoding
+from lmcore.models.exported import is_exported, load_exported
+from lmcore.models.load import LoadedModel, load_model, model_folder
 from lmcore.models.registry import ModelRegistry
 from lmcore.settings import Settings, Workspace
 from lmcore.storage import FINISHED, whole_folder, write_json
 from lmcore.tasks import load_task
-from lmcore.tasks.base import Metric, Task
+from lmcore.tasks.base import Task
+from lmcore.tasks.figures import Metric
 from lmcore.training.baseline import score_baselines
 from lmcore.types import ModelRef, Report, Silent
 
@@ -113,6 +117,7 @@ def evaluate(
     settings: Settings | None = None,
     seed: int = 0,
     tables: Mapping[str, pd.DataFrame] | None = None,
+    decoding: Mapping[str, Any] | None = None,
     report: Report | None = None,
 ) -> Evaluation:
     """Predict the rows of a split and compare them with their labels.
@@ -127,16 +132,18 @@ def evaluate(
         settings: the workspace; from the environment where None.
         seed: of the bootstrap.
         tables: further tables to keep with the result.
+        decoding: settings of `lmcore.models.decoding.Decoding` that differ from the model's own way of writing.
         report: progress and cancellation.
 
     Raises:
         InputError: no such version, or its task is another than the data's.
         DataError: rows without labels, or with classes that the model does not know.
+        OptionError: a setting of decoding is out of range, or the task writes no text.
     """
     settings = settings or Settings.from_environment()
     loaded = version if isinstance(version, LoadedModel) else _load(version, data, settings)
     part, split = _part(data, split)
-    task = load_task(loaded.task)
+    task = _decoded(load_task(loaded.task), loaded, decoding or {})
     task.check(part.frame, f"The {split} split of {data.name!r}" if split else repr(data.name), loaded.labels)
     choices, rivals = _beside(loaded, task, data, part, seed)
     with _chosen(loaded, choices):
@@ -170,9 +177,19 @@ def evaluate(
     )
 
 
+def _decoded(task: Task, loaded: LoadedModel, given: Mapping[str, Any]) -> Task:
+    """Return the task as one that writes as asked, the rest in the model's own way."""
+    if not given:
+        return task
+    usual = task.decoding(loaded) or Decoding()
+    return task.decoded(replace(usual, **given).checked())
+
+
 def _load(version: "str | ModelRef", data: TextDataset, settings: Settings) -> LoadedModel:
-    """Load a version with the head that it was trained with, or a base model with the head of the data's task."""
+    """Load a version with the head that it was trained with (its export where it has one), or a base model with the task's."""
     ref = resolve_model(version, settings)
+    if ref.kind == "registry" and is_exported(model_folder(ref, settings)[0]):
+        return load_exported(ref, settings)
     return load_model(ref, task=None if ref.kind == "registry" else data.task, settings=settings)
 
 
@@ -239,11 +256,17 @@ def save_evaluation(workspace: Workspace, evaluation: Evaluation) -> None:
     """Keep an evaluation under its id; one that is kept already stays as it is.
 
     Raises:
+        AccessError: the workspace's actor may not evaluate.
         StorageError: the disk is full or refuses.
     """
     target = _folder(workspace) / evaluation.id
     if target.exists():
         return
+    with audited(workspace, "evaluate", evaluation.version, data=evaluation.data, evaluation=evaluation.id):
+        _write(target, evaluation)
+
+
+def _write(target: Path, evaluation: Evaluation) -> None:
     facts = {
         "id": evaluation.id,
         "version": evaluation.version,

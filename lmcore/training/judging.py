@@ -29,7 +29,8 @@ def run_evaluation(config: Mapping[str, Any], *, workspace: Workspace, report: R
     """Measure a registered version on a stored data set and keep the result.
 
     Args:
-        config: ``version``, ``data`` (a stored data set's text form) and ``split``.
+        config: ``version``, ``data`` (a stored data set's text form), ``split`` and, where texts are to be written in another
+            way than the model's own, ``decoding``.
         workspace: where everything is stored.
         report: progress and cancellation.
         resume: makes no difference: it begins again.
@@ -39,7 +40,14 @@ def run_evaluation(config: Mapping[str, Any], *, workspace: Workspace, report: R
     """
     data = DatasetStore(workspace).load(config["data"])
     report.progress(0.0, "Loading the model")
-    found = evaluate(config["version"], data, split=config["split"], settings=_settings(workspace), report=report)
+    found = evaluate(
+        config["version"],
+        data,
+        split=config["split"],
+        settings=_settings(workspace),
+        decoding=config.get("decoding"),
+        report=report,
+    )
     save_evaluation(workspace, found)
     return {"evaluation": found.id, "version": found.version, "data": found.data, "metrics": dict(found.metrics)}
 

@@ -11,7 +11,8 @@ from lmcore.data.text import is_blank, is_chinese, words
 from lmcore.errors import InputError, StorageError
 from lmcore.settings import Workspace
 from lmcore.tasks import load_task
-from lmcore.tasks.base import Metric, Task
+from lmcore.tasks.base import Task
+from lmcore.tasks.figures import Metric
 from lmcore.tasks.resampling import middle, resampled_sums, wilson
 from lmcore.tasks.tally import Tally
 from lmcore.training.evaluation import Evaluation

@@ -8,6 +8,7 @@ from lmcore.data.dataset import TextDataset
 from lmcore.data.store import DatasetInfo, DatasetStore
 from lmcore.jobs import JobBoard
 from lmcore.settings import Settings
+from lmcore.ui.signin import acting
 
 if TYPE_CHECKING:
     from lmcore.data.profile import DataProfile
@@ -24,14 +25,24 @@ if TYPE_CHECKING:
 
 
 def settings() -> Settings:
-    """Return the settings of the environment; secrets of the host are taken into it first."""
+    """Return the settings of the environment, with the session's person as the one who acts.
+
+    Raises:
+        OptionError: a setting is none, or signing in is set up wrongly.
+    """
+    return acting(machine())
+
+
+def machine() -> Settings:
+    """Return the settings of the environment, the same for all sessions; secrets of the host are taken into it first."""
     st.secrets.load_if_toml_exists()
     return Settings.from_environment()
 
 
 def board() -> JobBoard:
-    """Return the workspace's job board."""
-    return _board(settings())
+    """Return the workspace's job board, as the session's person may use it."""
+    found = settings()
+    return JobBoard(found.workspace, jobs_at_once=found.jobs_at_once)
 
 
 def store() -> DatasetStore:
@@ -40,13 +51,16 @@ def store() -> DatasetStore:
 
 
 def registry() -> "ModelRegistry":
-    """Return the workspace's registered models."""
-    return _registry(settings())
+    """Return the workspace's registered models, as the session's person may use them."""
+    from lmcore.models.registry import ModelRegistry
+
+    found = settings()
+    return ModelRegistry(found.workspace, tracking_uri=found.tracking_uri)
 
 
 def pool() -> "ModelPool":
     """Return the models that are kept in memory for all sessions."""
-    return _pool(settings())
+    return _pool(machine())
 
 
 def datasets() -> list[DatasetInfo]:
@@ -67,18 +81,6 @@ def versions() -> "list[ModelVersion]":
 def evaluation(identifier: str) -> "Evaluation":
     """Return a kept evaluation."""
     return _evaluation(str(settings().workspace.root), identifier)
-
-
-@st.cache_resource(show_spinner=False)
-def _board(settings: Settings) -> JobBoard:
-    return JobBoard(settings.workspace, jobs_at_once=settings.jobs_at_once)
-
-
-@st.cache_resource(show_spinner=False)
-def _registry(settings: Settings) -> "ModelRegistry":
-    from lmcore.models.registry import ModelRegistry
-
-    return ModelRegistry(settings.workspace, tracking_uri=settings.tracking_uri)
 
 
 @st.cache_resource(show_spinner="Getting ready …")
@@ -153,7 +155,7 @@ def _slices(root: str, identifier: str) -> "SliceReport":
 
 def estimate(config: "TrainConfig", ref: str) -> "Estimate":
     """Return what a training run will need; measured once for a configuration and data set."""
-    return _estimate(settings(), config, ref)
+    return _estimate(machine(), config, ref)
 
 
 @st.cache_data(max_entries=64, show_spinner="Measuring what this will take …")
@@ -165,7 +167,7 @@ def _estimate(settings: Settings, config: "TrainConfig", ref: str) -> "Estimate"
 
 def layers(version: str) -> int:
     """Return a model's number of layers, read from its configuration file alone."""
-    return _layers(settings(), version)
+    return _layers(machine(), version)
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
@@ -177,7 +179,7 @@ def _layers(settings: Settings, version: str) -> int:
 
 def card(version: str, identifier: str) -> str:
     """Return the model card of a version, written from one of its kept evaluations."""
-    return _card(settings(), version, identifier)
+    return _card(machine(), version, identifier)
 
 
 @st.cache_data(max_entries=32, show_spinner="Writing the card …")

@@ -14,7 +14,7 @@ from lmcore.data.samples import SAMPLES
 from lmcore.data.split import split_dataset
 from lmcore.tasks import TASKS, load_task
 from lmcore.types import SPLITS
-from lmcore.ui import cache, show, state
+from lmcore.ui import access, cache, show, state
 from lmcore.ui.forms import option_fields
 
 SHOWN_ROWS = 1000
@@ -78,7 +78,10 @@ def clean_form(data: TextDataset) -> None:
         return
     cleaning = clean_dataset(data, rules=rules, options=options)
     _preview(cleaning)
-    if st.button("Keep as a new version", type="primary", icon=":material/save:", disabled=cleaning.changes.empty):
+    unchanged = cleaning.changes.empty
+    if access.button(
+        "Keep as a new version", action="keep_data", type="primary", icon=":material/save:", disabled=unchanged
+    ):
         _keep(cleaning.data)
 
 
@@ -91,7 +94,9 @@ def split_form(data: TextDataset) -> None:
     ]
     seed = columns[3].number_input("Seed", 0, 2**31, 0, key="split_seed", help="The same seed gives the same split.")
     stratify = st.checkbox("Give each split every label in its overall share", value=True, key="split_stratify")
-    if st.button("Split and keep as a new version", type="primary", icon=":material/call_split:"):
+    if access.button(
+        "Split and keep as a new version", action="keep_data", type="primary", icon=":material/call_split:"
+    ):
         _keep(split_dataset(data, ratios=ratios, seed=int(seed), stratify=stratify))
 
 
@@ -118,13 +123,14 @@ def show_history(data: TextDataset) -> None:
 def _sample() -> None:
     name = st.selectbox("Sample", list(SAMPLES), format_func=lambda n: SAMPLES[n].title, key="data_sample")
     st.caption(SAMPLES[name].summary)
-    if st.button("Take this sample", type="primary", icon=":material/download:"):
+    if access.button("Take this sample", action="keep_data", type="primary", icon=":material/download:"):
         _keep(load_dataset(f"sample:{name}", task=SAMPLES[name].facts["task"], name=name))
 
 
 def _upload() -> None:
     limit = cache.settings().upload_bytes
-    file = st.file_uploader("File", type=[suffix.lstrip(".") for suffix in (*SUFFIXES, PLAIN)], key="data_file")
+    kinds = [suffix.lstrip(".") for suffix in (*SUFFIXES, PLAIN)]
+    file = st.file_uploader("File", type=kinds, key="data_file", disabled=not access.may("keep_data"))
     st.caption(
         f"CSV, TSV, JSONL, JSON, Parquet, XLSX or CoNLL up to {limit >> 20} MB; UTF-8, UTF-16 or GB18030. Plain text "
         "may be a TXT file: a text a line or paragraphs, or source ||| target on each line, as the task reads it."
@@ -147,7 +153,7 @@ def _upload() -> None:
     )
     columns = _column_mapping(table, task)
     show.table(table.head(5), "data_upload_preview", alt="The first five rows of the file.")
-    if st.button("Bring it in", type="primary", icon=":material/upload:"):
+    if access.button("Bring it in", action="keep_data", type="primary", icon=":material/upload:"):
         _keep(load_dataset(upload, task=task, columns=columns, header=header, limit_bytes=limit))
 
 
@@ -170,7 +176,13 @@ def _hub() -> None:
     name = st.text_input("Data set on the Hugging Face hub", placeholder="org/name", key="data_hub")
     task = st.selectbox("Task", list(TASKS), format_func=lambda n: TASKS[n].title, key="data_hub_task")
     st.caption("Its train, validation and test splits are kept. This needs a network that reaches the hub.")
-    if st.button("Bring it in", type="primary", icon=":material/cloud_download:", disabled=not name.strip()):
+    if access.button(
+        "Bring it in",
+        action="keep_data",
+        type="primary",
+        icon=":material/cloud_download:",
+        disabled=not name.strip(),
+    ):
         with st.spinner("Reading from the hub …"):
             data = load_dataset(f"hub:{name.strip()}", task=task)
         _keep(data)

@@ -7,9 +7,12 @@ import streamlit as st
 
 from lmcore.methods import Option, Registry
 
+SIDE_BY_SIDE = 6
+NARROWEST = 190
+
 
 def option_fields(options: Sequence[Option], key: str, values: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Draw one field for each option.
+    """Draw one field for each option; more than six stand side by side where there is room.
 
     Args:
         options: what to ask for.
@@ -20,7 +23,12 @@ def option_fields(options: Sequence[Option], key: str, values: Mapping[str, Any]
         Option name to value, in the option's type.
     """
     given = values or {}
-    return {item.name: _field(item, f"{key}_{item.name}", given.get(item.name, item.default)) for item in options}
+    grid = st.grid(2 if len(options) > SIDE_BY_SIDE else 1, min_column_width=NARROWEST)
+    found = {}
+    for item in options:
+        with grid.cell():
+            found[item.name] = _field(item, f"{key}_{item.name}", given.get(item.name, item.default))
+    return found
 
 
 def method_choice(
@@ -59,7 +67,7 @@ def _field(item: Option, key: str, value: Any) -> Any:
         return st.text_input(label, value=value or "", key=key, help=item.help)
     shared: dict[str, Any] = {"key": key, "help": item.help}
     if item.optional:
-        shared["placeholder"] = "chosen on dev"
+        shared["placeholder"] = item.empty
     if item.kind == "int":
         return st.number_input(label, value=value, step=1, **_bounds(item, int), **shared)
     step = abs(value or 1.0) / 10

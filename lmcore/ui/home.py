@@ -6,7 +6,7 @@ from lmcore import demo
 from lmcore.jobs import JobState
 from lmcore.overview import StageState
 from lmcore.settings import MIB
-from lmcore.ui import cache
+from lmcore.ui import access, cache
 from lmcore.ui.jobs import watch_job
 from lmcore.ui.page import Stage
 
@@ -54,7 +54,7 @@ def demo_offer(empty: bool) -> None:
             "explained and mapped in about a minute, or begin with your own texts on the Data page."
         )
         with st.container(horizontal=True, vertical_alignment="center"):
-            if st.button("Open the demo", type="primary", icon=":material/play_arrow:"):
+            if access.button("Open the demo", action="start_demo", type="primary", icon=":material/play_arrow:"):
                 cache.board().submit(demo.TARGET, {}, title="Demo", kind="demo", needs_bytes=_DEMO_BYTES)
                 st.rerun()
             st.page_link("pages/1_Data.py", label="Begin with your own texts", icon=":material/upload_file:")
@@ -68,6 +68,8 @@ def reset_control() -> None:
             f"This deletes every data set, model, run, map and record in `{root}` and stops the prediction server."
         )
         sure = st.checkbox("I want to delete all of it", key="home_reset_sure")
-        if st.button("Delete everything", type="primary", disabled=not sure, icon=":material/delete_forever:"):
+        if access.button(
+            "Delete everything", action="reset", type="primary", disabled=not sure, icon=":material/delete_forever:"
+        ):
             cache.reset()
             st.rerun()

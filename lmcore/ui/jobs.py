@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from lmcore.jobs import Job, JobState
+from lmcore.ui import access, show
 from lmcore.ui.cache import board
 from lmcore.ui.page import shown_errors
 
@@ -58,10 +59,13 @@ def _draw(job: Job) -> None:
     if not job.state.ended:
         asked = job.cancel_requested is not None
         label = "Stopping …" if asked else "Cancel"
-        if st.button(label, key=f"cancel_{job.id}", icon=":material/stop_circle:", disabled=asked):
+        action = board().cancelling(job)
+        if access.button(label, action=action, key=f"cancel_{job.id}", icon=":material/stop_circle:", disabled=asked):
             board().cancel(job.id)
             st.rerun()
-    elif job.can_resume and st.button("Resume", key=f"resume_{job.id}", icon=":material/replay:", type="primary"):
+    elif job.can_resume and access.button(
+        "Resume", action="resume_job", key=f"resume_{job.id}", icon=":material/replay:", type="primary"
+    ):
         board().resume(job.id)
         st.rerun()
 
@@ -69,7 +73,8 @@ def _draw(job: Job) -> None:
 def _draw_log(job: Job) -> None:
     with st.expander("Log", icon=":material/terminal:"):
         st.code(board().log(job.id, tail_bytes=8192) or "Nothing logged yet.", language=None, height=200)
-        st.caption(f"Job {job.id}, attempt {job.attempt}")
+        by = f", submitted by {show.plain(job.submitted_by)}" if job.submitted_by else ""
+        st.caption(f"Job {job.id}, attempt {job.attempt}{by}")
 
 
 def _duration(job: Job) -> str:

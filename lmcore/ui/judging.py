@@ -1,6 +1,7 @@
 """Pieces of the Train page that judge a version: evaluating, slices, calibration, comparison, learning curve, card."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -10,12 +11,15 @@ from lmcore.charts import judging as charts
 from lmcore.charts.training import metric_curves
 from lmcore.errors import UnknownError
 from lmcore.jobs import Job, JobState
+from lmcore.models.decoding import DECODING
 from lmcore.settings import MIB
 from lmcore.tasks import TASKS, load_task
 from lmcore.tasks.classes import ClassTask
 from lmcore.training.judging import CALIBRATION, CURVE, EVALUATION, curve_config
 from lmcore.types import SPLITS
-from lmcore.ui import cache, show, state
+from lmcore.ui import access, cache, show, state
+from lmcore.ui.compression import show_compression
+from lmcore.ui.forms import option_fields
 from lmcore.ui.jobs import watch_job
 from lmcore.ui.train import show_errors, show_metrics, show_rewards, version_label
 
@@ -71,7 +75,11 @@ def evaluate_form(version: "ModelVersion", key: str, *, data: str = "", split: s
         left, right = show.side_by_side()
         name = left.selectbox("Data set", names, index=names.index(own) if own in names else 0, key=f"{key}_data")
         split = right.selectbox("Rows", SPLITS, index=SPLITS.index(split), key=f"{key}_split")
-    config = {"version": str(version.ref), "data": name, "split": split or "test"}
+    config: dict[str, Any] = {"version": str(version.ref), "data": name, "split": split or "test"}
+    usual = load_task(version.task).decoding()
+    if usual is not None and st.toggle("Write in another way", key=f"{key}_decoding"):
+        with st.container(border=True):
+            config["decoding"] = option_fields(DECODING.options, f"{key}_decoding", asdict(usual))
     title = f"Evaluate {version.ref} on {name}"
     _as_job(EVALUATION, config, title, "evaluate", "Evaluate", key, needs=lambda: _running_bytes(version))
 
@@ -281,8 +289,8 @@ def _as_job(
     latest = jobs[0] if jobs else None
     if latest is not None and latest.state is not JobState.DONE:
         watch_job(latest.id, curves)
-    if (latest is None or latest.state.ended) and st.button(
-        label, key=key, icon=":material/play_arrow:", type="primary"
+    if (latest is None or latest.state.ended) and access.button(
+        label, action="start_job", key=key, icon=":material/play_arrow:", type="primary"
     ):
         cache.board().submit(target, config, title=title, kind=kind, needs_bytes=needs())
         st.rerun()
@@ -320,7 +328,7 @@ def _link_to_rows(result: "Evaluation", ids: Sequence[int], key: str) -> None:
     state.link("pages/3_Analyse.py", f"Analyse row {row + 1}", choices)
 
 
-VIEWS = ("Overview", "Slices", "Calibration", "Compare", "Learning curve", "Model card")
+VIEWS = ("Overview", "Slices", "Calibration", "Compare", "Learning curve", "Compression", "Model card")
 
 
 def show_view(name: str, result: "Evaluation", versions: Mapping[str, "ModelVersion"]) -> None:
@@ -332,6 +340,7 @@ def show_view(name: str, result: "Evaluation", versions: Mapping[str, "ModelVers
         "Calibration": lambda: show_calibration(result, version),
         "Compare": lambda: show_comparison(result, versions),
         "Learning curve": lambda: show_curve(version),
+        "Compression": lambda: show_compression(result, version),
         "Model card": lambda: show_card(version, result),
     }
     views[name]()

@@ -12,7 +12,7 @@ from lmcore.charts import serving as charts
 from lmcore.errors import LmError
 from lmcore.serving import ServerState, ServingStats, read_stats, server_state, start_server, stop_server
 from lmcore.tasks import TASKS
-from lmcore.ui import cache, show
+from lmcore.ui import access, cache, show
 from lmcore.ui.asking import key_hash
 from lmcore.ui.page import empty_state, shown_errors
 
@@ -58,12 +58,20 @@ def alias_buttons(version: "ModelVersion") -> None:
     with st.container(horizontal=True):
         if "champion" not in version.aliases:
             label = "Promote to champion"
-            if st.button(label, icon=":material/military_tech:", type="primary", disabled=not version.available):
+            if access.button(
+                label,
+                action="promote",
+                icon=":material/military_tech:",
+                type="primary",
+                disabled=not version.available,
+            ):
                 attempt("alias", lambda: cache.registry().promote(name, number))
-        elif before and st.button(f"Undo: make version {before} champion again", icon=":material/undo:"):
+        elif before and access.button(
+            f"Undo: make version {before} champion again", action="promote", icon=":material/undo:"
+        ):
             attempt("alias", lambda: cache.registry().promote(name, before))
         for alias in version.aliases:
-            if st.button(f"Remove alias {alias}", icon=":material/label_off:"):
+            if access.button(f"Remove alias {alias}", action="demote", icon=":material/label_off:"):
                 attempt("alias", lambda alias=alias: cache.registry().demote(name, alias))  # type: ignore[misc]
     _failed_attempt("alias")
     if not version.available:
@@ -142,13 +150,15 @@ def _server_buttons(state: ServerState, picked: "ModelVersion | None") -> None:
     with st.container(horizontal=True):
         if picked and not up:
             label = f"Start with {picked.name}, version {picked.version}"
-            if st.button(label, icon=":material/play_arrow:", type="primary", disabled=not ready):
+            if access.button(
+                label, action="start_server", icon=":material/play_arrow:", type="primary", disabled=not ready
+            ):
                 attempt("server", lambda: _start(ref), "Starting …")
-        if up and st.button("Stop", icon=":material/stop:"):
+        if up and access.button("Stop", action="stop_server", icon=":material/stop:"):
             attempt("server", lambda: stop_server(cache.settings().workspace), "Stopping …")
         if picked and up and ref != state.version:
             label = f"Restart with {picked.name}, version {picked.version}"
-            if st.button(label, icon=":material/restart_alt:", disabled=not ready):
+            if access.button(label, action="start_server", icon=":material/restart_alt:", disabled=not ready):
                 attempt("server", lambda: _restart(ref), "Restarting …")
 
 

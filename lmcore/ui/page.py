@@ -8,7 +8,8 @@ import streamlit as st
 
 from lmcore import __version__
 from lmcore.errors import LmError
-from lmcore.ui.cache import board, settings
+from lmcore.ui.cache import board, machine, settings
+from lmcore.ui.signin import account, gate, may_read
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +64,10 @@ _FAVICON = (
 
 
 def open_page(title: str) -> None:
-    """Configure the page, draw its header and the navigation; the first call of every page."""
+    """Configure the page, let in whoever may read it, draw its header and the navigation; the first call of every page."""
     stage = next((s for s in STAGES if s.title == title), HOME)
     st.set_page_config(page_title=f"{stage.title} · LMScope", page_icon=_FAVICON, layout="wide")
+    gate(machine)
     _navigation()
     if stage is not HOME:
         st.title(stage.title)
@@ -74,7 +76,15 @@ def open_page(title: str) -> None:
 
 @contextmanager
 def shown_errors() -> Iterator[None]:
-    """Show an `LmError` as one sentence on the page instead of a traceback."""
+    """Show an `LmError` as one sentence on the page instead of a traceback.
+
+    A fragment runs again without the beginning of its page: for a person who may not read any more the whole page begins
+    anew, and ends at its gate.
+    """
+    try:
+        may_read(settings())
+    except LmError:
+        st.rerun()
     try:
         yield
     except LmError as error:
@@ -102,4 +112,5 @@ def _navigation() -> None:
             if not running:
                 st.caption("No job is running.")
             st.caption(f"Workspace: {settings().workspace.root}")
+            account(settings())
         st.caption(f"LMScope {__version__}")

@@ -10,7 +10,7 @@ from lmcore.projection.job import TARGET
 from lmcore.projection.methods import PROJECTION
 from lmcore.projection.representations import MapConfig, RepresentationMap, load_map, map_representations, save_map
 from lmcore.types import SPLITS
-from lmcore.ui import cache, show, state
+from lmcore.ui import access, cache, show, state
 from lmcore.ui.jobs import watch_job
 from lmcore.ui.progress import PageReport
 
@@ -89,7 +89,13 @@ def _draw_as_job(config: MapConfig) -> RepresentationMap | None:
     mine = [job for job in cache.board().list(kind="map") if job.config == config.to_dict()]
     latest = mine[0] if mine else None
     if latest is None or latest.state is JobState.DONE:
-        if st.button("Draw the map", type="primary", icon=":material/scatter_plot:", key=f"draw_{config.id}"):
+        if access.button(
+            "Draw the map",
+            action="start_job",
+            type="primary",
+            icon=":material/scatter_plot:",
+            key=f"draw_{config.id}",
+        ):
             title = f"{PROJECTION[config.method].title} map of {config.data}"
             cache.board().submit(TARGET, config.to_dict(), title=title, kind="map")
             st.rerun()

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
@@ -26,8 +26,8 @@ ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking",
 class Dashboard:
     """The dashboard as a process of its own, on a free port."""
 
-    def __init__(self, home: Path, log: Path) -> None:
-        self.home, self.log = home, log
+    def __init__(self, home: Path, log: Path, options: Sequence[str] = ()) -> None:
+        self.home, self.log, self.options = home, log, options
         with socket.socket() as listener:
             listener.bind(("127.0.0.1", 0))
             self.port = int(listener.getsockname()[1])
@@ -39,7 +39,7 @@ class Dashboard:
         environment = os.environ | {"LMSCOPE_HOME": str(self.home), "LMSCOPE_DEVICE": "cpu"}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [*command, "--server.address", "localhost", "--server.port", str(self.port)],
+                [*command, "--server.address", "localhost", "--server.port", str(self.port), *self.options],
                 cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT,
             )  # fmt: skip
         deadline = time.monotonic() + SECONDS

@@ -1,7 +1,7 @@
 import json
 import os
-import time
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -79,7 +79,7 @@ def test_a_part_of_an_unsplit_version_is_refused(store, defective):
 
 def test_the_list_is_newest_first(store, defective, make_data, monkeypatch):
     clock = iter([100.0, 300.0, 200.0])
-    monkeypatch.setattr(time, "time", lambda: next(clock))
+    monkeypatch.setattr("lmcore.data.store.time", SimpleNamespace(time=lambda: next(clock)))
     store.save(defective)
     store.save(make_data(("x", "a"), name="second"))
     store.save(make_data(("y", "a"), name="third"))

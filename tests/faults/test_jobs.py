@@ -216,3 +216,16 @@ def test_a_process_number_used_again_is_not_taken_for_the_worker(workspace, boar
 def test_an_ended_worker_leaves_no_zombie(board):
     job = board.wait(submit(board, to=1, pause=0).id, 30)
     until(lambda: not psutil.pid_exists(job.pid))
+
+
+def test_a_job_that_hangs_is_ended_with_a_reason(workspace, monkeypatch):
+    monkeypatch.setenv("LMSCOPE_STALLED_SECONDS", "1")
+    board = JobBoard(workspace)
+    job = board.submit(TARGET, {"to": 2, "pause": 600.0}, title="Count", kind="check")
+    ended = board.wait(job.id, 60)
+    assert ended.state == JobState.FAILED
+    assert "The job did nothing for 0 minutes" in ended.error
+    assert ended.error.endswith("was ended; resume it to go on from its last checkpoint.")
+    assert ended.can_resume
+    until(lambda: not job.worker.alive())
+    assert "selftest.py" in board.log(job.id), "the log says where it hung"

@@ -5,11 +5,15 @@ import subprocess
 import sys
 import time
 from contextlib import closing
+from typing import Any
 
 import pytest
 
+from lmcore.access import os_user
 from lmcore.errors import StorageError
+from lmcore.jobs import JobBoard
 from lmcore.jobs import store as store_module
+from lmcore.jobs.selftest import TARGET
 from lmcore.jobs.store import JobStore
 from lmcore.settings import Workspace
 
@@ -136,3 +140,37 @@ def test_a_worker_that_is_not_heard_is_called_silent(store, add_running):
 
 def test_a_worker_that_was_just_heard_is_not(store, add_running):
     assert add_running(heartbeat=time.time()).silent_seconds == 0
+
+
+def test_a_queue_of_before_names_were_kept_is_read_on(workspace):
+    board = JobBoard(workspace)
+    job = board.wait(board.submit(TARGET, {"to": 1, "pause": 0}, title="Count", kind="check").id, 60)
+    with closing(sqlite3.connect(JobStore(workspace).path)) as db:
+        db.execute("ALTER TABLE jobs DROP COLUMN submitted_by")
+    old = board.get(job.id)
+    assert (old.state, old.title, old.submitted_by) == ("done", "Count", "")
+    assert old.actor().name == os_user().name, "a job without a name runs as the owner of the process"
+    new = board.submit(TARGET, {"to": 1, "pause": 0}, title="Again", kind="check")
+    assert new.submitted_by == workspace.actor.name
+    assert board.wait(new.id, 60).state == "done"
+
+
+def test_several_processes_add_the_column_once(workspace):
+    JobBoard(workspace).list()
+    path = JobStore(workspace).path
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("ALTER TABLE jobs DROP COLUMN submitted_by")
+    code = (
+        "import sys; from pathlib import Path; from lmcore.jobs import JobBoard; from lmcore.settings import Workspace;"
+    )
+    code += "sys.stdin.readline(); print(len(JobBoard(Workspace(Path(sys.argv[1]))).list()))"
+    command = [sys.executable, "-c", code, str(workspace.root)]
+    pipes: dict[str, Any] = {
+        "stdin": subprocess.PIPE,
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.PIPE,
+        "text": True,
+    }
+    children = [subprocess.Popen(command, **pipes) for _ in range(2)]
+    said = [child.communicate("go\n", timeout=60) for child in children]
+    assert [out for out, _ in said] == ["0\n", "0\n"], said

@@ -202,6 +202,7 @@ def test_nothing_is_written_outside_the_workspace(empty, tmp_path):
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert list(here.iterdir()) == []
     assert {p.name for p in empty.root.iterdir()} - {"mlflow.db-wal", "mlflow.db-shm"} == {
+        "audit",
         "models",
         "mlflow.db",
         "mlflow.lock",

@@ -117,7 +117,7 @@ def test_reset_asks_twice_stops_the_jobs_and_empties_the_workspace(open_app, fil
     assert "**This workspace is empty.**" in said(app)
     assert not worker.alive()
     assert keep.read_text() == "mine"
-    left = {path.name for path in home.workspace.root.iterdir()} - {"jobs", "notes.txt"}
+    left = {path.name for path in home.workspace.root.iterdir()} - {"audit", "jobs", "notes.txt"}
     assert not left
     assert "Open the demo" in labels(app)
 

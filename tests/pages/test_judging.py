@@ -49,7 +49,15 @@ def test_every_view_of_an_evaluation(open_app, filled, home):
     assert not app.exception
     control = next(group for group in app.segmented_control if group.key == "judging_view")
     assert control.value == "Slices", "the link carries the view"
-    assert control.options == ["Overview", "Slices", "Calibration", "Compare", "Learning curve", "Model card"]
+    assert control.options == [
+        "Overview",
+        "Slices",
+        "Calibration",
+        "Compare",
+        "Learning curve",
+        "Compression",
+        "Model card",
+    ]
     assert len(words(app)) == 1
     picker = next(box for box in app.selectbox if box.label == "Rows of a slice")
     app = picker.set_value(picker.options.index("label = travel")).run()

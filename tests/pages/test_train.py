@@ -298,3 +298,21 @@ def test_rewards_are_offered_for_decoders_of_tasks_that_write(open_app, filled, 
     app = open_app(PAGE, dataset=ref)
     app = choose_tiny(app.selectbox(key="pick_dataset").set_value(ref).run(), ref, folder)
     assert app.selectbox(key="train_method").options == ["All weights", "Low-rank adapters (LoRA)"]
+
+
+def test_how_texts_are_written_can_be_set_where_texts_are_written(open_app, home):
+    """The settings of decoding are there for a version that writes, and go into the job."""
+    data = load_dataset("sample:translation-en-zh", task="translation")
+    ref = str(DatasetStore(home.workspace).save(split_dataset(data)).ref)
+    folder = home.workspace.models / "writer"
+    folder.mkdir(parents=True)
+    version = ModelRegistry(home.workspace).register("writer", folder, task="translation", facts={"data": ref})
+    app = open_app(PAGE, version=str(version.ref))
+    assert not [field for field in app.number_input if field.key == "evaluate_decoding_beams"]
+    app.toggle(key="evaluate_decoding").set_value(True).run()
+    assert app.number_input(key="evaluate_decoding_beams").value == 1
+    app.number_input(key="evaluate_decoding_beams").set_value(4).run()
+    app.button(key="evaluate").click().run()
+    (job,) = JobBoard(home.workspace).list(kind="evaluate")
+    assert job.config["decoding"]["beams"] == 4
+    assert not app.exception

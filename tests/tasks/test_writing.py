@@ -168,3 +168,17 @@ def test_the_table_sets_what_was_written_beside_what_was_wanted(task):
     assert table[kind.row_metric].iloc[0] == pytest.approx(kind.metric(kind.row_metric).maximum)
     assert 0 < table[kind.row_metric].iloc[1] < table[kind.row_metric].iloc[0]
     assert np.isfinite(list(kind.measure(rows, [Prediction(4), Prediction(9)], ()).values())).all()
+
+
+def test_an_evaluation_can_write_in_another_way(trained, data, place):
+    usual, drawn, short = (
+        evaluate(trained.version.ref, data, settings=place, decoding=decoding)
+        for decoding in ({}, {"sample": True, "temperature": 5.0, "seed": 3}, {"max_new_tokens": 1})
+    )
+    assert usual.metrics == trained.evaluation.metrics
+    assert drawn.metrics["chrf"] < usual.metrics["chrf"]
+    assert drawn.parameters["decoding"]["temperature"] == 5.0
+    assert short.parameters["cut_output_share"] > 0.5
+    assert len({usual.id, drawn.id, short.id}) == 3
+    with pytest.raises(OptionError, match="Sampling goes with one beam"):
+        evaluate(trained.version.ref, data, settings=place, decoding={"sample": True, "beams": 2})

@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import f1_score
 
 from lmcore.errors import InputError
-from lmcore.tasks.base import Metric
+from lmcore.tasks.figures import Metric
 from lmcore.training.comparison import compare, points
 from tests.training.judged import evaluation, noisy
 

@@ -1,15 +1,12 @@
-from collections import namedtuple
 from dataclasses import replace
 
-import psutil
 import pytest
 
 from lmcore.errors import DataError, InputError
+from lmcore.memory import Memory
 from lmcore.settings import MIB
 from lmcore.training.config import TrainConfig
 from lmcore.training.estimate import Estimate, estimate_training
-
-Memory = namedtuple("Memory", "available")
 
 
 @pytest.fixture
@@ -37,7 +34,9 @@ def test_more_work_takes_longer_and_more_memory(estimate):
 
 def test_memory_that_is_short_is_said(estimate, monkeypatch):
     for available, fits in ((1 * MIB, False), (10**12, True)):
-        monkeypatch.setattr(psutil, "virtual_memory", lambda available=available: Memory(available))
+        monkeypatch.setattr(
+            "lmcore.training.estimate.read_memory", lambda available=available: Memory(10**13, available)
+        )
         found = estimate()
         assert found.available == available
         assert found.fits == fits

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from lmcore.data.store import DatasetStore
-from lmcore.errors import Cancelled, DataError, StorageError, UnknownError
+from lmcore.errors import Cancelled, DataError, OptionError, StorageError, UnknownError
 from lmcore.models import load_model
 from lmcore.models.registry import ModelRegistry
 from lmcore.training.evaluation import evaluate, evaluations_of, load_evaluation, save_evaluation
@@ -178,3 +178,8 @@ def test_rows_that_were_trained_on_are_told(trained, topics, shared_settings):
     assert on_all.parameters["seen_share"] == pytest.approx(0.8)
     assert "It was trained on 80% of these texts" in verdict(on_all)
     assert evaluate(trained.version.ref, topics, settings=shared_settings).parameters["seen_share"] is None
+
+
+def test_a_task_that_writes_no_text_has_no_decoding(trained, topics, shared_settings):
+    with pytest.raises(OptionError, match="Text classification writes no text: leave the settings of decoding away"):
+        evaluate(trained.version.ref, topics, settings=shared_settings, decoding={"beams": 2})

@@ -1,0 +1,1 @@
+"""Making a trained version smaller and faster, and measuring what that costs."""

@@ -1,0 +1,42 @@
+"""Compressing as a job: what the worker process runs."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from lmcore.data.store import DatasetStore
+from lmcore.settings import Settings, Workspace
+from lmcore.training.compression.config import CompressConfig
+from lmcore.training.compression.run import compress
+from lmcore.types import Report
+
+TARGET = "lmcore.training.compression.job:run"
+
+
+def job_config(config: CompressConfig, data: str) -> dict[str, Any]:
+    """Return what `run` is to be given to compress a version, judged and measured on a stored data set."""
+    return {"compress": config.checked().to_dict(), "data": data}
+
+
+def run(config: Mapping[str, Any], *, workspace: Workspace, report: Report, resume: bool) -> dict[str, Any]:
+    """Compress a registered version.
+
+    Args:
+        config: what `job_config` returned.
+        workspace: where everything is stored.
+        report: progress and cancellation.
+        resume: makes no difference: it begins again.
+
+    Returns:
+        ``version``, ``evaluation``, ``tradeoff`` (its id), ``summary`` and ``seconds``.
+    """
+    data = DatasetStore(workspace).load(config["data"])
+    settings = replace(Settings.from_environment(), workspace=workspace)
+    made = compress(CompressConfig.from_dict(config["compress"]), data, settings=settings, report=report)
+    return {
+        "version": str(made.version.ref),
+        "evaluation": made.evaluation.id,
+        "tradeoff": made.tradeoff.id,
+        "summary": made.summary,
+        "seconds": made.seconds,
+    }
