@@ -143,7 +143,7 @@ def show_rewards(result: "Evaluation") -> None:
     written = result.tables["completions"].head(SHOWN_ERRORS)
     shown = written.assign(row=written["id"] + 1)
     show.table(
-        shown[["row", "prompt", "before", "after", "reward_before", "reward_after"]],
+        shown[["row", "reward_before", "reward_after", "prompt", "before", "after"]],
         "train_rewards",
         alt="Prompts of test rows, what the model wrote from them before and after training, and the reward of each.",
     )
