@@ -32,6 +32,7 @@ class Action:
 ACTIONS: dict[str, Action] = {
     "read": Action("Reading", Role.VIEW),
     "keep_data": Action("Bringing in, cleaning and splitting data", Role.EDIT),
+    "label": Action("Labelling rows", Role.EDIT),
     "start_job": Action("Starting a job", Role.EDIT),
     "start_demo": Action("Opening the demo, which promotes a version,", Role.OPERATE),
     "resume_job": Action("Resuming a job", Role.EDIT),

@@ -40,6 +40,7 @@ def _stop_all(workspace: Workspace, board: JobBoard) -> None:
 def _delete(workspace: Workspace) -> None:
     folders = (
         workspace.datasets,
+        workspace.labels,
         workspace.models,
         workspace.checkpoints,
         workspace.results,

@@ -31,6 +31,11 @@ class Workspace:
         return self.root / "datasets"
 
     @property
+    def labels(self) -> Path:
+        """Labels that people give and that are not yet a data set version: ``<name>/<version>.db``."""
+        return self.root / "labels"
+
+    @property
     def models(self) -> Path:
         """Weights of registered versions: ``<name>/<fingerprint>/``."""
         return self.root / "models"

@@ -5,9 +5,10 @@ import streamlit as st
 from lmcore.charts import data as charts
 from lmcore.ui import cache, show, state
 from lmcore.ui.data import bring_in, clean_form, show_history, show_issues, show_rows, split_form
+from lmcore.ui.labelling import label_view
 from lmcore.ui.page import empty_state, open_page, shown_errors
 
-VIEWS = ["Profile", "Defects", "Clean", "Split", "Rows", "History"]
+VIEWS = ["Profile", "Defects", "Clean", "Label", "Split", "Rows", "History"]
 
 open_page("Data")
 
@@ -41,6 +42,8 @@ def view(ref: str, name: str) -> None:
         show_issues(cache.profile(ref).issues, data)
     elif name == "Clean":
         clean_form(data)
+    elif name == "Label":
+        label_view(data)
     elif name == "Split":
         if data.is_split:
             balance = charts.split_balance(data)

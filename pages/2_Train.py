@@ -21,12 +21,13 @@ from lmcore.ui.train import (
     show_curves,
     version_label,
 )
+from lmcore.ui.tuning import choose_mode, search_form, searches, taken_settings
 
 open_page("Train")
 
 
-def start_form() -> None:
-    """Choose data, model and method; see what it will take; start the job."""
+def start_form(mode: str) -> None:
+    """Choose data, model, method and settings; then train once, or search for better settings."""
     split = [str(info.ref) for info in cache.datasets() if info.is_split and TASKS[info.task].facts["methods"]]
     if not split:
         empty_state("No data set is split into train, dev and test yet.", label="Go to Data", page="pages/1_Data.py")
@@ -37,17 +38,25 @@ def start_form() -> None:
         same = next((r for r in split if r.startswith(f"{name}@")), "")
         ref = state.pick("dataset", "Data set", split, help="Only data sets that are split are listed.", default=same)
         data = cache.dataset(str(ref))
-        default = default_config(data)
-        model = model_choice(base_models(data.task), default.model, f"train_model_{ref}")
-        name = st.text_input("Name", value=default.name, key=f"train_name_{ref}", help="Versions are kept under it.")
+        taken, ending = taken_settings(str(ref))
+        default = taken or default_config(data)
+        models = base_models(data.task) | ({taken.model: taken.model} if taken else {})
+        model = model_choice(models, default.model, f"train_model_{ref}{ending}")
+        name = st.text_input(
+            "Name", value=default.name, key=f"train_name_{ref}{ending}", help="Versions are kept under it."
+        )
     with right:
         fitting = fitting_methods(data.task, model)
         method = method_choice("Method", TRAINING, "train_method", names=fitting)
         with st.expander("Settings", icon=":material/tune:"):
-            usual = default_settings(data.task, method)
-            options = offered_options(method, data.task)
-            given = option_fields(options, f"train_{data.task}_{method}_{model}", usual)
+            fits = taken is not None and (taken.method, taken.model) == (method, model)
+            usual = taken.to_dict() if taken and fits else default_settings(data.task, method)
+            key = f"train_{data.task}_{method}_{model}{ending}"
+            given = option_fields(offered_options(method, data.task), key, usual)
     config = TrainConfig(name=name, task=data.task, model=model, method=method, **given).checked()
+    if mode == "Search":
+        search_form(config, str(ref))
+        return
     estimate = describe_estimate(config, data)
     if access.button(
         "Start training",
@@ -105,11 +114,17 @@ def evaluation() -> None:
         evaluate_form(versions[ref], "evaluate_again")
 
 
+mode = choose_mode()
 with shown_errors():
-    start_form()
-with shown_errors():
-    st.header("Runs")
-    runs()
-with shown_errors():
-    st.header("Evaluation")
-    evaluation()
+    start_form(mode)
+if mode == "Search":
+    with shown_errors():
+        st.header("Searches")
+        searches()
+else:
+    with shown_errors():
+        st.header("Runs")
+        runs()
+    with shown_errors():
+        st.header("Evaluation")
+        evaluation()

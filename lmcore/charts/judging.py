@@ -40,7 +40,7 @@ def differences(comparison: Comparison) -> Figure:
         x="difference:Q", color=color, shape=alt.Shape("pair:N", legend=None, sort=pairs), tooltip=hover
     )
     none = alt.Chart(pd.DataFrame({"none": [0]})).mark_rule(strokeDash=[4, 4]).encode(x="none:Q")
-    chart = (none + ends + marks).properties(height=bar_height(len(kept), each=20) + 20 * len(pairs))
+    chart = (none + ends + marks).properties(height=bar_height(len(kept), each=28) + 20 * len(pairs) + 40)
     return Figure(chart, " ".join(comparison.verdicts()), kept)
 
 

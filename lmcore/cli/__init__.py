@@ -21,6 +21,7 @@ from lmcore.cli.models import models_group
 from lmcore.cli.project import project_command
 from lmcore.cli.serve import serve_command
 from lmcore.cli.train import evaluate_command, train_command
+from lmcore.cli.tuning import search_command
 from lmcore.settings import Settings, Workspace
 
 __all__ = ["main"]
@@ -66,6 +67,7 @@ def main(context: click.Context, home: Path | None) -> None:
 for command in (
     data_group,
     train_command,
+    search_command,
     evaluate_command,
     compare_command,
     curve_command,

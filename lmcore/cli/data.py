@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _SHOWN_CLASSES = 30
 # The cleaning rules need pandas, so that their flags are made only when they are asked for.
-_LAZY = {"clean": "lmcore.cli.clean:clean_command"}
+_LAZY = {"clean": "lmcore.cli.clean:clean_command", "label": "lmcore.cli.label:label_group"}
 
 
 @click.group("data", cls=CommandGroup, lazy=_LAZY)

@@ -25,12 +25,34 @@ _SHOWN = 10
 @click.argument("data")
 @click.option("--split", type=click.Choice(SPLITS), default="test", show_default=True, help="Which rows.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the paired bootstrap.")
+@click.option(
+    "--before",
+    help="Show row by row what changed since: base (what the one VERSION was made from), a version, a base model or the name "
+    "of a baseline.",
+)
+@click.option("--text", "texts", multiple=True, help="With --before: a text to ask both about; may be repeated.")
 @click.pass_obj
-def compare_command(session: Session, versions: tuple[str, ...], data: str, split: str, seed: int) -> Answer:
+def compare_command(
+    session: Session,
+    versions: tuple[str, ...],
+    data: str,
+    split: str,
+    seed: int,
+    before: str | None,
+    texts: tuple[str, ...],
+) -> Answer:
     """Compare each VERSION (models:/NAME@ALIAS) on the rows of DATA (name@version) by a paired bootstrap.
 
     What was not evaluated on these rows yet is evaluated now and kept.
     """
+    if before is not None:
+        from lmcore.cli.beside import beside_answer
+
+        if len(versions) != 1:
+            refuse("Give one version, then the data set: --before names the other.")
+        return beside_answer(session, versions[0], data, split, before, texts, seed)
+    if texts:
+        refuse("--text needs --before.")
     if len(versions) < 2:
         refuse("Give two versions or more, then the data set.")
     from lmcore.data.store import DatasetStore

@@ -27,6 +27,7 @@ class Source:
         columns: the task's column to the file's.
         name: what to call the data set, or None.
         header: whether the file's first row names the columns.
+        unlabelled: whether the file may lack what is labelled by hand.
     """
 
     place: str
@@ -34,6 +35,7 @@ class Source:
     columns: Mapping[str, str]
     name: str | None
     header: str
+    unlabelled: bool = False
 
     @classmethod
     def taken(cls, source: str, parameters: Mapping[str, Any]) -> "Source":
@@ -45,6 +47,7 @@ class Source:
             {name.removeprefix(_PREFIX): value for name, value in columns.items()},
             parameters["name"],
             parameters["header"],
+            parameters["unlabelled"],
         )
 
     def load(self, settings: Settings) -> "TextDataset":
@@ -58,6 +61,7 @@ class Source:
             name=self.name,
             header=cast("HeaderChoice", self.header),
             limit_bytes=settings.upload_bytes,
+            unlabelled=self.unlabelled,
             workspace=settings.workspace,
         )
 
@@ -103,6 +107,11 @@ def source_parameters(function: Function) -> Function:
             help="Whether the first row names the columns; without it they are called 'column 1', 'column 2' …",
         ),
     ]
+    decorators.append(
+        click.option(
+            "--unlabelled", is_flag=True, help="Take a file without labels, to label it: see lmcore data label."
+        )
+    )
     for decorator in reversed(decorators):
         function = decorator(function)
     return function

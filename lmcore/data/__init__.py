@@ -8,6 +8,8 @@ if TYPE_CHECKING:
     from lmcore.data.clean import Cleaning, clean_dataset
     from lmcore.data.dataset import TextDataset
     from lmcore.data.issues import DataIssues, find_issues
+    from lmcore.data.label_store import LabelStore
+    from lmcore.data.labelling import keep_labels, label_queue, queue_rows
     from lmcore.data.load import load_dataset
     from lmcore.data.profile import DataProfile, profile_dataset
     from lmcore.data.split import split_dataset
@@ -19,12 +21,16 @@ _EXPORTS = {
     "DataIssues": "lmcore.data.issues",
     "DataProfile": "lmcore.data.profile",
     "DatasetStore": "lmcore.data.store",
+    "LabelStore": "lmcore.data.label_store",
     "TextDataset": "lmcore.data.dataset",
     "clean_dataset": "lmcore.data.clean",
     "find_issues": "lmcore.data.issues",
+    "keep_labels": "lmcore.data.labelling",
+    "label_queue": "lmcore.data.labelling",
     "load_dataset": "lmcore.data.load",
     "pair_unanswerable": "lmcore.data.squad",
     "profile_dataset": "lmcore.data.profile",
+    "queue_rows": "lmcore.data.labelling",
     "split_dataset": "lmcore.data.split",
 }
 
@@ -33,12 +39,16 @@ __all__ = [
     "DataIssues",
     "DataProfile",
     "DatasetStore",
+    "LabelStore",
     "TextDataset",
     "clean_dataset",
     "find_issues",
+    "keep_labels",
+    "label_queue",
     "load_dataset",
     "pair_unanswerable",
     "profile_dataset",
+    "queue_rows",
     "split_dataset",
 ]
 

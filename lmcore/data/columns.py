@@ -1,6 +1,6 @@
 """Which of a file's columns are the ones that a task reads."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -29,7 +29,12 @@ def known_names(task: Task) -> set[str]:
 
 
 def canonical_frame(
-    table: pd.DataFrame, task: Task, what: str, columns: Mapping[str, str | int] | None = None
+    table: pd.DataFrame,
+    task: Task,
+    what: str,
+    columns: Mapping[str, str | int] | None = None,
+    *,
+    unlabelled: bool = False,
 ) -> pd.DataFrame:
     """Name and order a table's columns as every stage expects them.
 
@@ -38,6 +43,7 @@ def canonical_frame(
         task: says which columns it reads.
         what: the file's name, for messages.
         columns: the task's column to the file's, by name or by position from 0; what is left out is found by name.
+        unlabelled: whether the columns that people label may be missing; they are then empty.
 
     Returns:
         ``id``, the task's columns (white space around a label is taken away), ``split`` where the file has a column
@@ -48,11 +54,14 @@ def canonical_frame(
         DataError: a column is missing (the message lists the file's columns), or a cell is not as the task needs it.
         OptionError: ``columns`` names a column that the task does not have.
     """
-    chosen = _chosen(table, task, what, columns or {})
+    chosen = _chosen(table, task, what, columns or {}, may_lack=labelled_columns(task) if unlabelled else [])
     labels = {column.name for column in task.columns if column.role == "label"}
     frame = pd.DataFrame({"id": np.arange(len(table), dtype=np.int64)})
     for name, source in chosen.items():
         frame[name] = table[source].str.strip() if name in labels else table[source]
+    for name in (name for name in labelled_columns(task) if name not in frame):
+        if unlabelled:
+            frame[name] = pd.Series([""] * len(table), dtype="str")
     used = set(chosen.values())
     split = next((c for c in table.columns if c.casefold() == "split" and c not in used and _is_split(table[c])), None)
     if split is not None:
@@ -63,6 +72,11 @@ def canonical_frame(
         clash = source in taken
         frame[free_name(f"{source} (file)" if clash else source, taken)] = table[source]
     return task.canonical(frame, what)
+
+
+def labelled_columns(task: Task) -> list[str]:
+    """Return the columns that people fill when they label rows: classes, tags and answers that a row must have."""
+    return [column.name for column in task.columns if column.required and column.role in {"label", "tags", "answers"}]
 
 
 def suggest_columns(frame: pd.DataFrame, task: str) -> dict[str, str]:
@@ -85,7 +99,9 @@ def suggest_columns(frame: pd.DataFrame, task: str) -> dict[str, str]:
     return chosen
 
 
-def _chosen(table: pd.DataFrame, task: Task, what: str, columns: Mapping[str, str | int]) -> dict[str, str]:
+def _chosen(
+    table: pd.DataFrame, task: Task, what: str, columns: Mapping[str, str | int], *, may_lack: Sequence[str]
+) -> dict[str, str]:
     known = [column.name for column in task.columns]
     for name in columns:
         if name not in known:
@@ -93,7 +109,7 @@ def _chosen(table: pd.DataFrame, task: Task, what: str, columns: Mapping[str, st
     given = {name: _locate(table, source, what) for name, source in columns.items()}
     chosen = _by_name(table, task, given)
     for column in task.columns:
-        if column.required and column.name not in chosen:
+        if column.required and column.name not in chosen and column.name not in may_lack:
             raise DataError(
                 f"{what} has no column that is called {column.name} or alike ({column.help}): say which of its columns it "
                 f"is; it has: {_listed(table)}."

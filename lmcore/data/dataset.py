@@ -45,6 +45,11 @@ class TextDataset:
         return fingerprint(self.task, fingerprint_frame(self.frame))
 
     @property
+    def called(self) -> str:
+        """What messages call it: its reference where it is stored, else its name in quotes."""
+        return str(self.ref) if self.ref else repr(self.name)
+
+    @property
     def is_split(self) -> bool:
         """Whether the rows carry a split."""
         return "split" in self.frame.columns

@@ -44,6 +44,7 @@ def load_dataset(
     name: str | None = None,
     header: HeaderChoice = "auto",
     limit_bytes: int = LIMIT_BYTES,
+    unlabelled: bool = False,
     workspace: Workspace | None = None,
 ) -> TextDataset:
     """Load a data set with the columns that a task reads.
@@ -58,6 +59,7 @@ def load_dataset(
         name: what to call it; by default the file's name, made safe.
         header: whether the first row names the columns; ``auto`` guesses.
         limit_bytes: the largest file that is read.
+        unlabelled: take a file without the column of labels, tags or answers: it is empty then, to be filled by labelling.
         workspace: where stored data sets are.
 
     Returns:
@@ -78,7 +80,7 @@ def load_dataset(
     found = _read(source, kind, header, limit_bytes)
     if found.table.empty:
         raise DataError(f"{found.what} has no rows: give at least one.")
-    frame = canonical_frame(found.table, kind, found.what, columns)
+    frame = canonical_frame(found.table, kind, found.what, columns, unlabelled=unlabelled)
     return TextDataset(name=name or safe_name(found.title), task=task, frame=frame, source=found.origin)
 
 

@@ -165,7 +165,8 @@ class Task(ABC):
                 row = int(frame.loc[empty[0], "id"]) + 1
                 name = column.name if column.name.endswith("s") else f"a {column.name}"
                 raise DataError(
-                    f"{what} has {len(empty)} rows without {name}, the first is row {row}: clean the data set first."
+                    f"{what} has {len(empty)} rows without {name}, the first is row {row}: "
+                    f"{'clean the data set' if column.role in ('text', 'output') else 'label them or drop them'} first."
                 )
         self.check_rows(frame, what, labels)
 

@@ -71,6 +71,28 @@ def stretches(tags: Sequence[str]) -> list[tuple[int, int, str]]:
     return found
 
 
+def tags_of(marked: Sequence[tuple[int, int, str]], words: int) -> list[str]:
+    """Return the tags that mark stretches: what `stretches` undoes.
+
+    Args:
+        marked: first word, the word after the last one, and the type of each stretch.
+        words: how many words there are.
+
+    Raises:
+        ValueError: a stretch is empty, outside the words or overlaps another, or its type is empty or has a space.
+    """
+    tags = [OUTSIDE] * words
+    for first, end, kind in marked:
+        if not 0 <= first < end <= words or any(tag != OUTSIDE for tag in tags[first:end]):
+            raise ValueError(
+                f"the stretch of the words {first + 1} to {end} is empty, outside the text or in another one"
+            )
+        if not kind or any(c.isspace() for c in kind):
+            raise ValueError(f"the type {kind!r} is empty or has a space")
+        tags[first:end] = [f"B-{kind}", *[f"I-{kind}"] * (end - first - 1)]
+    return tags
+
+
 def spans_of(tags: Sequence[str], places: Sequence[Place], scores: Sequence[float] | None = None) -> tuple[Span, ...]:
     """Return the tagged stretches as characters of the text.
 

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -18,9 +18,14 @@ if TYPE_CHECKING:
 
 
 class LabelTask(Task):
-    """A task whose model gives each row one logit for each label; the labels stand in the column ``label``."""
+    """A task whose model gives each row one logit for each label; the labels stand in the column ``label``.
+
+    Attributes:
+        exclusive: whether a row has exactly one label, so that the probabilities sum to 1.
+    """
 
     mean_pooled = True
+    exclusive: ClassVar[bool] = True
 
     def model_class(self) -> Any:
         """Return transformers' sequence-classification auto class."""

@@ -34,6 +34,7 @@ class MultiLabelClassification(LabelTask):
     title = "Multi-label classification"
     main_metric = "f1_micro"
     dev_metric = "auroc_macro"
+    exclusive = False
     columns = (
         Column(
             "text",

@@ -54,13 +54,15 @@ class TaggingTask(Task):
     def canonical(self, frame: "pd.DataFrame", what: str) -> "pd.DataFrame":
         """Join words and tags by single spaces, and mend tags of any known scheme to BIO.
 
-        Lists in JSON are read too, and Chinese text without spaces is cut into its characters.
+        Lists in JSON are read too, and Chinese text without spaces is cut into its characters. Where no row has tags yet,
+        every text is cut into words as it is when a model is asked.
 
         Raises:
             DataError: a row has not as many tags as words, or a tag of no known scheme; the message names it.
         """
+        untagged = not any(tags.strip() for tags in frame["tags"])
         cells = [
-            _read_row(text, tags, f"Row {row + 1} of {what}")
+            (_cut(text), "") if untagged else _read_row(text, tags, f"Row {row + 1} of {what}")
             for row, text, tags in zip(frame["id"], frame["text"], frame["tags"], strict=True)
         ]
         return frame.assign(text=[text for text, _ in cells], tags=[tags for _, tags in cells])
@@ -155,23 +157,40 @@ def kinds_of(tags: str) -> list[str]:
 def _read_row(text: str, tags: str, row: str) -> tuple[str, str]:
     words, given = _items(text), _items(tags)
     if not given:
-        return " ".join(words), ""
+        return " ".join(words) if len(words) > 1 else _cut(text), ""
     if len(words) != len(given) and len(cut_words(text)) == len(given):
         words = [text[start:end] for start, end in cut_words(text)]
     _check_tags(len(words), given, row)
     return " ".join(words), " ".join(to_bio(given))
 
 
+def _cut(text: str) -> str:
+    """Return the words of a text that nobody has cut yet; a JSON list says itself which they are."""
+    listed = _listed(text)
+    if listed is not None:
+        return " ".join(listed)
+    return " ".join(text[start:end] for start, end in cut_words(text))
+
+
 def _items(cell: str) -> list[str]:
     """Return what a cell lists: a JSON list, or items between white space."""
-    if cell.startswith("["):
-        try:
-            listed = json.loads(cell)
-        except ValueError:
-            listed = None
-        if isinstance(listed, list) and all(isinstance(item, str | int) for item in listed):
-            return ["\u00a0".join(str(item).split()) or "\u00a0" for item in listed]
+    listed = _listed(cell)
+    if listed is not None:
+        return listed
     return [item for item in cell.replace("\t", " ").replace("\r", " ").replace("\n", " ").split(" ") if item]
+
+
+def _listed(cell: str) -> list[str] | None:
+    """Return the items of a JSON list, or None where the cell is none."""
+    if not cell.startswith("["):
+        return None
+    try:
+        listed = json.loads(cell)
+    except ValueError:
+        return None
+    if not isinstance(listed, list) or not all(isinstance(item, str | int) for item in listed):
+        return None
+    return ["\u00a0".join(str(item).split()) or "\u00a0" for item in listed]
 
 
 def _check_tags(words: int, tags: Sequence[str], row: str) -> None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from lmcore.methods import load_target
 
 if TYPE_CHECKING:
+    from lmcore.training.beside import Beside, set_beside
     from lmcore.training.card import model_card
     from lmcore.training.comparison import Comparison, compare
     from lmcore.training.compression.config import CompressConfig
@@ -14,16 +15,29 @@ if TYPE_CHECKING:
     from lmcore.training.estimate import Estimate, estimate_training
     from lmcore.training.evaluation import Evaluation, evaluate
     from lmcore.training.fit import TrainResult, train
+    from lmcore.training.importance import Importance, setting_importance
+    from lmcore.training.ranking import Ranking, rank_rows
+    from lmcore.training.searched import SearchResult
+    from lmcore.training.searching import SearchConfig
     from lmcore.training.slices import SliceReport, measure_slices
+    from lmcore.training.space import Choices, Range
     from lmcore.training.temperature import calibrate
+    from lmcore.training.tuning import search
 
 _EXPORTS = {
+    "Beside": "lmcore.training.beside",
+    "Choices": "lmcore.training.space",
     "Comparison": "lmcore.training.comparison",
     "CompressConfig": "lmcore.training.compression.config",
     "CompressResult": "lmcore.training.compression.run",
     "Estimate": "lmcore.training.estimate",
     "Evaluation": "lmcore.training.evaluation",
+    "Importance": "lmcore.training.importance",
     "LearningCurve": "lmcore.training.curve",
+    "Range": "lmcore.training.space",
+    "Ranking": "lmcore.training.ranking",
+    "SearchConfig": "lmcore.training.searching",
+    "SearchResult": "lmcore.training.searched",
     "SliceReport": "lmcore.training.slices",
     "TrainConfig": "lmcore.training.config",
     "TrainResult": "lmcore.training.fit",
@@ -35,16 +49,27 @@ _EXPORTS = {
     "learning_curve": "lmcore.training.curve",
     "measure_slices": "lmcore.training.slices",
     "model_card": "lmcore.training.card",
+    "rank_rows": "lmcore.training.ranking",
+    "search": "lmcore.training.tuning",
+    "set_beside": "lmcore.training.beside",
+    "setting_importance": "lmcore.training.importance",
     "train": "lmcore.training.fit",
 }
 
 __all__ = [
+    "Beside",
+    "Choices",
     "Comparison",
     "CompressConfig",
     "CompressResult",
     "Estimate",
     "Evaluation",
+    "Importance",
     "LearningCurve",
+    "Range",
+    "Ranking",
+    "SearchConfig",
+    "SearchResult",
     "SliceReport",
     "TrainConfig",
     "TrainResult",
@@ -56,6 +81,10 @@ __all__ = [
     "learning_curve",
     "measure_slices",
     "model_card",
+    "rank_rows",
+    "search",
+    "set_beside",
+    "setting_importance",
     "train",
 ]
 

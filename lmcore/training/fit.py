@@ -189,7 +189,7 @@ def _register(job: TrainJob, data: TextDataset, trained: Trained, run_id: str) -
     disable_progress_bar()
     facts = {
         "method": config.method,
-        "base": config.model,
+        "base": _numbered(config.model, settings),
         "data": str(data.ref or data.name),
         "data_fingerprint": data.fingerprint,
         "labels": list(job.labels),
@@ -210,6 +210,13 @@ def _register(job: TrainJob, data: TextDataset, trained: Trained, run_id: str) -
     return registry.register(
         config.name, target, task=config.task, run_id=run_id, metrics=trained.dev_metrics, facts=facts
     )
+
+
+def _numbered(model: str, settings: Settings) -> str:
+    """Return a version by its number, since an alias may name another one later; other models stay as they are."""
+    from lmcore.models.catalogue import resolve_model
+
+    return str(resolve_model(model, settings)) if model.startswith("models:/") else model
 
 
 def _warnings(trained: Trained, evaluation: Evaluation) -> tuple[str, ...]:

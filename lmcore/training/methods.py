@@ -57,7 +57,13 @@ TRAINING = Registry(
         "others; needs the extra `rl`.",
         target="lmcore.training.reinforcement:fit_policy",
         options=options_of(TrainConfig, "grpo"),
-        facts={"tasks": tasks_of("grpo"), "starts_from": "weights", "package": "trl", "extra": "rl"},
+        facts={
+            "tasks": tasks_of("grpo"),
+            "starts_from": "weights",
+            "package": "trl",
+            "extra": "rl",
+            "chooses_by": "reward",
+        },
     ),
 )
 

@@ -8,19 +8,27 @@ from lmcore.data.dataset import TextDataset
 from lmcore.data.store import DatasetInfo, DatasetStore
 from lmcore.jobs import JobBoard
 from lmcore.settings import Settings
+from lmcore.types import DatasetRef, Input
 from lmcore.ui.signin import acting
 
 if TYPE_CHECKING:
+    import pandas as pd
+
+    from lmcore.data.label_store import LabelStore
     from lmcore.data.profile import DataProfile
     from lmcore.models.pool import ModelPool
     from lmcore.models.registry import ModelRegistry, ModelVersion
     from lmcore.overview import Overview
+    from lmcore.training.beside import Beside
     from lmcore.training.calibration import Calibration
     from lmcore.training.comparison import Comparison
     from lmcore.training.config import TrainConfig
     from lmcore.training.estimate import Estimate
     from lmcore.training.evaluation import Evaluation
+    from lmcore.training.importance import Importance
     from lmcore.training.kept import KeptEvaluation
+    from lmcore.training.ranking import Ranking
+    from lmcore.training.searched import KeptSearch, SearchResult
     from lmcore.training.slices import SliceReport
 
 
@@ -128,6 +136,34 @@ def _comparison(root: str, identifiers: tuple[str, ...]) -> "Comparison":
     return compare([evaluation(identifier) for identifier in identifiers])
 
 
+def beside(after: str, *, before: str = "", rival: str = "") -> "Beside":
+    """Return a kept evaluation beside an earlier one, or beside a baseline on the same rows."""
+    return _beside(str(settings().workspace.root), after, before, rival)
+
+
+@st.cache_resource(max_entries=8, show_spinner="Setting both beside each other …")
+def _beside(root: str, after: str, before: str, rival: str) -> "Beside":
+    from lmcore.training.beside import rival_evaluation, set_beside
+
+    later = evaluation(after)
+    if before:
+        return set_beside(evaluation(before), later)
+    return set_beside(rival_evaluation(later, dataset(later.data.partition(":")[0]), rival), later)
+
+
+def answer(model: str, task: str, text: Input) -> "pd.DataFrame":
+    """Return what a version, or a base model with the head of a task, says about an input."""
+    return _answer(settings(), model, task, text if isinstance(text, str) else tuple(text.items()))
+
+
+@st.cache_data(max_entries=64, show_spinner="Asking …")
+def _answer(settings: Settings, model: str, task: str, text: str | tuple[tuple[str, str], ...]) -> "pd.DataFrame":
+    from lmcore.training.beside import ask
+
+    with pool().lease(model, None if model.startswith("models:/") else task) as loaded:
+        return ask(loaded, [text if isinstance(text, str) else dict(text)])
+
+
 def calibration(identifier: str) -> "Calibration":
     """Return the calibration of a kept evaluation."""
     return _calibration(str(settings().workspace.root), identifier)
@@ -151,6 +187,55 @@ def _slices(root: str, identifier: str) -> "SliceReport":
 
     found = evaluation(identifier)
     return measure_slices(found, evaluation_rows(settings().workspace, found))
+
+
+def searches() -> "list[KeptSearch]":
+    """Return what is known of the kept searches, the last changed first."""
+    from lmcore.training.searched import kept_searches
+
+    return kept_searches(settings().workspace)
+
+
+def search(identifier: str) -> "SearchResult":
+    """Return a search as it stands now."""
+    from lmcore.training.searched import load_search
+
+    return load_search(settings().workspace, identifier)
+
+
+def search_importance(result: "SearchResult") -> "Importance":
+    """Return how much each setting of a search matters; measured anew when further trials have ended."""
+    return _search_importance(str(settings().workspace.root), result.id, result.ended, result)
+
+
+@st.cache_resource(max_entries=8, show_spinner="Measuring the importance of the settings …")
+def _search_importance(root: str, identifier: str, ended: int, _result: "SearchResult") -> "Importance":
+    from lmcore.training.importance import setting_importance
+
+    return setting_importance(_result)
+
+
+def label_store(ref: str) -> "LabelStore":
+    """Return the labels that people give to a stored data set."""
+    from lmcore.data.label_store import LabelStore
+
+    return LabelStore(settings().workspace, DatasetRef.parse(ref))
+
+
+def ranking(version: str, ref: str, other: str = "") -> "Ranking | None":
+    """Return the order in which labels of a data set are worth most to a version, or None while it is not made."""
+    from lmcore.training.ranking import ranking_id
+
+    identifier = ranking_id(version, ref, other)
+    known = (settings().workspace.results / "rankings" / identifier).is_dir()
+    return _ranking(str(settings().workspace.root), identifier) if known else None
+
+
+@st.cache_resource(max_entries=8, show_spinner="Reading the order …")
+def _ranking(root: str, identifier: str) -> "Ranking":
+    from lmcore.training.ranking import load_ranking
+
+    return load_ranking(settings().workspace, identifier)
 
 
 def estimate(config: "TrainConfig", ref: str) -> "Estimate":

@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from lmcore.data.clean import CLEANING, Cleaning, clean_dataset
-from lmcore.data.columns import known_names, suggest_columns
+from lmcore.data.columns import known_names, labelled_columns, suggest_columns
 from lmcore.data.dataset import TextDataset
 from lmcore.data.header import HeaderChoice
 from lmcore.data.issues import ISSUES, DataIssues
@@ -117,6 +117,8 @@ def show_history(data: TextDataset) -> None:
             if st.button(str(info.ref), key=f"history_{info.ref}", disabled=info.ref == data.ref, width="stretch"):
                 state.choose("dataset", str(info.ref))
                 st.rerun()
+        by = ", ".join(f"{show.plain(name)} {count:,}" for name, count in info.operation.get("authors", {}).items())
+        operation += f" by {by}" if by else ""
         right.caption(f"{operation} · {info.rows:,} rows · {pd.Timestamp(info.created, unit='s'):%Y-%m-%d %H:%M} UTC")
 
 
@@ -153,17 +155,23 @@ def _upload() -> None:
     )
     columns = _column_mapping(table, task)
     show.table(table.head(5), "data_upload_preview", alt="The first five rows of the file.")
+    lacking = [name for name in labelled_columns(load_task(task)) if name not in columns]
+    if lacking:
+        st.caption(f"The rows have no {' and '.join(lacking)} yet: give them in the view Label.")
     if access.button("Bring it in", action="keep_data", type="primary", icon=":material/upload:"):
-        _keep(load_dataset(upload, task=task, columns=columns, header=header, limit_bytes=limit))
+        data = load_dataset(
+            upload, task=task, columns=columns, header=header, limit_bytes=limit, unlabelled=bool(lacking)
+        )
+        _keep(data)
 
 
 def _column_mapping(table: pd.DataFrame, task: str) -> dict[str, str]:
     guessed = suggest_columns(table, task)
     names = [str(name) for name in table.columns]
-    asked = load_task(task).columns
+    asked, to_label = load_task(task).columns, labelled_columns(load_task(task))
     chosen = {}
     for place, column in zip(st.columns(len(asked)), asked, strict=True):
-        offered = names if column.required else [NO_COLUMN, *names]
+        offered = names if column.required and column.name not in to_label else [NO_COLUMN, *names]
         index = offered.index(guessed[column.name]) if guessed.get(column.name) in offered else 0
         title = f"Column with {column.help}"
         picked = place.selectbox(title, offered, index=index, key=f"data_column_{column.name}_{'|'.join(names)}")

@@ -1,17 +1,23 @@
-"""Watching a job: state, live curves, log, cancel and resume."""
+"""Starting a job and watching it: state, live curves, log, cancel and resume."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import streamlit as st
 
 from lmcore.jobs import Job, JobState
+from lmcore.settings import MIB
 from lmcore.ui import access, show
 from lmcore.ui.cache import board
 from lmcore.ui.page import shown_errors
 
+if TYPE_CHECKING:
+    from lmcore.models.registry import ModelVersion
+
 REFRESH_SECONDS = 1.0
+PROCESS_BYTES = 700 * MIB
 _ICONS = {
     JobState.QUEUED: ":material/schedule:",
     JobState.RUNNING: ":material/play_circle:",
@@ -44,6 +50,50 @@ def watch_job(job_id: str, curves: Callable[[pd.DataFrame], None] | None = None)
                 st.rerun()
 
     watch()
+
+
+def as_job(
+    target: str,
+    config: Mapping[str, Any],
+    title: str,
+    kind: str,
+    label: str,
+    key: str,
+    *,
+    needs: Callable[[], int],
+    same: Mapping[str, Any] | None = None,
+    curves: Callable[[pd.DataFrame], None] | None = None,
+) -> Job | None:
+    """Draw the button that starts a job, or the newest job with the same configuration; returns that job.
+
+    Args:
+        target: what the worker runs.
+        config: its configuration.
+        title: what pages call the job.
+        kind: its kind.
+        label: of the button.
+        key: unique on the page.
+        needs: tells how many bytes of memory it will take; asked when it is started.
+        same: the part of the configuration by which the job is known again; the whole where None.
+        curves: draws what the job has recorded so far.
+    """
+    wanted = same if same is not None else config
+    jobs = [job for job in board().list(kind=kind) if _holds(job.config, wanted)]
+    latest = jobs[0] if jobs else None
+    if latest is not None and latest.state is not JobState.DONE:
+        watch_job(latest.id, curves)
+    if (latest is None or latest.state.ended) and access.button(
+        label, action="start_job", key=key, icon=":material/play_arrow:", type="primary"
+    ):
+        board().submit(target, config, title=title, kind=kind, needs_bytes=needs())
+        st.rerun()
+    return latest
+
+
+def running_bytes(version: "ModelVersion") -> int:
+    """Return about how much memory a process takes that runs a version over texts."""
+    weights = sum(path.stat().st_size for path in version.folder.glob("*.safetensors"))
+    return PROCESS_BYTES + 2 * weights
 
 
 def _draw(job: Job) -> None:
@@ -82,3 +132,7 @@ def _duration(job: Job) -> str:
         return ""
     seconds = (job.ended or time.time()) - job.started
     return f" · {seconds:.0f} s" if seconds < 120 else f" · {seconds / 60:.1f} min"
+
+
+def _holds(config: Mapping[str, Any], part: Mapping[str, Any]) -> bool:
+    return all(config.get(name) == value for name, value in part.items())

@@ -10,17 +10,16 @@ import streamlit as st
 from lmcore.charts import judging as charts
 from lmcore.charts.training import metric_curves
 from lmcore.errors import UnknownError
-from lmcore.jobs import Job, JobState
 from lmcore.models.decoding import DECODING
-from lmcore.settings import MIB
 from lmcore.tasks import TASKS, load_task
 from lmcore.tasks.classes import ClassTask
 from lmcore.training.judging import CALIBRATION, CURVE, EVALUATION, curve_config
 from lmcore.types import SPLITS
-from lmcore.ui import access, cache, show, state
+from lmcore.ui import cache, show, state
+from lmcore.ui.beside import show_beside
 from lmcore.ui.compression import show_compression
 from lmcore.ui.forms import option_fields
-from lmcore.ui.jobs import watch_job
+from lmcore.ui.jobs import as_job, running_bytes
 from lmcore.ui.train import show_errors, show_metrics, show_rewards, version_label
 
 if TYPE_CHECKING:
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from lmcore.training.evaluation import Evaluation
 
 SHOWN_ROWS = 200
-PROCESS_BYTES = 700 * MIB
 CALIBRATION_TITLES = {
     "ece": "Calibration error",
     "brier": "Brier score",
@@ -81,7 +79,7 @@ def evaluate_form(version: "ModelVersion", key: str, *, data: str = "", split: s
         with st.container(border=True):
             config["decoding"] = option_fields(DECODING.options, f"{key}_decoding", asdict(usual))
     title = f"Evaluate {version.ref} on {name}"
-    _as_job(EVALUATION, config, title, "evaluate", "Evaluate", key, needs=lambda: _running_bytes(version))
+    as_job(EVALUATION, config, title, "evaluate", "Evaluate", key, needs=lambda: running_bytes(version))
 
 
 def show_overview(result: "Evaluation") -> None:
@@ -158,7 +156,7 @@ def show_calibration(result: "Evaluation", version: "ModelVersion") -> None:
     data = result.data.partition(":")[0]
     config = {"version": str(version.ref), "data": data}
     title, key = f"Calibrate {version.ref}", "judging_calibrate"
-    job = _as_job(CALIBRATION, config, title, "calibrate", "Calibrate", key, needs=lambda: _running_bytes(version))
+    job = as_job(CALIBRATION, config, title, "calibrate", "Calibrate", key, needs=lambda: running_bytes(version))
     if job and job.result:
         st.markdown(job.result["verdict"])
         made = str(job.result["version"])
@@ -222,7 +220,7 @@ def show_curve(version: "ModelVersion") -> None:
     identifier = curve_id(config, cache.dataset(ref))
     wanted = curve_config(config, ref)
     same = {name: wanted[name] for name in ("train", "data", "shares")}
-    job = _as_job(
+    job = as_job(
         CURVE,
         wanted,
         f"Learning curve of {version.ref}",
@@ -259,50 +257,6 @@ def show_card(version: "ModelVersion", result: "Evaluation") -> None:
         st.markdown(card)
 
 
-def _as_job(
-    target: str,
-    config: Mapping[str, Any],
-    title: str,
-    kind: str,
-    label: str,
-    key: str,
-    *,
-    needs: Callable[[], int],
-    same: Mapping[str, Any] | None = None,
-    curves: Callable[[pd.DataFrame], None] | None = None,
-) -> Job | None:
-    """Draw the button that starts a job, or the newest job with the same configuration; returns that job.
-
-    Args:
-        target: what the worker runs.
-        config: its configuration.
-        title: what pages call the job.
-        kind: its kind.
-        label: of the button.
-        key: unique on the page.
-        needs: tells how many bytes of memory it will take; asked when it is started.
-        same: the part of the configuration by which the job is known again; the whole where None.
-        curves: draws what the job has recorded so far.
-    """
-    wanted = same if same is not None else config
-    jobs = [job for job in cache.board().list(kind=kind) if _holds(job.config, wanted)]
-    latest = jobs[0] if jobs else None
-    if latest is not None and latest.state is not JobState.DONE:
-        watch_job(latest.id, curves)
-    if (latest is None or latest.state.ended) and access.button(
-        label, action="start_job", key=key, icon=":material/play_arrow:", type="primary"
-    ):
-        cache.board().submit(target, config, title=title, kind=kind, needs_bytes=needs())
-        st.rerun()
-    return latest
-
-
-def _running_bytes(version: "ModelVersion") -> int:
-    """Return about how much memory a process takes that runs a version over texts."""
-    weights = sum(path.stat().st_size for path in version.folder.glob("*.safetensors"))
-    return PROCESS_BYTES + 2 * weights
-
-
 def _draw_sizes(metrics: pd.DataFrame) -> None:
     """Draw the figures of the sizes that are done."""
     names = tuple(sorted(set(metrics["name"])))
@@ -310,10 +264,6 @@ def _draw_sizes(metrics: pd.DataFrame) -> None:
     shown = tuple(name.removeprefix("test_").replace("_", " ") for name in names)
     figure = metric_curves(done, shown, title="Test figures so far", x="Training rows", y="Value (metric's own unit)")
     show.figure(figure, "judging_sizes")
-
-
-def _holds(config: Mapping[str, Any], part: Mapping[str, Any]) -> bool:
-    return all(config.get(name) == value for name, value in part.items())
 
 
 def _link_to_rows(result: "Evaluation", ids: Sequence[int], key: str) -> None:
@@ -328,7 +278,16 @@ def _link_to_rows(result: "Evaluation", ids: Sequence[int], key: str) -> None:
     state.link("pages/3_Analyse.py", f"Analyse row {row + 1}", choices)
 
 
-VIEWS = ("Overview", "Slices", "Calibration", "Compare", "Learning curve", "Compression", "Model card")
+VIEWS = (
+    "Overview",
+    "Slices",
+    "Calibration",
+    "Compare",
+    "Before and after",
+    "Learning curve",
+    "Compression",
+    "Model card",
+)
 
 
 def show_view(name: str, result: "Evaluation", versions: Mapping[str, "ModelVersion"]) -> None:
@@ -339,6 +298,7 @@ def show_view(name: str, result: "Evaluation", versions: Mapping[str, "ModelVers
         "Slices": lambda: show_slices(result),
         "Calibration": lambda: show_calibration(result, version),
         "Compare": lambda: show_comparison(result, versions),
+        "Before and after": lambda: show_beside(result, versions),
         "Learning curve": lambda: show_curve(version),
         "Compression": lambda: show_compression(result, version),
         "Model card": lambda: show_card(version, result),

@@ -1,7 +1,7 @@
 """Showing results: figures, tables and downloads."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import pandas as pd
@@ -73,10 +73,28 @@ def download(frame: pd.DataFrame, name: str) -> None:
 
 
 def table(
-    frame: pd.DataFrame, key: str, *, alt: str, height: Height = "auto", percent: Sequence[str] = (), **options: Any
+    frame: pd.DataFrame,
+    key: str,
+    *,
+    alt: str,
+    height: Height = "auto",
+    percent: Sequence[str] = (),
+    formats: Mapping[str, str] | None = None,
+    **options: Any,
 ) -> Any:
-    """Draw a table of at most some thousand rows with a download; the columns in ``percent`` hold shares of 1."""
+    """Draw a table of at most some thousand rows with a download.
+
+    Args:
+        frame: the rows.
+        key: unique on the page.
+        alt: what it is, for people who don't see it.
+        height: in pixels, or how it is found.
+        percent: columns that hold shares of 1.
+        formats: column of numbers to how they are written, such as ``%.3g``.
+        **options: further parameters of `st.dataframe`.
+    """
     columns: dict[str, Any] = {name: st.column_config.NumberColumn(format="percent") for name in percent}
+    columns |= {name: st.column_config.NumberColumn(format=text) for name, text in (formats or {}).items()}
     columns |= {name: st.column_config.TextColumn(width=width) for name, width in _WIDTHS.items() if name in frame}
     event = st.dataframe(frame, hide_index=True, key=key, alt=alt, height=height, column_config=columns, **options)
     download(frame, key)

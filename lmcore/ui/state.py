@@ -1,11 +1,11 @@
-"""Choices that travel between pages and in links: which data set, version, job, row."""
+"""Choices that travel between pages and in links: which data set, version, job, search, row."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 import streamlit as st
 
-Choice = Literal["dataset", "version", "job", "evaluation", "row", "text", "target", "layer"]
+Choice = Literal["dataset", "version", "job", "search", "evaluation", "row", "text", "target", "layer"]
 
 
 def chosen(name: Choice) -> str:

@@ -108,3 +108,25 @@ def test_a_learning_curve_here_and_in_the_background(ask, run, refused, home):
     assert (kept.kind, kept.target, kept.config["shares"]) == ("curve", CURVE, [0.1, 0.25, 0.5, 1.0])
     assert board.wait(kept.id, 60).state.ended
     assert "give two or more rising ones" in refused("curve", "models:/second/1", "--share", "1", home=home)
+
+
+def test_a_version_is_set_beside_what_was_before(ask, run, refused, home):
+    asked = refused("compare", "models:/second/1", "topics@1", "--before", "base", home=home)
+    assert "which has no trained head for text classification" in asked
+    assert "name what to take in its place with --before: majority class" in asked
+    found = ask("compare", "models:/second/1", "topics@1", "--before", "majority class", home=home)
+    assert (found["before"], found["after"]) == ("majority class", "models:/second/1")
+    assert sum(found["changes"].values()) == 12
+    assert {row["change"] for row in found["rows"]} <= {"fixed", "broken", "still wrong"}
+    text = "we had some rain today"
+    both = ask(
+        "compare", "models:/second/1", "topics@1", "--before", "models:/topics/1", "--text", text, home=home
+    )  # fmt: skip
+    assert both["texts"][0]["text"] == text
+    assert {both["texts"][0]["before"], both["texts"][0]["after"]} <= {"weather", "food", "travel"}
+    shown = run("compare", "models:/second/1", "topics@1", "--before", "models:/topics/1", home=home).stdout
+    assert shown.startswith("models:/second/1 beside models:/topics/1")
+    assert "--text needs --before" in run("compare", "a", "b", "topics@1", "--text", "x", home=home).stderr
+    assert "a baseline answers only for rows" in refused(
+        "compare", "models:/second/1", "topics@1", "--before", "majority class", "--text", "x", home=home
+    )

@@ -10,12 +10,14 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from lmcore.audit import AuditLog, Entry
+from lmcore.data.label_store import LabelStore
 from lmcore.data.store import DatasetStore
 from lmcore.jobs import JobBoard
 from lmcore.jobs.selftest import TARGET as COUNTING
 from lmcore.models.registry import ModelRegistry
 from lmcore.serving.server import ServerState, write_state
 from lmcore.settings import Settings
+from lmcore.types import DatasetRef
 from lmcore.ui import signin
 
 ROOT = Path(__file__).parents[2]
@@ -270,3 +272,16 @@ def test_secrets_that_cannot_be_read_let_nobody_in(open_app, filled, tmp_path, m
     app = open_app("Home.py")
     assert is_shut(app)
     assert "The secrets cannot be read" in app.error[0].value
+
+
+def test_labels_bear_the_name_of_who_is_signed_in_and_a_viewer_gives_none(enter, filled, home):
+    app = enter("1_Data.py", "vic@partner.org").segmented_control(key="data_view").set_value("Label").run()
+    assert not app.exception
+    assert "Labelling rows needs the role edit: yours is view." in [box.value for box in app.info]
+    app = enter("1_Data.py", "bo@example.com").segmented_control(key="data_view").set_value("Label").run()
+    assert any(c.value.startswith("You label as bo@example") for c in app.main.caption)
+    assert not [field for field in app.text_input if field.label == "Your name"]
+    app = app.button(key="label_save").click().run()
+    assert not app.exception
+    ref = DatasetRef.parse(str(app.selectbox(key="pick_dataset").value))
+    assert [label.author for label in LabelStore(home.workspace, ref).labels()] == ["bo@example.com"]

@@ -54,6 +54,7 @@ def test_every_view_of_an_evaluation(open_app, filled, home):
         "Slices",
         "Calibration",
         "Compare",
+        "Before and after",
         "Learning curve",
         "Compression",
         "Model card",
@@ -173,3 +174,60 @@ def test_one_of_several_evaluations_is_chosen_and_the_one_on_test_comes_first(op
     app = box.set_value("dev").run()
     assert not app.exception
     assert "dev rows it is right in" in said(app)
+
+
+def test_before_and_after_beside_a_rival_where_the_base_has_no_head(open_app, filled, home):
+    app = open_app(PAGE, judging_view="Before and after", version=filled.version)
+    assert not app.exception
+    assert not app.error
+    assert "has no trained head for text classification" in app.info[0].value
+    before = next(box for box in app.selectbox if box.label == "Before")
+    assert before.value == "majority class"
+    result = load_evaluation(home.workspace, filled.evaluation)
+    assert f"Of {len(result.predictions)} rows" in said(app)
+    assert len(words(app)) == 3
+    assert "A simple rival answers only for the rows above" in said(app)
+    listed = next(table.value for table in app.dataframe if "change" in table.value)
+    assert set(listed["change"]) == {"fixed"}
+    group = next(g for g in app.segmented_control if g.label == "Rows" and str(g.key).startswith("beside_change"))
+    app = group.set_value("all").run()
+    listed = next(table.value for table in app.dataframe if "change" in table.value)
+    assert len(listed) == len(result.predictions)
+
+
+def test_before_and_after_beside_another_version_and_a_text_of_ones_own(open_app, second, filled, home):
+    app = open_app(PAGE, judging_view="Before and after", version=str(second.ref))
+    assert not app.exception
+    assert not app.error
+    box = next(box for box in app.selectbox if box.label == "Before")
+    assert box.value == filled.version, "the version before it"
+    listed = next(table.value for table in app.dataframe if "change" in table.value)
+    first = load_evaluation(home.workspace, filled.evaluation).predictions
+    assert len(listed) == (~first["correct"]).sum()
+    app = next(b for b in app.button if b.label == "Ask both").click().run()
+    assert "Write text first." in said(app)
+    app.text_area(key="beside_text_text").set_value("rain and *snow*")
+    app = next(b for b in app.button if b.label == "Ask both").click().run()
+    assert not app.exception
+    assert not app.error
+    assert f"Before\\: {filled.version}".replace("\\", "") in said(app).replace("\\", "")
+    assert len(words(app)) == 4
+    shutil.rmtree(home.workspace.results / "evaluations" / filled.evaluation)
+    app.run()
+    assert f"{filled.version} was not evaluated on {filled.split}:test yet." in [box.value for box in app.info]
+    app = next(b for b in app.button if b.key == "beside_evaluate").click().run()
+    assert not app.exception
+    job = stop(JobBoard(home.workspace, grace_seconds=0.1), "evaluate")
+    assert job.config == {"version": filled.version, "data": filled.split, "split": "test"}
+
+
+def test_before_and_after_of_a_version_alone_says_so(open_app, filled, home):
+    registry = ModelRegistry(home.workspace)
+    first = registry.get(filled.version)
+    made = registry.register("alone", first.folder, task=first.task, facts={"base": "config:bert-small"})
+    result = load_evaluation(home.workspace, filled.evaluation)
+    save_evaluation(home.workspace, replace(result, id="alone", version=str(made.ref), tables={}))
+    app = open_app(PAGE, judging_view="Before and after", version=str(made.ref))
+    assert not app.exception
+    assert "with random weights: there is nothing before it" in app.info[0].value
+    assert "There is nothing to compare with yet" in said(app)

@@ -25,7 +25,11 @@ def test_values_come_in_their_types():
         ({"name": "a", "epoch": 1}, OptionError, "no setting 'epoch'; it has: accumulation, "),
         ({"name": "a b"}, InputError, "The model name 'a b' is not a usable name"),
         ({"name": "../x"}, InputError, "not a usable name"),
-        ({"name": "a", "method": "magic"}, UnknownError, "There is no training method 'magic'; known: full, grpo, head, lora"),
+        (
+            {"name": "a", "method": "magic"},
+            UnknownError,
+            "There is no training method 'magic'; known: full, grpo, head, lora",
+        ),
         ({"name": "a", "task": "poetry"}, UnknownError, "There is no task 'poetry'"),
         ({"name": "a", "epochs": 0}, OptionError, "The option epochs is 0: give a whole number from 1"),
         ({"name": "a", "epochs": 1.5}, OptionError, "epochs is 1.5"),

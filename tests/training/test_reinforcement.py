@@ -290,3 +290,15 @@ def test_check_policy_counts_accumulated_batches():
     check_policy(config, 1)
     with pytest.raises(OptionError, match="has 0 rows"):
         check_policy(config, 0)
+
+
+def test_a_search_compares_rewards_and_leaves_what_is_rewarded_alone():
+    from lmcore.training.searched import searched_metric
+    from lmcore.training.space import default_space, searchable
+
+    config = TrainConfig("x", **GRPO)
+    assert searched_metric(config).name == "reward"
+    assert searched_metric(config).higher
+    assert {"kl_weight", "group", "learning_rate"} <= searchable("grpo", "text-generation").keys()
+    assert not {"reward", "words", "pattern", "temperature"} & searchable("grpo", "text-generation").keys()
+    assert default_space(config)["learning_rate"].low == 1e-6

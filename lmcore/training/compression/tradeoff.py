@@ -17,7 +17,7 @@ from lmcore.models.registry import ModelRegistry
 from lmcore.settings import Settings, Workspace
 from lmcore.storage import write_json
 from lmcore.tasks import load_task
-from lmcore.tasks.base import Metric
+from lmcore.tasks.figures import Metric
 from lmcore.training.compression.speed import BATCH_ROWS, BATCHES, SINGLES, machine, measure_speed
 from lmcore.training.kept import ensure_evaluation
 from lmcore.types import Part, Report, Silent
