@@ -163,14 +163,17 @@ def _beside(
     """Return what compares the model with the one that it was, on rows that neither was trained on."""
 
     def compare(test: TextDataset, report: Report) -> Mapping[str, "pd.DataFrame"]:
+        import torch
         from transformers import AutoModelForCausalLM
 
         from lmcore.models.load import pick_device
 
         device = pick_device(job.settings.device)
-        before = AutoModelForCausalLM.from_pretrained(origin, local_files_only=True, use_safetensors=True)
+        before = AutoModelForCausalLM.from_pretrained(
+            origin, local_files_only=True, use_safetensors=True, dtype=torch.float32
+        )
         frame = judged_rows(test.frame)
-        pair = [_loaded(job, start, each.float().to(device).eval()) for each in (before, model)]
+        pair = [_loaded(job, start, each.to(device).eval()) for each in (before, model)]
         prompts, ids = _prompts(job, start, frame), frame["id"].tolist()
         found = compare_policies(pair[0], pair[1], prompts, ids, reward, job.config, report)
         model.cpu()
