@@ -88,6 +88,8 @@ def runs() -> None:
     if result:
         said = ", ".join(f"{name} {value:g}" for name, value in result["choices"].items())
         st.caption(f"Chosen on dev: {said}.")
+        if "forgotten" in result:
+            st.markdown(show.plain(result["forgotten"]))
         for warning in result["warnings"]:
             st.warning(warning)
         state.link("pages/2_Train.py", f"See how {result['version']} did", {"version": result["version"]})

@@ -14,6 +14,7 @@ from lmcore.cli.command import RootGroup, Session
 from lmcore.cli.compress import compress_command
 from lmcore.cli.data import data_group
 from lmcore.cli.demo import demo_command
+from lmcore.cli.forgetting import forgetting_command
 from lmcore.cli.jobs import jobs_group
 from lmcore.cli.judging import compare_command, curve_command
 from lmcore.cli.methods import methods_command
@@ -71,6 +72,7 @@ for command in (
     evaluate_command,
     compare_command,
     curve_command,
+    forgetting_command,
     compress_command,
     analyse_command,
     project_command,

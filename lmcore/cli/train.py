@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lmcore.cli.command import AnswerCommand, Session, refuse
+from lmcore.cli.forgetting import forgetting_document
 from lmcore.cli.options import given_options, method_flags
 from lmcore.cli.output import Answer, plain, records, table
 from lmcore.errors import Cancelled
@@ -67,12 +68,13 @@ def train_command(
     from lmcore.data.store import DatasetStore
     from lmcore.training.defaults import default_config
     from lmcore.training.estimate import estimate_training
+    from lmcore.training.lineage import pinned
 
     dataset = DatasetStore(session.settings.workspace).load(data)
     usual = default_config(dataset, model=model or "", method=method or "")
     given = given_options(flags)
     TRAINING[usual.method].check(given)
-    config = replace(usual, name=name or usual.name, **given).checked()
+    config = pinned(replace(usual, name=name or usual.name, **given).checked(), session.settings)
     estimate = estimate_training(config, dataset, session.settings)
     for sentence in _describe_estimate(estimate):
         session.note(sentence)
@@ -214,6 +216,7 @@ def _train(session: Session, config: TrainConfig, dataset: "TextDataset", estima
         f"{ref} was trained in {result.seconds:.0f} seconds. {verdict(found).replace('**', '')}",
         _metrics_table(found),
         *_rewards_said(found),
+        *([result.forgetting.verdict, *result.forgetting.sentences()] if result.forgetting else []),
         *result.warnings,
         f"Make it the champion with: lmcore models promote {result.version.name} {result.version.version}",
     ]
@@ -234,6 +237,7 @@ def _training_document(result: "TrainResult", estimate: "Estimate") -> dict[str,
         "warnings": result.warnings,
         "seconds": result.seconds,
         "estimate": estimate,
+        **({"forgetting": forgetting_document(result.forgetting)} if result.forgetting else {}),
     }
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from lmcore.errors import InputError
 from lmcore.models.catalogue import MODELS, check_architecture, resolve_model
+from lmcore.models.label_rows import keep_rows, row_places
 from lmcore.models.load import TEMPERATURE, LoadedModel, load_model, model_folder, refuse_pickles
 from lmcore.models.shape import Shape
 from lmcore.models.structure import is_int8, shaped
@@ -49,6 +50,8 @@ def start_model(
     shape: Shape | None = None,
 ) -> StartModel:
     """Return the model to be trained; a new head and the weights of a configuration are drawn from ``seed``.
+
+    A version of the task whose labels are all among the new ones keeps its head: rows are drawn for further labels alone.
 
     Args:
         ref: what to begin with.
@@ -139,6 +142,8 @@ def _pretrained(
         model = _mean_pooled(base, task, frame, labels, seed)
         return StartModel(model, base.tokenizer, base.max_length)
     model = _with_new_head(ref, folder, task, labels, seed)
+    if own_task == task.name and base.labels and set(base.labels) <= set(labels):
+        keep_rows(base.model, model, row_places(task, base.model, base.labels, labels))
     _add_tokens(model, base.tokenizer, task, seed)
     _set_padding(model, base.tokenizer)
     return StartModel(model, base.tokenizer, base.max_length)

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from lmcore.training.estimate import Estimate, estimate_training
     from lmcore.training.evaluation import Evaluation, evaluate
     from lmcore.training.fit import TrainResult, train
+    from lmcore.training.forgetting import Forgetting, forgetting_of, measure_forgetting
     from lmcore.training.importance import Importance, setting_importance
+    from lmcore.training.lineage import continued_config
     from lmcore.training.ranking import Ranking, rank_rows
     from lmcore.training.searched import SearchResult
     from lmcore.training.searching import SearchConfig
@@ -32,6 +34,7 @@ _EXPORTS = {
     "CompressResult": "lmcore.training.compression.run",
     "Estimate": "lmcore.training.estimate",
     "Evaluation": "lmcore.training.evaluation",
+    "Forgetting": "lmcore.training.forgetting",
     "Importance": "lmcore.training.importance",
     "LearningCurve": "lmcore.training.curve",
     "Range": "lmcore.training.space",
@@ -44,9 +47,12 @@ _EXPORTS = {
     "calibrate": "lmcore.training.temperature",
     "compare": "lmcore.training.comparison",
     "compress": "lmcore.training.compression.run",
+    "continued_config": "lmcore.training.lineage",
     "estimate_training": "lmcore.training.estimate",
     "evaluate": "lmcore.training.evaluation",
+    "forgetting_of": "lmcore.training.forgetting",
     "learning_curve": "lmcore.training.curve",
+    "measure_forgetting": "lmcore.training.forgetting",
     "measure_slices": "lmcore.training.slices",
     "model_card": "lmcore.training.card",
     "rank_rows": "lmcore.training.ranking",
@@ -64,6 +70,7 @@ __all__ = [
     "CompressResult",
     "Estimate",
     "Evaluation",
+    "Forgetting",
     "Importance",
     "LearningCurve",
     "Range",
@@ -76,9 +83,12 @@ __all__ = [
     "calibrate",
     "compare",
     "compress",
+    "continued_config",
     "estimate_training",
     "evaluate",
+    "forgetting_of",
     "learning_curve",
+    "measure_forgetting",
     "measure_slices",
     "model_card",
     "rank_rows",

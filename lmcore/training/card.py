@@ -19,7 +19,9 @@ from lmcore.tasks.classes import ClassTask
 from lmcore.tasks.figures import Metric
 from lmcore.training.calibration import MEASURES, Calibration, calibration
 from lmcore.training.evaluation import Evaluation, load_evaluation
+from lmcore.training.forgetting import Forgetting
 from lmcore.training.kept import chief_evaluation
+from lmcore.training.kept_forgetting import kept_forgetting, load_forgetting
 from lmcore.training.rewarding import reward_verdict
 from lmcore.training.slices import SliceReport, evaluation_rows, measure_slices
 from lmcore.training.verdict import verdict
@@ -43,6 +45,7 @@ class CardFacts:
         evaluation: how it did, or None where it was not evaluated.
         slices: by slice, or None.
         calibration: of its probabilities, or None where the task has none.
+        forgetting: what it lost of what the version before it knew, or None where that was not measured.
     """
 
     version: "ModelVersion"
@@ -50,6 +53,7 @@ class CardFacts:
     evaluation: Evaluation | None = None
     slices: SliceReport | None = None
     calibration: Calibration | None = None
+    forgetting: Forgetting | None = None
 
 
 def model_card(version: "str | ModelRef", *, settings: Settings, evaluation: str = "") -> str:
@@ -74,7 +78,9 @@ def model_card(version: "str | ModelRef", *, settings: Settings, evaluation: str
         slices = _or_none(lambda: measure_slices(result, evaluation_rows(settings.workspace, result)))
         measured = calibration(result) if isinstance(load_task(result.task), ClassTask) else None
     data = _or_none(lambda: DatasetStore(settings.workspace).load(str(found.facts.get("data", ""))))
-    return write_card(CardFacts(found, data, result, slices, measured))
+    reports = kept_forgetting(settings.workspace, found.ref)
+    forgotten = load_forgetting(settings.workspace, reports[0]) if reports else None
+    return write_card(CardFacts(found, data, result, slices, measured, forgotten))
 
 
 def write_card(facts: CardFacts) -> str:
@@ -120,6 +126,9 @@ def _data(facts: CardFacts) -> list[str]:
         return [_table(("", ""), rows), "The data set is not in the workspace any more."]
     if data.source:
         rows.append(("source", data.source))
+    if known.get("earlier_data"):
+        rows.append(("earlier data", ", ".join(known["earlier_data"])))
+        rows.append(("earlier rows learnt again", known["replayed_rows"]))
     for split in ("train", "dev", "test"):
         if data.is_split:
             rows.append((f"rows to {_USE[split]} ({split})", int((data.frame["split"] == split).sum())))
@@ -230,6 +239,8 @@ def _limits(facts: CardFacts) -> list[str]:
     if float(known.get("unknown_share") or 0) > UNKNOWN_LIMIT:
         said.append("**The tokenizer does not know this language: take a model that was made for it.**")
     said += _few_rows(facts)
+    if facts.forgetting is not None:
+        said.append(f"It went on from {facts.forgetting.before}. {inline_markdown(facts.forgetting.verdict)}")
     if evaluation is None:
         said.append("It was not evaluated: nothing is known about its errors.")
     elif evaluation.rival is not None and evaluation.rival.beats:

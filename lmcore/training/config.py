@@ -11,7 +11,7 @@ from lmcore.training.rewards.settings import RewardSettings
 from lmcore.types import check_name
 
 PRETRAINED_DEFAULT = "packaged:all-MiniLM-L6-v2"
-FROM_LABELS = ("full", "lora", "scratch")
+FROM_LABELS = ("full", "lora", "scratch", "continual")
 BY_REWARD = ("grpo",)
 BY_GRADIENT = FROM_LABELS + BY_REWARD
 NO_REWARD = "none"
@@ -159,6 +159,35 @@ class TrainConfig:
         maximum=100_000,
         methods=("scratch",),
         empty="as configured",
+    )
+    replay: float = option(
+        0.2,
+        "Earlier rows that are learnt again for each new one, drawn from the data that the version was trained on.",
+        minimum=0,
+        maximum=1,
+        methods=("continual",),
+    )
+    anchor: str = option(
+        "lwf",
+        "What holds the model to what it knew: lwf (its earlier answers), ewc (the weights that the earlier data hang on) "
+        "or none.",
+        choices=("none", "lwf", "ewc"),
+        methods=("continual",),
+    )
+    anchor_strength: float | None = option(
+        None,
+        "Weight of the anchor beside the loss.",
+        minimum=0,
+        maximum=1e9,
+        methods=("continual",),
+        empty="1 for lwf, 1000 for ewc",
+    )
+    anchor_temperature: float = option(
+        2.0,
+        "What logits are divided by where lwf compares answers; higher minds the less likely ones more.",
+        minimum=0.1,
+        maximum=20,
+        methods=("continual",),
     )
     save_steps: int = option(
         100, "Steps between two checkpoints from which a run can be resumed.", minimum=1, methods=BY_GRADIENT

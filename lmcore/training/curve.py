@@ -109,6 +109,11 @@ def learning_curve(
         Cancelled: the report asked to stop; finished sizes are taken up again when it is resumed.
     """
     report, config, shares = report or Silent(), config.checked(), _checked(shares)
+    if not draws_curve(config):
+        raise OptionError(
+            f"A run that goes on from {config.model} has earlier data beside its own: draw the curve of a version that was "
+            "trained on one data set."
+        )
     check_method(config.method, config.task, str(resolve_model(config.model, settings)))
     task = load_task(config.task)
     parts, labels = _checked_parts(task, data)
@@ -170,6 +175,11 @@ def nested_order(task: Task, frame: pd.DataFrame, *, seed: int) -> np.ndarray:
 def part_of(joins: np.ndarray, share: float) -> np.ndarray:
     """Return the positions of the rows that are in at a share, in their order."""
     return np.flatnonzero(joins <= share)
+
+
+def draws_curve(config: TrainConfig) -> bool:
+    """Say whether a way of training learns from one data set alone, so that its parts make a learning curve."""
+    return bool(TRAINING[config.method].facts["starts_from"] != "version")
 
 
 def curve_id(config: TrainConfig, data: TextDataset, shares: Sequence[float] = SHARES) -> str:

@@ -8,6 +8,7 @@ from lmcore.errors import OptionError
 from lmcore.tasks import TASKS, load_task
 from lmcore.training.config import TrainConfig
 from lmcore.training.methods import is_installed, starts_from
+from lmcore.types import ModelRef
 
 LOOKED_AT = 200
 
@@ -22,7 +23,7 @@ def default_settings(task: str, method: str) -> dict[str, Any]:
     of rewards.
     """
     usual: dict[str, Any] = TASKS[task].facts.get("settings", {})
-    if method == "full":
+    if method in {"full", "continual"}:
         return usual
     if method == "lora":
         return usual | {"learning_rate": max(2e-4, usual.get("learning_rate", 0.0))}
@@ -55,4 +56,5 @@ def default_config(data: TextDataset, *, model: str = "", method: str = "") -> T
         )
     method = method or fitting[0]
     settings = default_settings(task.name, method)
-    return TrainConfig(name=data.name, task=task.name, model=model, method=method, **settings)
+    name = ModelRef.parse(model).name if method == "continual" else data.name
+    return TrainConfig(name=name, task=task.name, model=model, method=method, **settings)

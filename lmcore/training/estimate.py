@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from lmcore.data.dataset import TextDataset
-from lmcore.errors import DataError
 from lmcore.memory import read_memory
 from lmcore.models.catalogue import resolve_model
 from lmcore.models.encode import IGNORED, UNKNOWN_LIMIT, Encodings
@@ -20,6 +19,7 @@ from lmcore.tasks import load_task
 from lmcore.tasks.base import Task
 from lmcore.training.config import TrainConfig
 from lmcore.training.methods import check_method
+from lmcore.training.rows import run_rows
 
 SAMPLE_ROWS = 256
 _BASE_BYTES = 700 * MIB
@@ -63,16 +63,14 @@ def estimate_training(config: TrainConfig, data: TextDataset, settings: Settings
 
     Raises:
         InputError: the model cannot be loaded.
-        DataError: the data set is not split, or has no rows to train on.
+        DataError: the data set is not split, or its rows cannot be trained on.
     """
     config = config.checked()
     check_method(config.method, config.task, str(resolve_model(config.model, settings)))
-    rows = len(data.part("train")), len(data.part("dev")), len(data.part("test"))
-    if not rows[0]:
-        raise DataError(f"The train split of {data.name!r} has no rows: split the data set again.")
-    sample = data.part("train").frame.iloc[:: max(1, rows[0] // SAMPLE_ROWS)].head(SAMPLE_ROWS)
     task = load_task(config.task)
-    labels = task.labels(data.part("train").frame)
+    found = run_rows(config, task, data, settings)
+    rows, labels = (len(found.train), len(found.dev), len(data.part("test"))), found.labels
+    sample = found.train.frame.iloc[:: max(1, rows[0] // SAMPLE_ROWS)].head(SAMPLE_ROWS)
     start = _load(config, data, task, labels, settings)
     model, limit = start.model, min(config.max_length, start.max_length)
     _check_rewarded(config, start, rows[0], settings)
@@ -90,9 +88,12 @@ def estimate_training(config: TrainConfig, data: TextDataset, settings: Settings
     elif config.method == "grpo":
         seconds, nbytes = _rewarded(config, model, per_token, mean, rows, weights)
     else:
-        seconds = per_token * mean * (_BACKWARD * rows[0] * config.epochs + rows[1] * config.epochs + rows[2])
+        holds = config.anchor if config.method == "continual" else "none"
+        passes = _BACKWARD + (1 if holds == "lwf" else 0)  # the earlier model answers every batch too
+        seconds = per_token * mean * (passes * rows[0] * config.epochs + rows[1] * config.epochs + rows[2])
         longest = int(np.minimum(encodings.lengths.max() * 1.5, limit))
         kept = 1.2 if config.method == "lora" else 4.0  # of frozen weights there is neither a gradient nor a moment
+        kept += {"none": 0, "lwf": 1, "ewc": 2}[holds]  # the earlier model, or its weights with their importance
         nbytes = weights * kept + config.batch_size * longest * (width * layers * 4 * 20 + _logit_bytes(model))
         seconds += per_token * rows[2] * _output_tokens(encodings) * _WRITING
     return Estimate(

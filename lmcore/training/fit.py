@@ -18,7 +18,11 @@ from lmcore.tasks import load_task
 from lmcore.training.baseline import score_baselines
 from lmcore.training.config import TrainConfig
 from lmcore.training.evaluation import Evaluation, evaluate, save_evaluation
+from lmcore.training.forgetting import Forgetting, measure_forgetting
+from lmcore.training.kept_forgetting import save_forgetting
+from lmcore.training.lineage import earlier_data, pinned
 from lmcore.training.methods import TRAINING, check_method
+from lmcore.training.rows import run_rows
 from lmcore.training.tracking import TrackedRun, track_run
 from lmcore.training.trained import Trained, TrainJob
 from lmcore.types import Part, Report, Silent
@@ -38,6 +42,8 @@ class TrainResult:
         choices: what was chosen on dev.
         warnings: plain sentences about what a user should know.
         seconds: how long it took.
+        forgetting: what a run that went on from a version lost on the earlier data and won on the new; None for others,
+            and where no earlier data are stored.
     """
 
     version: "ModelVersion"
@@ -46,6 +52,7 @@ class TrainResult:
     choices: Mapping[str, Any]
     warnings: tuple[str, ...]
     seconds: float
+    forgetting: Forgetting | None = None
 
 
 def train(
@@ -77,7 +84,7 @@ def train(
     """
     started = time.time()
     settings = settings or Settings.from_environment()
-    config = config.checked()
+    config = pinned(config.checked(), settings)
     job = _prepare(config, data, settings, report or Silent(), scratch, resume)
     test = data.part("test")
     job.task.check(test.frame, f"The test split of {data.name!r}", job.labels)
@@ -104,16 +111,17 @@ def train(
         )
         tables = {} if baselines.empty else {"baselines": baselines}
         if trained.beside is not None:
-            tables |= trained.beside(test, Part(reporting, 0.88, 0.94))
+            tables |= trained.beside(test, Part(reporting, 0.88, 0.92))
         evaluation = evaluate(
             version.ref,
             data,
             settings=settings,
             seed=config.seed,
             tables=tables,
-            report=Part(reporting, 0.94 if trained.beside else 0.88, 1.0),
+            report=Part(reporting, 0.92 if trained.beside else 0.88, 0.95),
         )
         save_evaluation(settings.workspace, evaluation)
+        forgotten = _forgotten(job, data, version, Part(reporting, 0.95, 1.0))
         run.log(0, {f"test_{name}": value for name, value in evaluation.metrics.items()})
     shutil.rmtree(job.scratch, ignore_errors=True)
     return TrainResult(
@@ -121,9 +129,30 @@ def train(
         metrics={**evaluation.metrics, **trained.dev_metrics},
         evaluation=evaluation,
         choices=trained.choices,
-        warnings=_warnings(trained, evaluation),
+        warnings=(*_warnings(trained, evaluation), *_gone(job)),
         seconds=time.time() - started,
+        forgetting=forgotten,
     )
+
+
+def _forgotten(job: TrainJob, data: TextDataset, version: "ModelVersion", report: Report) -> Forgetting | None:
+    """Measure and keep what a run that went on from a version forgot; None for others, and without earlier data."""
+    if not job.facts.get("earlier_data"):
+        return None
+    report.progress(0.0, "Measuring what was forgotten")
+    old = earlier_data(job.config.model, job.settings).data
+    found = measure_forgetting(
+        job.config.model, version.ref, old, data, settings=job.settings, seed=job.config.seed, report=report
+    )
+    save_forgetting(job.settings.workspace, found)
+    return found
+
+
+def _gone(job: TrainJob) -> list[str]:
+    gone = job.facts.get("earlier_data_gone")
+    if not gone:
+        return []
+    return [f"{', '.join(gone)} is not stored any more: what was forgotten of it is not known."]
 
 
 def _prepare(
@@ -131,16 +160,13 @@ def _prepare(
 ) -> TrainJob:
     task = load_task(config.task)
     check_method(config.method, config.task, str(resolve_model(config.model, settings)))
-    parts = {split: data.part(split) for split in ("train", "dev")}
-    task.check(parts["train"].frame, f"The train split of {data.name!r}")
+    rows = run_rows(config, task, data, settings)
     if scratch is None:
         scratch = settings.workspace.checkpoints / fingerprint(config.to_dict(), data.fingerprint)
     if not resume:
         shutil.rmtree(scratch, ignore_errors=True)
     settings.workspace.folder(scratch)
-    labels = task.labels(parts["train"].frame)
-    task.check(parts["dev"].frame, f"The dev split of {data.name!r}", labels)
-    return TrainJob(config, task, parts["train"], parts["dev"], labels, settings, scratch, resume, report)
+    return TrainJob(config, task, rows.train, rows.dev, rows.labels, settings, scratch, resume, report, rows.facts)
 
 
 def _fields(job: TrainJob) -> dict[str, Any]:
@@ -199,6 +225,7 @@ def _register(job: TrainJob, data: TextDataset, trained: Trained, run_id: str) -
         "truncated_share": trained.encodings.truncated_share,
         "cut_output_share": trained.encodings.cut_output_share,
         "config": config.to_dict(),
+        **job.facts,
     }
     target = settings.workspace.models / config.name / fingerprint(facts, time.time_ns())
     with whole_folder(target) as folder:

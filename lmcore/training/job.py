@@ -33,7 +33,8 @@ def run(config: Mapping[str, Any], *, workspace: Workspace, report: Report, resu
         resume: go on from the checkpoints of an earlier attempt.
 
     Returns:
-        ``version``, ``evaluation``, ``metrics``, ``choices``, ``warnings`` and ``seconds``.
+        ``version``, ``evaluation``, ``metrics``, ``choices``, ``warnings`` and ``seconds``; of a run that went on from a
+        version also ``forgetting`` (the report's id) and ``forgotten`` (its verdict).
     """
     data = DatasetStore(workspace).load(config["data"])
     settings = replace(Settings.from_environment(), workspace=workspace)
@@ -41,6 +42,7 @@ def run(config: Mapping[str, Any], *, workspace: Workspace, report: Report, resu
     result = train(
         TrainConfig.from_dict(config["train"]), data, settings=settings, report=report, scratch=scratch, resume=resume
     )
+    forgotten = result.forgetting
     return {
         "version": str(result.version.ref),
         "evaluation": result.evaluation.id,
@@ -48,6 +50,7 @@ def run(config: Mapping[str, Any], *, workspace: Workspace, report: Report, resu
         "choices": dict(result.choices),
         "warnings": list(result.warnings),
         "seconds": result.seconds,
+        **({"forgetting": forgotten.id, "forgotten": forgotten.verdict} if forgotten else {}),
     }
 
 

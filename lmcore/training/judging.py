@@ -1,4 +1,4 @@
-"""Evaluating, calibrating and drawing learning curves as jobs: what the worker process runs."""
+"""Evaluating, calibrating, drawing learning curves and measuring forgetting as jobs: what the worker process runs."""
 
 import secrets
 from collections.abc import Mapping, Sequence
@@ -10,13 +10,16 @@ from lmcore.settings import Settings, Workspace
 from lmcore.training.config import TrainConfig
 from lmcore.training.curve import SHARES, learning_curve
 from lmcore.training.evaluation import evaluate, save_evaluation
+from lmcore.training.forgetting import forgetting_of
 from lmcore.training.job import from_anywhere
+from lmcore.training.kept_forgetting import save_forgetting
 from lmcore.training.temperature import calibrate
 from lmcore.types import Report, check_name
 
 EVALUATION = "lmcore.training.judging:run_evaluation"
 CALIBRATION = "lmcore.training.judging:run_calibration"
 CURVE = "lmcore.training.judging:run_curve"
+FORGETTING = "lmcore.training.judging:run_forgetting"
 
 
 def curve_config(config: TrainConfig, data: str, shares: Sequence[float] = SHARES) -> dict[str, Any]:
@@ -99,6 +102,24 @@ def run_curve(config: Mapping[str, Any], *, workspace: Workspace, report: Report
         report=report,
     )
     return {"curve": curve.id, "verdict": curve.verdict}
+
+
+def run_forgetting(config: Mapping[str, Any], *, workspace: Workspace, report: Report, resume: bool) -> dict[str, Any]:
+    """Measure what a version forgot of what the one knew that it was trained on from, and keep the result.
+
+    Args:
+        config: ``version``.
+        workspace: where everything is stored.
+        report: progress and cancellation.
+        resume: makes no difference: evaluations that are kept are taken up either way.
+
+    Returns:
+        ``forgetting`` (its id) and ``verdict``.
+    """
+    report.progress(0.0, "Loading the models")
+    found = forgetting_of(config["version"], settings=_settings(workspace), report=report)
+    save_forgetting(workspace, found)
+    return {"forgetting": found.id, "verdict": found.verdict}
 
 
 def _settings(workspace: Workspace) -> Settings:

@@ -51,6 +51,15 @@ TRAINING = Registry(
         facts={"tasks": tasks_of("scratch"), "starts_from": "configuration"},
     ),
     Method(
+        name="continual",
+        title="Go on with new data",
+        summary="Trains a registered version on further data and keeps what it knew: by rows of its earlier data that are "
+        "learnt again, and by an anchor on its earlier answers or weights. New classes are added to the known ones.",
+        target="lmcore.training.continual:fit_continual",
+        options=options_of(TrainConfig, "continual"),
+        facts={"tasks": tasks_of("continual"), "starts_from": "version"},
+    ),
+    Method(
         name="grpo",
         title="Reinforcement learning (GRPO)",
         summary="Lets a decoder write several texts from each prompt and makes those likelier that get more reward than the "
@@ -67,6 +76,13 @@ TRAINING = Registry(
     ),
 )
 
+_KINDS = {
+    "configuration": "has random weights",
+    "weights": "has trained weights",
+    "version": "is a registered version",
+}
+_NEEDS = {"configuration": "a configuration", "weights": "trained weights", "version": "a registered version"}
+
 
 def check_method(method: str, task: str, model: str = "") -> None:
     """Refuse a way of training that is not for a task, or not for a model of this kind, or not installed.
@@ -80,8 +96,10 @@ def check_method(method: str, task: str, model: str = "") -> None:
         raise OptionError(f"The method {method} does not train {task}: choose {', '.join(fitting) or 'another task'}.")
     if model and not starts_from(method, model):
         fitting = [name for name in TASKS[task].facts["methods"] if starts_from(name, model)]
-        kind = "has random weights" if model.startswith("config:") else "has trained weights"
-        raise OptionError(f"{model} {kind}, and the method {method} needs others: choose {', '.join(fitting)}.")
+        needs = _NEEDS[str(TRAINING[method].facts["starts_from"])]
+        raise OptionError(
+            f"{model} {_KINDS[_kind(model)]}, and the method {method} begins with {needs}: choose {', '.join(fitting)}."
+        )
     if not is_installed(method):
         raise OptionError(
             f"The method {method} needs the package {facts['package']}: run pip install 'lmscope[{facts['extra']}]'."
@@ -95,8 +113,18 @@ def is_installed(method: str) -> bool:
 
 
 def starts_from(method: str, model: str) -> bool:
-    """Say whether a way of training begins with models of this kind: from a configuration, or with trained weights."""
-    return bool((TRAINING[method].facts["starts_from"] == "configuration") == model.startswith("config:"))
+    """Say whether a way of training begins with models of this kind.
+
+    They come from a configuration, have trained weights, or are registered versions, which have trained weights too.
+    """
+    wanted = TRAINING[method].facts["starts_from"]
+    return bool(wanted == _kind(model) or (wanted == "weights" and _kind(model) == "version"))
+
+
+def _kind(model: str) -> str:
+    if model.startswith("config:"):
+        return "configuration"
+    return "version" if model.startswith("models:/") else "weights"
 
 
 def options_for(method: str, task: str) -> tuple[Option, ...]:

@@ -93,7 +93,7 @@ def measure_slices(evaluation: Evaluation, frame: pd.DataFrame | None = None, *,
     """
     task = load_task(evaluation.task)
     predictions = evaluation.predictions.reset_index(drop=True)
-    members = _members(task, predictions, frame)
+    members = slice_members(task, predictions, frame)
     groups = {(str(by), str(name)): part for (by, name), part in members.groupby(["by", "slice"], sort=False)}
     if not groups:
         raise InputError(f"The rows of {evaluation.data} fall into no slices: they are alike in every column.")
@@ -119,7 +119,7 @@ def evaluation_rows(workspace: Workspace, evaluation: Evaluation) -> pd.DataFram
         return None
 
 
-def _members(task: Task, predictions: pd.DataFrame, frame: pd.DataFrame | None) -> pd.DataFrame:
+def slice_members(task: Task, predictions: pd.DataFrame, frame: pd.DataFrame | None) -> pd.DataFrame:
     """Return ``by``, ``slice``, ``id`` and ``place`` (position in the predictions) of each row in each slice."""
     columns = {"length": _lengths(predictions["text"]), "language": _languages(predictions["text"])}
     if frame is not None:
@@ -164,19 +164,19 @@ def _languages(texts: pd.Series) -> pd.Series:
 
 def _measure(tally: Tally, name: str, level: float, seed: int) -> tuple[float, float, float]:
     value = tally.figures()[name]
-    if _is_share(tally, name, value):
+    if is_share(tally, name, value):
         return (value, *wilson(value * len(tally.rows), len(tally.rows), level))
     return (value, *middle(tally.read(resampled_sums(tally.rows, seed=seed))[name], level))
 
 
-def _is_share(tally: Tally, name: str, value: float) -> bool:
+def is_share(tally: Tally, name: str, value: float) -> bool:
     """Say whether the figure is the share of rows that have something, each row counting once."""
     alone = tally.read(tally.rows)[name]
     return bool(np.isin(alone, (0.0, 1.0)).all() and np.isclose(alone.mean(), value))
 
 
 def _verdict(metric: Metric, overall: float, rows: int, value: float, low: float, high: float, tally: Tally) -> str:
-    share = _is_share(tally, metric.name, overall)
+    share = is_share(tally, metric.name, overall)
     if low <= overall <= high or (rows < LEAST_ROWS and not share):
         return ""
     return "better" if metric.better(value, overall) else "worse"

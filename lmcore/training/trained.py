@@ -1,7 +1,7 @@
 """What a training method gets and gives back."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +31,7 @@ class TrainJob:
         scratch: a folder of this run for checkpoints; it outlives a crash and goes when the run ends well.
         resume: whether ``scratch`` may hold an earlier attempt's work to go on from.
         report: progress, metrics and cancellation.
+        facts: how its rows were put together, as JSON-like values that are kept with the version.
     """
 
     config: TrainConfig
@@ -42,6 +43,7 @@ class TrainJob:
     scratch: Path
     resume: bool
     report: Report
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)

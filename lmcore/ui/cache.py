@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from lmcore.training.config import TrainConfig
     from lmcore.training.estimate import Estimate
     from lmcore.training.evaluation import Evaluation
+    from lmcore.training.forgetting import Forgetting
     from lmcore.training.importance import Importance
     from lmcore.training.kept import KeptEvaluation
     from lmcore.training.ranking import Ranking
@@ -134,6 +135,20 @@ def _comparison(root: str, identifiers: tuple[str, ...]) -> "Comparison":
     from lmcore.training.comparison import compare
 
     return compare([evaluation(identifier) for identifier in identifiers])
+
+
+def kept_forgetting(version: str) -> list[str]:
+    """Return the ids of the kept reports on what a version forgot, the newest first."""
+    from lmcore.training.kept_forgetting import kept_forgetting
+
+    return kept_forgetting(settings().workspace, version)
+
+
+def forgetting(identifier: str) -> "Forgetting":
+    """Return a kept report on what a version forgot."""
+    from lmcore.training.kept_forgetting import load_forgetting
+
+    return load_forgetting(settings().workspace, identifier)
 
 
 def beside(after: str, *, before: str = "", rival: str = "") -> "Beside":

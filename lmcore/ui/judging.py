@@ -18,6 +18,7 @@ from lmcore.types import SPLITS
 from lmcore.ui import cache, show, state
 from lmcore.ui.beside import show_beside
 from lmcore.ui.compression import show_compression
+from lmcore.ui.forgetting import show_forgetting
 from lmcore.ui.forms import option_fields
 from lmcore.ui.jobs import as_job, running_bytes
 from lmcore.ui.train import show_errors, show_metrics, show_rewards, version_label
@@ -206,13 +207,16 @@ def show_comparison(result: "Evaluation", versions: Mapping[str, "ModelVersion"]
 def show_curve(version: "ModelVersion") -> None:
     """Show what more data would bring, from a job that trains on growing parts of the data."""
     from lmcore.training.config import TrainConfig
-    from lmcore.training.curve import curve_id, load_curve
+    from lmcore.training.curve import curve_id, draws_curve, load_curve
 
     known = version.facts
     if not known.get("config"):
         st.info(f"{version.ref} was not trained here: its configuration is not known.")
         return
     config, ref = TrainConfig.from_dict(known["config"]), str(known["data"])
+    if not draws_curve(config):
+        st.info(f"{version.ref} went on from {config.model}: a learning curve is of one data set alone.")
+        return
     st.caption(
         "Trains the same way on 10, 25, 50 and 100 % of the training split, the smaller parts inside the larger ones, and "
         "measures each on the same test split. No version is registered."
@@ -286,6 +290,7 @@ VIEWS = (
     "Before and after",
     "Learning curve",
     "Compression",
+    "Forgetting",
     "Model card",
 )
 
@@ -301,6 +306,7 @@ def show_view(name: str, result: "Evaluation", versions: Mapping[str, "ModelVers
         "Before and after": lambda: show_beside(result, versions),
         "Learning curve": lambda: show_curve(version),
         "Compression": lambda: show_compression(result, version),
+        "Forgetting": lambda: show_forgetting(version),
         "Model card": lambda: show_card(version, result),
     }
     views[name]()

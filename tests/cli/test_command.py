@@ -46,7 +46,22 @@ def test_the_version():
 def test_the_tree_is_complete():
     assert {" ".join(path) for path, command in commands() if not isinstance(command, click.Group)} == {
         *(f"data {name}" for name in ("profile", "clean", "split", "list")),
-        *("train", "evaluate", "compare", "curve", "analyse", "project", "serve", "audit", "methods", "demo"),
+        *(f"data label {name}" for name in ("queue", "give", "status", "undo", "keep")),
+        *(
+            "train",
+            "evaluate",
+            "compare",
+            "compress",
+            "curve",
+            "search",
+            "forgetting",
+            "analyse",
+            "project",
+            "serve",
+            "audit",
+            "methods",
+            "demo",
+        ),
         *(f"models {name}" for name in ("list", "promote", "card", "calibrate")),
         *(f"jobs {name}" for name in ("list", "show", "log", "cancel", "resume", "check")),
     }

@@ -110,6 +110,34 @@ def test_a_learning_curve_here_and_in_the_background(ask, run, refused, home):
     assert "give two or more rising ones" in refused("curve", "models:/second/1", "--share", "1", home=home)
 
 
+def test_going_on_says_what_was_forgotten(ask, run, home):
+    flags = (
+        "--model",
+        "models:/topics/1",
+        "--method",
+        "continual",
+        "--replay",
+        "0",
+        "--epochs",
+        "1",
+        "--max-length",
+        "64",
+    )
+    made = ask("train", "topics@1", *flags, home=home)
+    assert made["forgetting"]["before"] == "models:/topics/1"
+    assert made["forgetting"]["verdict"].startswith(f"{made['version']} ")
+    found = ask("forgetting", made["version"], home=home)
+    assert found["verdict"] == made["forgetting"]["verdict"]
+    assert {row["role"] for row in found["figures"]} == {"earlier", "new"}
+    shown = run("forgetting", made["version"], "--before", "models:/second/1", home=home).stdout
+    assert shown.startswith(f"{made['version']} ")
+
+
+def test_a_version_that_did_not_go_on(refused, home):
+    said = refused("forgetting", "models:/topics/1", home=home)
+    assert "models:/topics/1 was not trained on from another version: name the version before it." in said
+
+
 def test_a_version_is_set_beside_what_was_before(ask, run, refused, home):
     asked = refused("compare", "models:/second/1", "topics@1", "--before", "base", home=home)
     assert "which has no trained head for text classification" in asked

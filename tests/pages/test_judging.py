@@ -12,8 +12,10 @@ from lmcore.models.registry import ModelRegistry
 from lmcore.training.config import TrainConfig
 from lmcore.training.curve import learning_curve
 from lmcore.training.evaluation import load_evaluation, save_evaluation
-from lmcore.training.judging import CALIBRATION, CURVE
+from lmcore.training.forgetting import forgetting_of
+from lmcore.training.judging import CALIBRATION, CURVE, FORGETTING
 from lmcore.training.kept import kept_evaluations
+from lmcore.training.kept_forgetting import save_forgetting
 from lmcore.training.temperature import calibrate
 from tests.pages.test_train import PAGE, SECONDS, labels, link, press, said, words
 
@@ -57,6 +59,7 @@ def test_every_view_of_an_evaluation(open_app, filled, home):
         "Before and after",
         "Learning curve",
         "Compression",
+        "Forgetting",
         "Model card",
     ]
     assert len(words(app)) == 1
@@ -79,6 +82,8 @@ def test_every_view_of_an_evaluation(open_app, filled, home):
     app = show(app, "Learning curve")
     assert "Draw the curve" in labels(app)
     assert not words(app)
+    app = show(app, "Forgetting")
+    assert f"{filled.version} was not trained on from another version" in app.info[0].value
     app = show(app, "Model card")
     assert "# topics, version 1" in said(app)
     assert "## Limits" in said(app)
@@ -132,6 +137,36 @@ def test_a_learning_curve_is_asked_for_and_shown(open_app, filled, home):
     assert not app.exception
     assert words(app)[-1] == curve.verdict
     assert "training rows changed Macro F1 by" in said(app)
+
+
+def test_forgetting_is_measured_and_shown(open_app, filled, home):
+    registry = ModelRegistry(home.workspace)
+    first = registry.get(filled.version)
+    config = {**first.facts["config"], "method": "continual", "model": filled.version}
+    made = registry.register(
+        "topics", first.folder, task=first.task, facts={**first.facts, "base": filled.version, "config": config}
+    )
+    result = load_evaluation(home.workspace, filled.evaluation)
+    save_evaluation(home.workspace, replace(result, id="further", version=str(made.ref)))
+    app = open_app(PAGE, judging_view="Forgetting", version=str(made.ref))
+    assert not app.exception
+    assert f"What {made.ref} forgot of what {filled.version} knew was not measured yet." in said_info(app)
+    app = press(app, "Measure forgetting")
+    job = stop(JobBoard(home.workspace, grace_seconds=0.1), "forgetting")
+    assert (job.target, job.config) == (FORGETTING, {"version": str(made.ref)})
+    found = forgetting_of(made.ref, settings=home)
+    save_forgetting(home.workspace, found)
+    app = open_app(PAGE, judging_view="Forgetting", version=str(made.ref))
+    assert not app.exception
+    assert "did not clearly change on the earlier data" in said(app)
+    assert len(words(app)) == 2
+    assert "Download the report" in [button.proto.label for button in app.get("download_button")]
+    app = show(app, "Learning curve")
+    assert "a learning curve is of one data set alone" in said_info(app)
+
+
+def said_info(app: AppTest) -> str:
+    return " ".join(box.value for box in app.info)
 
 
 def test_a_version_that_was_not_trained_here_has_a_card_and_no_curve(open_app, filled, home):

@@ -28,7 +28,7 @@ def test_values_come_in_their_types():
         (
             {"name": "a", "method": "magic"},
             UnknownError,
-            "There is no training method 'magic'; known: full, grpo, head, lora",
+            "There is no training method 'magic'; known: continual, full, grpo, head",
         ),
         ({"name": "a", "task": "poetry"}, UnknownError, "There is no task 'poetry'"),
         ({"name": "a", "epochs": 0}, OptionError, "The option epochs is 0: give a whole number from 1"),
@@ -55,4 +55,5 @@ def test_each_method_offers_what_it_reads():
     full = shared | pace | {"precision", "class_weights", "save_steps"}
     assert offered["full"] == full
     assert offered["lora"] == full | {"rank", "scale", "adapter_dropout"}
+    assert offered["continual"] == full | {"replay", "anchor", "anchor_strength", "anchor_temperature"}
     assert offered["scratch"] == full | {"layers", "width", "heads", "vocabulary"}
