@@ -12,6 +12,7 @@ STAGE = {
     "cleaning": "Data",
     "models": "Train",
     "training": "Train",
+    "rewards": "Train",
     "compression": "Train",
     "attribution": "Analyse",
     "alignment": "Analyse",

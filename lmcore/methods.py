@@ -21,6 +21,7 @@ REGISTRIES: dict[str, str] = {
     "cleaning": "lmcore.data.clean:CLEANING",
     "models": "lmcore.models.catalogue:MODELS",
     "training": "lmcore.training.methods:TRAINING",
+    "rewards": "lmcore.training.rewards:REWARDS",
     "compression": "lmcore.training.compression.methods:COMPRESSION",
     "attribution": "lmcore.analysis.methods:ATTRIBUTION",
     "alignment": "lmcore.models.linking:ALIGNMENT",
@@ -212,6 +213,18 @@ def option(
         "empty": empty,
     }
     return field(default=default, metadata=facts)
+
+
+def same_option(config: type, name: str, *, methods: tuple[str, ...] = ()) -> Any:
+    """Declare a field that is the same option as one of another configuration.
+
+    Args:
+        config: the dataclass that declares it.
+        name: of its field.
+        methods: the methods that read it here; empty where all do.
+    """
+    known = next(item for item in fields(config) if item.name == name)
+    return field(default=known.default, metadata={**known.metadata, "methods": methods})
 
 
 def options_of(config: type, method: str = "") -> tuple[Option, ...]:

@@ -6,7 +6,7 @@ from lmcore.tasks import TASKS
 from lmcore.training.config import TrainConfig
 from lmcore.training.defaults import default_config, default_settings, fitting_methods
 from lmcore.training.job import TARGET, job_config
-from lmcore.training.methods import TRAINING, options_for
+from lmcore.training.methods import TRAINING
 from lmcore.training.verdict import verdict
 from lmcore.ui import access, cache, show, state
 from lmcore.ui.forms import method_choice, option_fields
@@ -17,6 +17,7 @@ from lmcore.ui.train import (
     base_models,
     describe_estimate,
     model_choice,
+    offered_options,
     place_choice,
     show_curves,
     version_label,
@@ -52,7 +53,7 @@ def start_form(mode: str) -> None:
             fits = taken is not None and (taken.method, taken.model) == (method, model)
             usual = taken.to_dict() if taken and fits else default_settings(data.task, method)
             key = f"train_{data.task}_{method}_{model}{ending}"
-            given = option_fields(options_for(method, data.task), key, usual)
+            given = option_fields(offered_options(method, data.task), key, usual)
     config = TrainConfig(name=name, task=data.task, model=model, method=method, **given).checked()
     if mode == "Search":
         search_form(config, str(ref))

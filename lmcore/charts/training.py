@@ -13,7 +13,7 @@ FEWEST_BARS = 8
 """Room is kept for so many bars: fewer would be squeezed between title, legend and axis."""
 
 _BY_CLASS = {"precision": "Precision", "recall": "Recall", "f1": "F1", "exact_match": "Exact match"}
-_CURVES = {"loss": "train", "dev_loss": "dev"}
+_CURVES = {"loss": "train", "dev_loss": "dev", "reward": "train", "dev_reward": "dev"}
 
 
 def metric_curves(metrics: pd.DataFrame, names: tuple[str, ...], *, title: str, x: str, y: str) -> Figure:

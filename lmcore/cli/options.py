@@ -62,7 +62,7 @@ def _help(readers: Sequence[tuple[str, Option]], everywhere: bool) -> str:
 
 def _facts(item: Option) -> str:
     facts = [] if item.choices or item.kind == "bool" else [replace(item, optional=False).takes()]
-    if item.default is not None:
+    if item.default not in (None, ""):
         default = str(item.default).lower() if isinstance(item.default, bool) else item.default
         facts.append(f"default {default:g}" if isinstance(default, float) else f"default {default}")
     return "; ".join(facts)

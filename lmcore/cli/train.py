@@ -250,6 +250,7 @@ def _train(
     shown: list[Any] = [
         f"{ref} was trained in {result.seconds:.0f} seconds. {verdict(found).replace('**', '')}",
         _metrics_table(found),
+        *_rewards_said(found),
         *([result.forgetting.verdict, *result.forgetting.sentences()] if result.forgetting else []),
         *result.warnings,
         f"Make it the champion with: lmcore models promote {result.version.name} {result.version.version}",
@@ -279,12 +280,19 @@ def _training_document(result: "TrainResult", estimate: "Estimate") -> dict[str,
         "metrics": result.metrics,
         "intervals": found.intervals,
         "baselines": records(found.tables["baselines"]) if "baselines" in found.tables else [],
+        **({"rewards": records(found.tables["rewards"])} if "rewards" in found.tables else {}),
         "choices": result.choices,
         "warnings": result.warnings,
         "seconds": result.seconds,
         "estimate": estimate,
         **({"forgetting": forgetting_document(result.forgetting)} if result.forgetting else {}),
     }
+
+
+def _rewards_said(found: "Evaluation") -> list[str]:
+    from lmcore.training.rewarding import reward_verdict
+
+    return [reward_verdict(found.tables["rewards"])] if "rewards" in found.tables else []
 
 
 def _evaluation_document(found: "Evaluation") -> dict[str, Any]:

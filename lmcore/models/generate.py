@@ -147,7 +147,7 @@ def _part_probabilities(
         whole = torch.cat([batch["input_ids"], tokens], dim=1)
         seen = torch.cat([batch["attention_mask"], mask], dim=1)
         places = (seen.cumsum(dim=1) - 1).clamp(min=0)
-        options = {"position_ids": places} if _takes_places(model) else {}
+        options = {"position_ids": places} if takes_places(model) else {}
         logits = model(input_ids=whole, attention_mask=seen, **options).logits
         logits = logits[:, batch["input_ids"].shape[1] - 1 : -1]
     chosen = logits.float().log_softmax(dim=-1).gather(2, tokens.unsqueeze(2)).squeeze(2).exp()
@@ -155,7 +155,8 @@ def _part_probabilities(
     return [float(mean) for mean in means]
 
 
-def _takes_places(model: Any) -> bool:
+def takes_places(model: Any) -> bool:
+    """Say whether a model can be told at which place each token stands."""
     import inspect
 
     return "position_ids" in inspect.signature(model.forward).parameters

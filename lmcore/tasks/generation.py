@@ -9,6 +9,7 @@ import numpy as np
 from lmcore.tasks.base import Predicted
 from lmcore.tasks.figures import Metric
 from lmcore.tasks.language import PERPLEXITY, LanguageTask, gather, ngram_rivals, perplexity, text_sizes
+from lmcore.tasks.prompting import Prompts
 from lmcore.types import Part, Prediction, Report, Silent
 
 if TYPE_CHECKING:
@@ -89,10 +90,7 @@ class TextGeneration(LanguageTask):
         encodings = self.encode(loaded.tokenizer, frame, loaded.max_length)
         scores = score_tokens(loaded, encodings, batch_size=batch_size, report=Part(report, 0.0, 0.6))
         rows = np.unique(np.linspace(0, len(frame) - 1, min(PROMPTS, len(frame))).astype(int))
-        beginnings: dict[int, list[int]] = {}
-        for row in rows:
-            ids = prompt_ids(loaded.tokenizer, [texts[row]])[0]
-            beginnings[int(row)] = ids[: max(1, min(PROMPT_TOKENS, len(ids) // 2))]
+        beginnings = {int(row): _beginning(prompt_ids(loaded.tokenizer, [texts[row]])[0]) for row in rows}
         written = self._write(loaded, list(beginnings.values()), batch_size, Part(report, 0.6, 1.0))
         found = gather(frame, scores, text_sizes(loaded.tokenizer, texts))
         for (row, ids), item in zip(beginnings.items(), written, strict=True):
@@ -100,6 +98,16 @@ class TextGeneration(LanguageTask):
             gold = texts[row].removeprefix(prompt)
             found[row] = replace(found[row], text=item.text, guess=item.text, prompt=prompt, gold=gold)
         return Predicted(list(found), encodings)
+
+    def prompts(self, tokenizer: Any, frame: "pd.DataFrame", limit: int) -> Prompts:
+        """Return the beginning of each text, as long as those that are measured; what follows it is the reference."""
+        from lmcore.models.encode import counted
+
+        texts = frame["text"].tolist()
+        ids = [_beginning(row)[-max(1, limit - 1) :] or _nothing(tokenizer) for row in prompt_ids(tokenizer, texts)]
+        sources = tuple(tokenizer.decode(row, skip_special_tokens=True) for row in ids)
+        rest = tuple(text.removeprefix(source) for text, source in zip(texts, sources, strict=True))
+        return Prompts(counted(tokenizer, ids), sources, rest)
 
     def settings(self, loaded: "LoadedModel") -> dict[str, Any]:
         """Return how continuations are written, and the stride of the windows in which texts are measured."""
@@ -127,8 +135,7 @@ class TextGeneration(LanguageTask):
         from lmcore.models.generate import write_texts
 
         room = max(1, loaded.max_length - self._decoding.max_new_tokens)
-        begin = [t for t in (loaded.tokenizer.bos_token_id, loaded.tokenizer.eos_token_id, 0) if t is not None][:1]
-        kept = [list(ids[-room:]) or begin for ids in prompts]
+        kept = [list(ids[-room:]) or _nothing(loaded.tokenizer) for ids in prompts]
         return write_texts(
             loaded, counted(loaded.tokenizer, kept), self._decoding, batch_size=batch_size, report=report
         )
@@ -183,6 +190,16 @@ def prompt_ids(tokenizer: Any, texts: Sequence[str]) -> list[list[int]]:
     return [
         ids[:-1] if end is not None and len(ids) > 1 and ids[-1] == end else ids for ids in token_ids(tokenizer, texts)
     ]
+
+
+def _beginning(ids: Sequence[int]) -> list[int]:
+    """Return the part of a text from which it is written on: half of its tokens, up to `PROMPT_TOKENS`."""
+    return list(ids[: max(1, min(PROMPT_TOKENS, len(ids) // 2))])
+
+
+def _nothing(tokenizer: Any) -> list[int]:
+    """Return the token that stands for the beginning of a text that has no other."""
+    return [token for token in (tokenizer.bos_token_id, tokenizer.eos_token_id, 0) if token is not None][:1]
 
 
 def distinct_share(words: Sequence[str], order: int) -> float:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from lmcore.tasks.adapters import Adapter, EncoderDecoder, Template
 from lmcore.tasks.base import Predicted, Task
 from lmcore.tasks.figures import Scores
+from lmcore.tasks.prompting import Prompts
 from lmcore.types import Prediction, Report
 
 if TYPE_CHECKING:
@@ -78,6 +79,12 @@ class WritingTask(Task):
         """Encode what is read and, where ``labels`` are given, even none of them, what is to be written."""
         targets = None if labels is None else frame[self.target].tolist()
         return self._adapter.encode(tokenizer, frame[self.source].tolist(), targets, max_length, self.template)
+
+    def prompts(self, tokenizer: Any, frame: "pd.DataFrame", limit: int) -> Prompts:
+        """Return each source in the template, for a decoder to write its target."""
+        sources = frame[self.source].tolist()
+        encodings = self.encode(tokenizer, frame, limit)
+        return Prompts(encodings, tuple(sources), tuple(frame[self.target].tolist()))
 
     def predict(
         self,

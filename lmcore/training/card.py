@@ -22,6 +22,7 @@ from lmcore.training.evaluation import Evaluation, load_evaluation
 from lmcore.training.forgetting import Forgetting
 from lmcore.training.kept import chief_evaluation
 from lmcore.training.kept_forgetting import kept_forgetting, load_forgetting
+from lmcore.training.rewarding import reward_verdict
 from lmcore.training.slices import SliceReport, evaluation_rows, measure_slices
 from lmcore.training.verdict import verdict
 from lmcore.types import ModelRef
@@ -200,6 +201,8 @@ def _results(evaluation: Evaluation) -> list[str]:
         )
         listed = wide[["label", "rows", "precision", "recall", "f1"]].itertuples(index=False)
         found += ["By class:", _table(("class", "rows", "precision", "recall", "F1"), listed)]
+    if "rewards" in evaluation.tables:
+        found.append(reward_verdict(evaluation.tables["rewards"]))
     return found
 
 

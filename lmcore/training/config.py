@@ -5,11 +5,16 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from lmcore.errors import OptionError
-from lmcore.methods import option, options_of
+from lmcore.methods import option, options_of, same_option
+from lmcore.training.rewards import REWARDS
+from lmcore.training.rewards.settings import RewardSettings
 from lmcore.types import check_name
 
 PRETRAINED_DEFAULT = "packaged:all-MiniLM-L6-v2"
-BY_GRADIENT = ("full", "lora", "scratch", "continual")
+FROM_LABELS = ("full", "lora", "scratch", "continual")
+BY_REWARD = ("grpo",)
+BY_GRADIENT = FROM_LABELS + BY_REWARD
+NO_REWARD = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +32,9 @@ class TrainConfig:
     max_length: int = option(
         256, "Longest text in tokens; what is longer is cut, and the share is reported.", minimum=8, maximum=512
     )
-    batch_size: int = option(32, "Texts in one step.", minimum=1, maximum=1024)
+    batch_size: int = option(
+        32, "Texts in one step; with rewards those that the model writes.", minimum=1, maximum=1024
+    )
     layer: int | None = option(
         None,
         "Layer whose mean token vector is classified; empty tries all on dev.",
@@ -85,11 +92,48 @@ class TrainConfig:
         methods=BY_GRADIENT,
     )
     class_weights: bool = option(
-        False, "Let rare classes weigh as much as frequent ones; for tasks with one class a row.", methods=BY_GRADIENT
+        False, "Let rare classes weigh as much as frequent ones; for tasks with one class a row.", methods=FROM_LABELS
     )
-    rank: int = option(8, "Rank of the adapter matrices.", minimum=1, maximum=512, methods=("lora",))
+    reward: str = option("length", "What texts are rewarded for.", choices=tuple(REWARDS), methods=BY_REWARD)
+    second_reward: str = option(
+        NO_REWARD, "What they are rewarded for besides.", choices=(NO_REWARD, *REWARDS), methods=BY_REWARD
+    )
+    second_weight: float = option(
+        1.0,
+        "How much the second reward counts, where the first counts 1.",
+        minimum=0.001,
+        maximum=1000,
+        methods=BY_REWARD,
+    )
+    words: int = same_option(RewardSettings, "words", methods=BY_REWARD)
+    pattern: str = same_option(RewardSettings, "pattern", methods=BY_REWARD)
+    classifier: str = same_option(RewardSettings, "classifier", methods=BY_REWARD)
+    label: str = same_option(RewardSettings, "label", methods=BY_REWARD)
+    group: int = option(
+        8,
+        "Texts written from the same prompt, which are compared with each other.",
+        minimum=2,
+        maximum=64,
+        methods=BY_REWARD,
+    )
+    kl_weight: float = option(
+        0.04,
+        "How strongly the model is held near what it was, as a weight of the KL divergence; 0 lets it go.",
+        minimum=0,
+        maximum=100,
+        methods=BY_REWARD,
+    )
+    new_tokens: int = option(48, "Most tokens of a text that is written.", minimum=1, maximum=512, methods=BY_REWARD)
+    temperature: float = option(
+        1.0, "Of sampling: below 1 nearer the most probable.", minimum=0.05, maximum=5, methods=BY_REWARD
+    )
+    steps: int = option(
+        0, "Steps after which training ends; 0 goes on for all epochs.", minimum=0, maximum=1_000_000, methods=BY_REWARD
+    )
+    adapters: bool = option(False, "Train low-rank adapters instead of all weights.", methods=BY_REWARD)
+    rank: int = option(8, "Rank of the adapter matrices.", minimum=1, maximum=512, methods=("lora", "grpo"))
     scale: int = option(
-        16, "Factor of the adapters' output, divided by the rank.", minimum=1, maximum=4096, methods=("lora",)
+        16, "Factor of the adapters' output, divided by the rank.", minimum=1, maximum=4096, methods=("lora", "grpo")
     )
     adapter_dropout: float = option(
         0.05, "Share of the adapters' inputs that are dropped in training.", minimum=0, maximum=0.9, methods=("lora",)

@@ -7,19 +7,21 @@ from lmcore.data.text import is_chinese
 from lmcore.errors import OptionError
 from lmcore.tasks import TASKS, load_task
 from lmcore.training.config import TrainConfig
-from lmcore.training.methods import starts_from
+from lmcore.training.methods import is_installed, starts_from
 from lmcore.types import ModelRef
 
 LOOKED_AT = 200
 
 
 def fitting_methods(task: str, model: str) -> list[str]:
-    """Return the ways of training that go with a task and a model, the most natural first."""
-    return [name for name in TASKS[task].facts["methods"] if starts_from(name, model)]
+    """Return the ways of training that go with a task and a model and are installed, the most natural first."""
+    return [name for name in TASKS[task].facts["methods"] if starts_from(name, model) and is_installed(name)]
 
 
 def default_settings(task: str, method: str) -> dict[str, Any]:
-    """Return the settings that differ from the general defaults: those of the task, of adapters, of random weights."""
+    """Return the settings that differ from the general defaults: those of the task, of adapters, of random weights,
+    of rewards.
+    """
     usual: dict[str, Any] = TASKS[task].facts.get("settings", {})
     if method in {"full", "continual"}:
         return usual
@@ -27,6 +29,8 @@ def default_settings(task: str, method: str) -> dict[str, Any]:
         return usual | {"learning_rate": max(2e-4, usual.get("learning_rate", 0.0))}
     if method == "scratch":
         return {"learning_rate": 5e-4, "epochs": max(10, usual.get("epochs", 0))}
+    if method == "grpo":
+        return {"learning_rate": 1e-5, "epochs": 1}
     return {}
 
 

@@ -73,6 +73,7 @@ def estimate_training(config: TrainConfig, data: TextDataset, settings: Settings
     sample = found.train.frame.iloc[:: max(1, rows[0] // SAMPLE_ROWS)].head(SAMPLE_ROWS)
     start = _load(config, data, task, labels, settings)
     model, limit = start.model, min(config.max_length, start.max_length)
+    _check_rewarded(config, start, rows[0], settings)
     task = task.adapted(model.config)
     encodings = task.encode(start.tokenizer, sample, limit, None if config.method == "head" else labels)
     per_token = _seconds_per_token(model, start.tokenizer, task, encodings, config.batch_size)
@@ -84,6 +85,8 @@ def estimate_training(config: TrainConfig, data: TextDataset, settings: Settings
         tried = layers + 1 if config.layer is None else 1
         seconds = per_token * mean * sum(rows) + tried * 3 * rows[0] * width * _LINEAR_SECONDS * 10
         nbytes = weights + (layers + 1) * (rows[0] + rows[1]) * width * 4 * 2
+    elif config.method == "grpo":
+        seconds, nbytes = _rewarded(config, model, per_token, mean, rows, weights)
     else:
         holds = config.anchor if config.method == "continual" else "none"
         passes = _BACKWARD + (1 if holds == "lwf" else 0)  # the earlier model answers every batch too
@@ -100,6 +103,40 @@ def estimate_training(config: TrainConfig, data: TextDataset, settings: Settings
         truncated_share=encodings.truncated_share,
         unknown_share=encodings.unknown_share,
     )
+
+
+def _check_rewarded(config: TrainConfig, start: StartModel, rows: int, settings: Settings) -> None:
+    """Refuse early what a run with rewards would refuse.
+
+    Raises:
+        OptionError: settings that do not go together, a reward that lacks something, or a model that is no decoder.
+        InputError: there is no such classifier.
+    """
+    if config.method == "grpo":
+        from lmcore.training.reinforcement import check_decoder, check_policy
+        from lmcore.training.rewarding import load_reward
+
+        check_policy(config, rows)
+        check_decoder(config, start)
+        load_reward(config, settings)
+
+
+def _rewarded(
+    config: TrainConfig, model: Any, per_token: float, mean: float, rows: Sequence[int], weights: int
+) -> tuple[float, float]:
+    """Return seconds and bytes of a run with rewards: texts are written, then learnt from beside the model that it was."""
+    from lmcore.training.policy import steps_of
+
+    inner = reading_config(model.base_model.config)
+    texts = steps_of(config, rows[0])[1] * config.batch_size * config.accumulation
+    judged = config.epochs * min(rows[1], 64) + 2 * min(rows[2], 200)
+    references = 1 if config.kl_weight else 0
+    seconds = per_token * texts * (mean + config.new_tokens) * (_BACKWARD + references)
+    seconds += per_token * (texts + judged) * config.new_tokens * _WRITING
+    kept = 1.2 if config.adapters else 4.0 + references
+    length = int(np.minimum(mean + config.new_tokens, config.max_length))
+    per_place = inner.hidden_size * inner.num_hidden_layers * 4 * 20 + _logit_bytes(model)
+    return seconds, weights * kept + config.batch_size * length * per_place
 
 
 def _load(config: TrainConfig, data: TextDataset, task: Task, labels: Sequence[str], settings: Settings) -> StartModel:

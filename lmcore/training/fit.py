@@ -165,13 +165,16 @@ def _lead(job: TrainJob, data: TextDataset, started: float) -> TrainResult:
             tokenizer=trained.tokenizer,
             max_length=token_limit(trained.model, trained.tokenizer),
         )
+        tables = {} if baselines.empty else {"baselines": baselines}
+        if trained.beside is not None:
+            tables |= trained.beside(test, Part(reporting, 0.88, 0.92))
         evaluation = evaluate(
             version.ref,
             data,
             settings=settings,
             seed=config.seed,
-            tables={} if baselines.empty else {"baselines": baselines},
-            report=Part(reporting, 0.88, 0.95),
+            tables=tables,
+            report=Part(reporting, 0.92 if trained.beside else 0.88, 0.95),
         )
         save_evaluation(settings.workspace, evaluation)
         forgotten = _forgotten(job, data, version, Part(reporting, 0.95, 1.0))

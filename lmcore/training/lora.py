@@ -38,9 +38,18 @@ def add_adapters(start: StartModel, config: TrainConfig, extra_tokens: tuple[str
         The model as peft wraps it.
     """
     import torch
-    from peft import LoraConfig, get_peft_model
+    from peft import get_peft_model
 
-    asked = LoraConfig(
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        return get_peft_model(start.model, adapter_settings(start, config, extra_tokens))
+
+
+def adapter_settings(start: StartModel, config: TrainConfig, extra_tokens: tuple[str, ...] = ()) -> Any:
+    """Return peft's configuration of a model's adapters; the arguments are those of `add_adapters`."""
+    from peft import LoraConfig
+
+    return LoraConfig(
         r=config.rank,
         lora_alpha=config.scale,
         lora_dropout=config.adapter_dropout,
@@ -48,9 +57,6 @@ def add_adapters(start: StartModel, config: TrainConfig, extra_tokens: tuple[str
         modules_to_save=_heads(start.model) or None,
         trainable_token_indices=start.tokenizer.convert_tokens_to_ids(list(extra_tokens)) or None,
     )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
-        return get_peft_model(start.model, asked)
 
 
 def _heads(model: Any) -> list[str]:

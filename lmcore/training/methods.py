@@ -1,5 +1,7 @@
 """The ways of training."""
 
+import importlib.util
+
 from lmcore.errors import OptionError
 from lmcore.methods import Method, Option, Registry, options_of
 from lmcore.tasks import TASKS, load_task
@@ -58,6 +60,21 @@ TRAINING = Registry(
         options=options_of(TrainConfig, "continual"),
         facts={"tasks": tasks_of("continual"), "starts_from": "version"},
     ),
+    Method(
+        name="grpo",
+        title="Reinforcement learning (GRPO)",
+        summary="Lets a decoder write several texts from each prompt and makes those likelier that get more reward than the "
+        "others; needs the extra `rl`.",
+        target="lmcore.training.reinforcement:fit_policy",
+        options=options_of(TrainConfig, "grpo"),
+        facts={
+            "tasks": tasks_of("grpo"),
+            "starts_from": "weights",
+            "package": "trl",
+            "extra": "rl",
+            "chooses_by": "reward",
+        },
+    ),
 )
 
 _KINDS = {
@@ -69,10 +86,10 @@ _NEEDS = {"configuration": "a configuration", "weights": "trained weights", "ver
 
 
 def check_method(method: str, task: str, model: str = "") -> None:
-    """Refuse a way of training that is not for a task, or not for a model of this kind.
+    """Refuse a way of training that is not for a task, or not for a model of this kind, or not installed.
 
     Raises:
-        OptionError: it is not; the message lists those that are.
+        OptionError: it is not; the message lists those that are, or says how to install it.
     """
     facts = TRAINING[method].facts
     if task not in facts["tasks"]:
@@ -84,6 +101,16 @@ def check_method(method: str, task: str, model: str = "") -> None:
         raise OptionError(
             f"{model} {_KINDS[_kind(model)]}, and the method {method} begins with {needs}: choose {', '.join(fitting)}."
         )
+    if not is_installed(method):
+        raise OptionError(
+            f"The method {method} needs the package {facts['package']}: run pip install 'lmscope[{facts['extra']}]'."
+        )
+
+
+def is_installed(method: str) -> bool:
+    """Say whether the package that a way of training needs is there."""
+    package = TRAINING[method].facts.get("package")
+    return package is None or importlib.util.find_spec(package) is not None
 
 
 def check_workers(config: TrainConfig, workers: int) -> None:

@@ -1,4 +1,4 @@
-"""The order of training rows: random, in batches of like length, the same again after a resume."""
+"""The order of training rows: random, in batches of like length or in groups, the same again after a resume."""
 
 from collections.abc import Iterator
 
@@ -47,3 +47,41 @@ class LengthGroupedSampler:
             yield from whole[number].tolist()
         for batch in rest:
             yield from batch.tolist()
+
+
+class GroupedPrompts:
+    """Row numbers for one epoch of writing in groups, drawn from (seed, epoch) alone.
+
+    Every row stands as often in a row as texts are written from it, and each step's rows come once for every batch that is
+    added up for the step. Rows that do not fill a step are left out; which ones, differs from epoch to epoch.
+
+    Args:
+        rows: how many there are.
+        at_once: rows of one step.
+        group: texts from each row.
+        batches: how many are added up for a step.
+        seed: of the order.
+    """
+
+    def __init__(self, rows: int, at_once: int, group: int, batches: int, *, seed: int) -> None:
+        self._rows, self._at_once, self._group, self._batches, self._seed = rows, at_once, group, batches, seed
+        self._epoch = 0
+
+    @property
+    def steps(self) -> int:
+        """Steps of an epoch."""
+        return self._rows // self._at_once
+
+    def __len__(self) -> int:
+        return self.steps * self._at_once * self._group * self._batches
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch whose order comes next, from 0."""
+        self._epoch = int(epoch)
+
+    def __iter__(self) -> Iterator[int]:
+        order = np.random.default_rng([self._seed, self._epoch]).permutation(self._rows)
+        for step in range(self.steps):
+            rows = np.repeat(order[step * self._at_once : (step + 1) * self._at_once], self._group).tolist()
+            for _ in range(self._batches):
+                yield from rows

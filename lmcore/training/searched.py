@@ -19,6 +19,7 @@ from lmcore.training.trials import ENDED, best_row, open_study, trials_frame
 
 FACTS, STUDY, LOCK = "search.json", "study.db", ".lock"
 LOSS = Metric("loss", "Loss", unit="nats", higher=False, maximum=None)
+REWARD = Metric("reward", "Mean reward")
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +119,11 @@ class KeptSearch:
 
 
 def searched_metric(base: TrainConfig) -> Metric:
-    """Return the figure by which a way of training chooses on dev: the task's own at each epoch, else the loss."""
+    """Return the figure by which a way of training chooses on dev: the task's own at each epoch, the
+    reward, or else the loss.
+    """
+    if TRAINING[base.method].facts.get("chooses_by") == REWARD.name:
+        return REWARD
     task = load_task(base.task)
     by_epochs = any(item.name == "epochs" for item in TRAINING[base.method].options)
     return task.metric(task.dev_metric) if by_epochs and task.dev_metric != "loss" else LOSS

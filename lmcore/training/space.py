@@ -10,8 +10,19 @@ from lmcore.methods import Option
 from lmcore.training.config import TrainConfig
 from lmcore.training.methods import options_for
 
-NOT_SEARCHED = ("seed", "save_steps", "precision")
-"""A seed chosen on dev is luck that does not last; the others leave the result as it is."""
+REWARDED = (
+    "reward",
+    "second_reward",
+    "second_weight",
+    "words",
+    "pattern",
+    "classifier",
+    "label",
+    "new_tokens",
+    "temperature",
+)
+NOT_SEARCHED = ("seed", "save_steps", "precision", *REWARDED)
+"""A seed chosen on dev is luck that does not last; what is rewarded is the aim itself; others leave the result as it is."""
 _BOOLS = {"true": True, "false": False}
 
 

@@ -1,6 +1,6 @@
 """What a training method gets and gives back."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,8 @@ from lmcore.training.workers import ALONE, Workers
 from lmcore.types import Report
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from lmcore.models.encode import Encodings
 
 
@@ -58,6 +60,7 @@ class Trained:
         dev_metrics: the main figures on dev of what was chosen.
         encodings: the training rows as the model saw them; for the shares of unknown tokens and of cut texts.
         learnt: how many numbers were learnt.
+        beside: from the test split to further tables that the method can give of it; None where there are none.
     """
 
     model: Any
@@ -66,3 +69,4 @@ class Trained:
     dev_metrics: Mapping[str, float]
     encodings: "Encodings"
     learnt: int
+    beside: "Callable[[TextDataset, Report], Mapping[str, pd.DataFrame]] | None" = None

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Penalty = Loss
 
-_SCHEDULES = {"linear": "linear", "cosine": "cosine", "constant": "constant_with_warmup"}
+SCHEDULES = {"linear": "linear", "cosine": "cosine", "constant": "constant_with_warmup"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,8 +137,8 @@ def _arguments(job: TrainJob, steps: int, at_once: int) -> Any:
         weight_decay=config.weight_decay,
         max_grad_norm=config.clip,
         warmup_steps=round(config.warmup * steps),
-        lr_scheduler_type=_SCHEDULES[config.schedule],
-        bf16=_in_bfloat16(config, on_cpu),
+        lr_scheduler_type=SCHEDULES[config.schedule],
+        bf16=in_bfloat16(config, on_cpu),
         eval_strategy="epoch",
         prediction_loss_only=True,
         save_strategy="steps",
@@ -157,7 +157,8 @@ def _arguments(job: TrainJob, steps: int, at_once: int) -> Any:
     return arguments
 
 
-def _in_bfloat16(config: "TrainConfig", on_cpu: bool) -> bool:
+def in_bfloat16(config: "TrainConfig", on_cpu: bool) -> bool:
+    """Say whether a run computes in bfloat16."""
     import torch
 
     if config.precision != "auto":

@@ -21,7 +21,7 @@ from lmcore.ui.compression import show_compression
 from lmcore.ui.forgetting import show_forgetting
 from lmcore.ui.forms import option_fields
 from lmcore.ui.jobs import as_job, running_bytes
-from lmcore.ui.train import show_errors, show_metrics, version_label
+from lmcore.ui.train import show_errors, show_metrics, show_rewards, version_label
 
 if TYPE_CHECKING:
     from lmcore.models.registry import ModelVersion
@@ -84,8 +84,9 @@ def evaluate_form(version: "ModelVersion", key: str, *, data: str = "", split: s
 
 
 def show_overview(result: "Evaluation") -> None:
-    """Show the figures and the surest errors."""
+    """Show the figures, what rewards did, and the surest errors."""
     show_metrics(result)
+    show_rewards(result)
     show_errors(result)
 
 

@@ -1,6 +1,7 @@
 """Pieces of the Train page: defaults, the estimate and the live curves."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -8,10 +9,12 @@ import streamlit as st
 
 from lmcore.charts import training as charts
 from lmcore.data.dataset import TextDataset
+from lmcore.methods import Option
 from lmcore.models.catalogue import check_hub_id
 from lmcore.settings import MIB
 from lmcore.tasks import load_task, reads_task
 from lmcore.training.config import BY_GRADIENT, TrainConfig
+from lmcore.training.methods import options_for
 from lmcore.training.ray_jobs import RayAccess
 from lmcore.training.workers import Place
 from lmcore.ui import cache, show, state
@@ -76,6 +79,15 @@ def place_choice(method: str) -> Place:
     return place
 
 
+def offered_options(method: str, task: str) -> list[Option]:
+    """Return the settings of a way of training for a task; a classifier is chosen among the versions that there are."""
+    versions = tuple(str(v.ref) for v in cache.versions() if v.available and v.task == "text-classification")
+    return [
+        replace(item, kind="choice", choices=("", *versions)) if item.name == "classifier" and versions else item
+        for item in options_for(method, task)
+    ]
+
+
 def describe_estimate(config: TrainConfig, data: TextDataset) -> "Estimate":
     """Show time and memory before the start, and what the model will not see of the texts."""
     estimate = cache.estimate(config, str(data.ref))
@@ -97,8 +109,11 @@ def describe_estimate(config: TrainConfig, data: TextDataset) -> "Estimate":
 
 
 def show_curves(metrics: pd.DataFrame) -> None:
-    """Draw the live curves: dev figures by layer for `head`, losses and dev figures by step for the others."""
+    """Draw the live curves: dev figures by layer for `head`, rewards for `grpo`, losses and dev figures for the others."""
     names = set(metrics["name"])
+    if "reward" in names:
+        _show_rewarded(metrics)
+        return
     dev = tuple(sorted(name for name in names if name.startswith("dev_") and name != "dev_loss"))
     if "loss" not in names:
         said = dev[0].removeprefix("dev_").replace("_", " ").capitalize() if dev else "Figures"
@@ -119,6 +134,46 @@ def show_curves(metrics: pd.DataFrame) -> None:
         else:
             curves = charts.metric_curves(metrics, dev, title="Figures on dev", x="Training step", y="Value (0 to 1)")
             show.figure(curves, "curve_dev")
+
+
+def _show_rewarded(metrics: pd.DataFrame) -> None:
+    """Draw what texts are rewarded with, how far the model has gone from what it was, and how long its texts are."""
+    names = set(metrics["name"])
+    parts = tuple(sorted(name for name in names if name.startswith("reward_") and name != "reward_std"))
+    curves = {
+        "reward": (("reward", "dev_reward", *parts), "Mean reward", "Reward (0 to 1)"),
+        "kl": (("kl",), "KL divergence from the model as it was", "KL (nats a token)"),
+        "length": (("length",), "Length of the texts written", "Mean length (tokens)"),
+        "spread": (("reward_std",), "Spread of the rewards in a step", "Standard deviation (reward)"),
+        "loss": (("loss",), "Loss", "Loss of the policy"),
+    }
+    drawn = {key: values for key, values in curves.items() if names & set(values[0])}
+    for place, (key, (wanted, title, y)) in enumerate(drawn.items()):
+        if place % 2 == 0:
+            columns = show.side_by_side()
+        with columns[place % 2]:
+            kept = tuple(name for name in wanted if name in names)
+            figure = charts.metric_curves(metrics, kept, title=title, x="Training step", y=y)
+            show.figure(figure, f"curve_{key}")
+    if "kl" not in names:
+        st.caption("The KL weight is 0: how far the model goes from what it was is not measured.")
+
+
+def show_rewards(result: "Evaluation") -> None:
+    """Say what training did to the mean reward, and set beside each other what was written before and after."""
+    from lmcore.training.rewarding import reward_verdict
+
+    if "rewards" not in result.tables:
+        return
+    st.subheader("Before and after the rewards")
+    st.markdown(show.plain(reward_verdict(result.tables["rewards"])))
+    written = result.tables["completions"].head(SHOWN_ERRORS)
+    shown = written.assign(row=written["id"] + 1)
+    show.table(
+        shown[["row", "reward_before", "reward_after", "prompt", "before", "after"]],
+        "train_rewards",
+        alt="Prompts of test rows, what the model wrote from them before and after training, and the reward of each.",
+    )
 
 
 def show_metrics(result: "Evaluation") -> None:

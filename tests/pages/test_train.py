@@ -292,6 +292,45 @@ def test_a_cluster_is_offered_only_where_one_is_set_up(open_app, filled, home, t
     assert "secret-of-the-cluster" not in ended.log_file.read_text() + json.dumps(dict(job.config))
 
 
+@pytest.fixture
+def decoder(home, monkeypatch, tmp_path):
+    """A small decoder among the model folders, and a split data set for it."""
+    from tests.tasks.speakers import speaker
+
+    folder = tmp_path / "models" / "speaker"
+    loaded = speaker("text-generation")
+    loaded.model.save_pretrained(folder)
+    loaded.tokenizer.save_pretrained(folder)
+    monkeypatch.setenv("LMSCOPE_MODEL_DIRS", str(folder.parent))
+    data = load_dataset("sample:kitchen-en", task="text-generation")
+    return folder, str(DatasetStore(home.workspace).save(split_dataset(data)).ref)
+
+
+def test_rewards_are_offered_for_decoders_of_tasks_that_write(open_app, filled, decoder, monkeypatch):
+    folder, ref = decoder
+    app = open_app(PAGE, dataset=ref)
+    app = app.selectbox(key="pick_dataset").set_value(ref).run()
+    assert app.selectbox(key="train_method").options == ["From scratch"]
+    app = choose_tiny(app, ref, folder)
+    assert "Reinforcement learning (GRPO)" in app.selectbox(key="train_method").options
+    app = app.selectbox(key="train_method").set_value("grpo").run()
+    assert not app.exception
+    assert not app.error
+    key = f"train_text-generation_grpo_folder:{folder}"
+    assert app.number_input(key=f"{key}_learning_rate").value == 1e-5
+    assert app.selectbox(key=f"{key}_classifier").options == ["", filled.version]
+    assert "Start training" in labels(app)
+    app = app.selectbox(key=f"{key}_reward").set_value("format").run()
+    assert "needs a pattern" in app.error[0].value
+    assert "Start training" not in labels(app)
+    app = app.text_input(key=f"{key}_pattern").set_value(r"[a-z ]+\.").run()
+    assert not app.error
+    monkeypatch.setattr("lmcore.training.defaults.is_installed", lambda name: name != "grpo")
+    app = open_app(PAGE, dataset=ref)
+    app = choose_tiny(app.selectbox(key="pick_dataset").set_value(ref).run(), ref, folder)
+    assert app.selectbox(key="train_method").options == ["All weights", "Low-rank adapters (LoRA)"]
+
+
 def test_how_texts_are_written_can_be_set_where_texts_are_written(open_app, home):
     """The settings of decoding are there for a version that writes, and go into the job."""
     data = load_dataset("sample:translation-en-zh", task="translation")

@@ -28,7 +28,7 @@ def test_values_come_in_their_types():
         (
             {"name": "a", "method": "magic"},
             UnknownError,
-            "There is no training method 'magic'; known: continual, full, head",
+            "There is no training method 'magic'; known: continual, full, grpo, head",
         ),
         ({"name": "a", "task": "poetry"}, UnknownError, "There is no task 'poetry'"),
         ({"name": "a", "epochs": 0}, OptionError, "The option epochs is 0: give a whole number from 1"),

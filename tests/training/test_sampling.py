@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from lmcore.training.sampling import POOL_BATCHES, LengthGroupedSampler
+from lmcore.training.sampling import POOL_BATCHES, GroupedPrompts, LengthGroupedSampler
 
 LENGTHS = np.random.default_rng(0).integers(3, 200, 1003)
 
@@ -41,3 +41,28 @@ def test_the_short_batch_comes_last():
     rows = order()
     assert np.ptp(LENGTHS[rows[:8]]) < 20
     assert len(rows) % 8 == 3
+
+
+def test_groups_stand_together_and_come_again_for_each_batch():
+    sampler = GroupedPrompts(10, 2, 3, 2, seed=1)
+    order = list(sampler)
+    assert len(order) == len(sampler) == 5 * 2 * 3 * 2
+    assert sampler.steps == 5
+    for step in range(5):
+        part = order[step * 12 : step * 12 + 12]
+        assert part[:6] == part[6:]
+        assert part[0:3] == [part[0]] * 3
+        assert part[3:6] == [part[3]] * 3
+    assert sorted(set(order)) == list(range(10))
+
+
+def test_prompts_that_fill_no_step_are_others_in_another_epoch_and_the_same_again_later():
+    sampler = GroupedPrompts(7, 4, 2, 1, seed=0)
+    orders = []
+    for epoch in (0, 1, 2, 1):
+        sampler.set_epoch(epoch)
+        orders.append(list(sampler))
+    assert sampler.steps == 1
+    assert orders[1] == orders[3]
+    assert len({tuple(order) for order in orders}) == 3
+    assert list(GroupedPrompts(3, 4, 2, 1, seed=0)) == []

@@ -60,3 +60,29 @@ def test_no_path_is_taken_from_a_page(typed):
     app.run()
     assert not app.markdown
     assert "is not a hub id: write it as org/name" in app.error[0].value
+
+
+def test_a_run_with_rewards_has_curves_of_reward_and_divergence():
+    rows = [
+        (step, 0.0, name, float(step))
+        for step in (1, 2)
+        for name in ("reward", "reward_std", "kl", "length", "loss", "learning_rate")
+    ]
+    rows += [(2, 0.0, "dev_reward", 0.5)]
+    app = AppTest.from_function(page)
+    app.session_state["metrics"] = pd.DataFrame(rows, columns=["step", "time", "name", "value"])
+    app.run()
+    assert not app.exception
+    said = [chart.proto.alt for chart in app.get("vega_lite_chart")]
+    assert said[0].startswith("Mean reward. ")
+    assert "train is 2.000" in said[0]
+    assert "dev is 0.500" in said[0]
+    assert said[1].startswith("KL divergence from the model as it was. kl is 2.000")
+    assert [s.partition(".")[0] for s in said[2:]] == [
+        "Length of the texts written",
+        "Spread of the rewards in a step",
+        "Loss",
+    ]
+    app.session_state["metrics"] = pd.DataFrame(rows[:1], columns=["step", "time", "name", "value"])
+    app.run()
+    assert "The KL weight is 0" in app.caption[0].value
