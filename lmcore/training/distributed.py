@@ -1,6 +1,7 @@
 """One process of a run that several train together: ``python -m lmcore.training.distributed RUN_FOLDER``."""
 
 import logging
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -44,12 +45,12 @@ def work(folder: RunFolder, report: Report) -> bool:
 
     Where this process fails, the others find that it has gone, and end too.
     """
-    rank = 0
+    rank = int(os.environ.get("RANK") or 0)
     try:
         plan = folder.plan()
+        settings = _settings(plan)
         with join_workers(plan.device) as workers:
-            rank = workers.rank
-            _take_part(plan, folder, report, workers)
+            _take_part(plan, settings, folder, report, workers)
     except Cancelled as error:
         folder.fail(rank, "cancelled", str(error))
     except LostWorker as error:
@@ -66,11 +67,16 @@ def work(folder: RunFolder, report: Report) -> bool:
     return False
 
 
-def _take_part(plan: Plan, folder: RunFolder, report: Report, workers: Workers) -> None:
+def _settings(plan: Plan) -> Settings:
+    """Return this process's settings, checked before it meets the others: whoever left them then would seem to be lost."""
     actor = Actor(plan.actor, "job", Role.OPERATE)  # what they may do was checked when they started it
     workspace = Workspace(Path(plan.workspace), actor)
     settings = replace(Settings.from_environment(), workspace=workspace, device=plan.device)
     _check_alike(plan, settings)
+    return settings
+
+
+def _take_part(plan: Plan, settings: Settings, folder: RunFolder, report: Report, workers: Workers) -> None:
     result = train(
         TrainConfig.from_dict(plan.train),
         DatasetStore(settings.workspace).load(plan.data),

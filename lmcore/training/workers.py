@@ -169,6 +169,9 @@ def join_workers(device: str = "auto", environ: Mapping[str, str] | None = None)
 
     Yields:
         The processes; one alone where nothing has launched several.
+
+    Raises:
+        LostWorker: another of them has ended before they met.
     """
     env = os.environ if environ is None else environ
     if any(not env.get(name) for name in _LAUNCHED) or env["WORLD_SIZE"] == "1":
@@ -182,7 +185,10 @@ def join_workers(device: str = "auto", environ: Mapping[str, str] | None = None)
     if not met:
         options: dict[str, Any] = {"rank": int(env["RANK"]), "world_size": int(env["WORLD_SIZE"])}
         backend = "gloo" if pick_device(device) == "cpu" else "cpu:gloo,cuda:nccl"
-        dist.init_process_group(backend, timeout=timedelta(hours=PATIENCE_HOURS), **options)
+        try:
+            dist.init_process_group(backend, timeout=timedelta(hours=PATIENCE_HOURS), **options)
+        except RuntimeError as error:
+            raise LostWorker(f"The {options['world_size']} workers did not all meet: one has ended before.") from error
     try:
         yield Workers(dist.get_rank(), dist.get_world_size())
     finally:

@@ -1,22 +1,18 @@
-"""Two processes train one model: what they do is what one would do.
-
-They are forked from the test's own process, which has the libraries loaded already; that the command starts them too, one
-test says, and on a Ray cluster they are started in `test_cluster`.
-"""
+"""Two processes train one model: what they do is what one would do. On a Ray cluster they are started in `test_cluster`."""
 
 import os
-import signal
+import subprocess
 import sys
 
 import pytest
 
-from lmcore.errors import Cancelled, JobError, StorageError
+from lmcore.errors import Cancelled, JobError
 from lmcore.models import ModelRegistry
-from lmcore.training import distributed, launch
+from lmcore.training import launch
 from lmcore.training.config import TrainConfig
 from lmcore.training.fit import train
 from lmcore.training.job import job_config, run
-from lmcore.training.watch import Watch
+from tests.conftest import ROOT
 from tests.training.conftest import FULL, Recorder
 
 OPTIONS = FULL | {"learning_rate": 1e-3, "save_steps": 5}
@@ -35,48 +31,21 @@ class StopsAfter(Recorder):
             raise Cancelled("stop")
 
 
-class Forked:
-    """A process as `subprocess.Popen` would show it."""
-
-    def __init__(self, folder, environment, sabotage):
-        self.pid = os.fork()
-        self.code = None
-        if self.pid == 0:
-            code = 1
-            try:
-                code = self.work(folder, environment, sabotage)
-            finally:
-                sys.stderr.flush()
-                os._exit(code)
-
-    def work(self, folder, environment, sabotage):
-        from accelerate.state import AcceleratorState
-
-        os.environ.update(environment)
-        AcceleratorState._reset_state(reset_partial_state=True)
-        sabotage(int(environment["RANK"]))
-        return distributed.main([str(folder.path)])
-
-    def poll(self):
-        if self.code is None:
-            pid, status = os.waitpid(self.pid, os.WNOHANG)
-            self.code = os.waitstatus_to_exitcode(status) if pid else None
-        return self.code
-
-    def wait(self):
-        while self.poll() is None:
-            os.sched_yield()
-
-    def send_signal(self, number):
-        os.kill(self.pid, number)
-
-
 @pytest.fixture
-def forked(monkeypatch):
-    """Let runs fork their processes; returns a function that names what is done in each of them first."""
-    done = {"sabotage": lambda rank: None}
-    monkeypatch.setattr(launch, "_start", lambda folder, env: Forked(folder, env, lambda rank: done["sabotage"](rank)))
-    return lambda sabotage: done.update(sabotage=sabotage)
+def sabotaged(monkeypatch):
+    """Return a function that names what goes wrong in the processes of the next runs."""
+
+    def sabotage(what):
+        def start(folder, environment):
+            command = [sys.executable, "-m", "tests.training.sabotaged", str(folder.path), what]
+            paths = os.pathsep.join([str(ROOT), environment["PYTHONPATH"]])
+            return subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, env=environment | {"PYTHONPATH": paths}
+            )
+
+        monkeypatch.setattr(launch, "_start", start)
+
+    return sabotage
 
 
 @pytest.fixture
@@ -85,9 +54,7 @@ def both(uneven, calm):
     return job_config(TrainConfig("both", model=calm, **OPTIONS), str(uneven.ref), workers=2)
 
 
-def test_two_workers_that_are_stopped_and_resumed_do_what_one_process_does(
-    uneven, calm, both, settings, workspace, forked
-):
+def test_two_workers_that_are_stopped_and_resumed_do_what_one_process_does(uneven, calm, both, settings, workspace):
     expected, first, second = Recorder(), StopsAfter(8), Recorder()
     single = train(TrainConfig("alone", model=calm, **OPTIONS), uneven, settings=settings, report=expected)
     with pytest.raises(Cancelled, match="its last checkpoint is kept"):
@@ -105,25 +72,15 @@ def test_two_workers_that_are_stopped_and_resumed_do_what_one_process_does(
     assert second.fractions[-1] > 0.85
 
 
-def test_a_worker_that_is_killed_ends_the_run_with_a_sentence(both, workspace, forked, monkeypatch):
-    def killed(rank):
-        if rank == 1:
-            monkeypatch.setattr(Watch, "on_save", lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL))
-
-    forked(killed)
+def test_a_worker_that_is_killed_ends_the_run_with_a_sentence(both, workspace, sabotaged):
+    sabotaged("killed")
     with pytest.raises(JobError, match="Another of the 2 workers has ended"):
         run(both, workspace=workspace, report=Recorder(), resume=False)
     assert ModelRegistry(workspace).list("both") == []
 
 
-def test_what_stops_the_leader_is_the_reason_of_all(both, workspace, forked, monkeypatch):
-    def full(rank):
-        def refuse(root, step):
-            raise StorageError("The disk is full, checkpoint-5 was not saved.")
-
-        monkeypatch.setattr("lmcore.training.watch.complete", refuse)
-
-    forked(full)
+def test_what_stops_the_leader_is_the_reason_of_all(both, workspace, sabotaged):
+    sabotaged("full")
     with pytest.raises(JobError, match=r"The disk is full, checkpoint-5 was not saved"):
         run(both, workspace=workspace, report=Recorder(), resume=False)
 
