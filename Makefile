@@ -1,6 +1,8 @@
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 BIN := .venv/bin
+# Test files are shared out among this many processes.
+WORKERS ?= 2
 export PYTHONUNBUFFERED = 1
 # Threads that wait by spinning slow one another down where several processes compute.
 export OMP_WAIT_POLICY ?= PASSIVE
@@ -31,7 +33,7 @@ test: .venv/dev.stamp  ## Lint, check types and run every test.
 	@sh tests/browser/install-chromium.sh
 	$(MAKE) --no-print-directory lint
 	$(BIN)/coverage erase
-	$(BIN)/python -m coverage run -m pytest
+	$(BIN)/python -m coverage run -m pytest -n $(WORKERS) --dist loadfile
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --fail-under=90
 

@@ -21,7 +21,7 @@ REGISTRIES: dict[str, str] = {
     "cleaning": "lmcore.data.clean:CLEANING",
     "models": "lmcore.models.catalogue:MODELS",
     "training": "lmcore.training.methods:TRAINING",
-    "rewards": "lmcore.training.rewards:REWARDS",
+    "rewards": "lmcore.training.reinforcement.rewards:REWARDS",
     "compression": "lmcore.training.compression.methods:COMPRESSION",
     "attribution": "lmcore.analysis.methods:ATTRIBUTION",
     "alignment": "lmcore.models.linking:ALIGNMENT",

@@ -5,7 +5,7 @@ import pandas as pd
 
 from lmcore.charts.figure import Figure, bar_height, text_axis
 from lmcore.tasks import load_task
-from lmcore.training.forgetting import OLD, Forgetting
+from lmcore.training.continual.forgetting import OLD, Forgetting
 
 _ALL = "all rows"
 

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from lmcore.charts.figure import Figure, bar_height, text_axis
-from lmcore.training.importance import Importance
-from lmcore.training.searched import SearchResult, shown_value
-from lmcore.training.space import Choices, Dimension
+from lmcore.training.tuning.importance import Importance
+from lmcore.training.tuning.result import SearchResult, shown_value
+from lmcore.training.tuning.space import Choices, Dimension
 
 MARKED = ("finished", "stopped early", "running")
 _DASHES = {"finished": [1, 0], "stopped early": [4, 3]}

@@ -8,7 +8,7 @@ from lmcore.cli.command import AnswerCommand, Session
 from lmcore.cli.output import Answer, records, table
 
 if TYPE_CHECKING:
-    from lmcore.training.forgetting import Forgetting
+    from lmcore.training.continual.forgetting import Forgetting
 
 
 @click.command(
@@ -26,8 +26,8 @@ def forgetting_command(session: Session, version: str, before: str, seed: int) -
 
     What was not evaluated yet is evaluated now and kept.
     """
-    from lmcore.training.forgetting import forgetting_of
-    from lmcore.training.kept_forgetting import save_forgetting
+    from lmcore.training.continual.forgetting import forgetting_of
+    from lmcore.training.continual.kept_forgetting import save_forgetting
 
     with session.report() as report:
         found = forgetting_of(version, before=before, settings=session.settings, seed=seed, report=report)

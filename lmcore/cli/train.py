@@ -14,9 +14,9 @@ from lmcore.errors import Cancelled
 from lmcore.models.decoding import DECODING
 from lmcore.settings import MIB
 from lmcore.training.config import TrainConfig
+from lmcore.training.distributed.ray_jobs import RayAccess
+from lmcore.training.distributed.workers import Place, Workers, join_workers
 from lmcore.training.methods import TRAINING
-from lmcore.training.ray_jobs import RayAccess
-from lmcore.training.workers import Place, Workers, join_workers
 from lmcore.types import SPLITS
 
 if TYPE_CHECKING:
@@ -80,10 +80,10 @@ def train_command(
     if background and resume:
         refuse("--background and --resume don't go together: take up a stopped job with lmcore jobs resume.")
     from lmcore.data.store import DatasetStore
+    from lmcore.training.continual.lineage import pinned
     from lmcore.training.defaults import default_config
     from lmcore.training.estimate import estimate_training
     from lmcore.training.fit import train
-    from lmcore.training.lineage import pinned
 
     dataset = DatasetStore(session.settings.workspace).load(data)
     usual = default_config(dataset, model=model or "", method=method or "")
@@ -290,7 +290,7 @@ def _training_document(result: "TrainResult", estimate: "Estimate") -> dict[str,
 
 
 def _rewards_said(found: "Evaluation") -> list[str]:
-    from lmcore.training.rewarding import reward_verdict
+    from lmcore.training.reinforcement.rewarding import reward_verdict
 
     return [reward_verdict(found.tables["rewards"])] if "rewards" in found.tables else []
 

@@ -12,13 +12,13 @@ from lmcore.errors import Cancelled
 from lmcore.methods import Method, options_of
 from lmcore.settings import MIB
 from lmcore.training.methods import TRAINING
-from lmcore.training.searching import SearchConfig
+from lmcore.training.tuning.config import SearchConfig
 
 if TYPE_CHECKING:
     from lmcore.data.dataset import TextDataset
     from lmcore.training.config import TrainConfig
-    from lmcore.training.searched import SearchResult
-    from lmcore.training.space import Dimension
+    from lmcore.training.tuning.result import SearchResult
+    from lmcore.training.tuning.space import Dimension
 
 _SHOWN = 10
 
@@ -79,7 +79,7 @@ def search_command(
     if fresh and (extend or background):
         refuse("--fresh goes with neither --extend nor --background.")
     from lmcore.data.store import DatasetStore
-    from lmcore.training.tuning import extended
+    from lmcore.training.tuning.run import extended
 
     dataset = DatasetStore(session.settings.workspace).load(data)
     own = {o.name: flags.pop(o.name) for o in options_of(SearchConfig)}
@@ -106,7 +106,7 @@ def _base(
 
 
 def _space(base: "TrainConfig", ranges: tuple[str, ...], choices: tuple[str, ...]) -> "dict[str, Dimension]":
-    from lmcore.training.space import parse_dimension
+    from lmcore.training.tuning.space import parse_dimension
 
     space = {}
     for kind, texts in (("range", ranges), ("choices", choices)):
@@ -122,7 +122,7 @@ def _space(base: "TrainConfig", ranges: tuple[str, ...], choices: tuple[str, ...
 
 
 def _note_estimate(session: Session, config: "SearchConfig", dataset: "TextDataset") -> None:
-    from lmcore.training.search_job import estimate_search
+    from lmcore.training.tuning.job import estimate_search
 
     estimate = estimate_search(config, dataset, session.settings)
     session.note(
@@ -136,7 +136,7 @@ def _note_estimate(session: Session, config: "SearchConfig", dataset: "TextDatas
 def _submit(session: Session, config: "SearchConfig", data: str) -> Answer:
     from lmcore.cli.jobs import job_document
     from lmcore.jobs import JobBoard
-    from lmcore.training.search_job import SEARCH, search_config
+    from lmcore.training.tuning.job import SEARCH, search_config
 
     settings = session.settings
     board = JobBoard(settings.workspace, jobs_at_once=settings.jobs_at_once)
@@ -147,8 +147,8 @@ def _submit(session: Session, config: "SearchConfig", data: str) -> Answer:
 
 
 def _search(session: Session, config: "SearchConfig", dataset: "TextDataset", fresh: bool) -> Answer:
-    from lmcore.training.importance import setting_importance
-    from lmcore.training.tuning import search
+    from lmcore.training.tuning.importance import setting_importance
+    from lmcore.training.tuning.run import search
 
     try:
         with session.report() as report:
@@ -182,7 +182,7 @@ def _search(session: Session, config: "SearchConfig", dataset: "TextDataset", fr
 
 
 def _trials_table(found: "SearchResult") -> Any:
-    from lmcore.training.searched import shown_value
+    from lmcore.training.tuning.result import shown_value
 
     ordered = found.trials.sort_values("value", ascending=not found.metric.higher, na_position="last", kind="stable")
     best_first = ordered.sort_values("state", key=lambda states: states != "finished", kind="stable").head(_SHOWN)

@@ -11,54 +11,54 @@ if TYPE_CHECKING:
     from lmcore.training.compression.config import CompressConfig
     from lmcore.training.compression.run import CompressResult, compress
     from lmcore.training.config import TrainConfig
+    from lmcore.training.continual.forgetting import Forgetting, forgetting_of, measure_forgetting
+    from lmcore.training.continual.lineage import continued_config
     from lmcore.training.curve import LearningCurve, learning_curve
     from lmcore.training.estimate import Estimate, estimate_training
     from lmcore.training.evaluation import Evaluation, evaluate
     from lmcore.training.fit import TrainResult, train
-    from lmcore.training.forgetting import Forgetting, forgetting_of, measure_forgetting
-    from lmcore.training.importance import Importance, setting_importance
-    from lmcore.training.lineage import continued_config
     from lmcore.training.ranking import Ranking, rank_rows
-    from lmcore.training.searched import SearchResult
-    from lmcore.training.searching import SearchConfig
     from lmcore.training.slices import SliceReport, measure_slices
-    from lmcore.training.space import Choices, Range
     from lmcore.training.temperature import calibrate
-    from lmcore.training.tuning import search
+    from lmcore.training.tuning.config import SearchConfig
+    from lmcore.training.tuning.importance import Importance, setting_importance
+    from lmcore.training.tuning.result import SearchResult
+    from lmcore.training.tuning.run import search
+    from lmcore.training.tuning.space import Choices, Range
 
 _EXPORTS = {
     "Beside": "lmcore.training.beside",
-    "Choices": "lmcore.training.space",
+    "Choices": "lmcore.training.tuning.space",
     "Comparison": "lmcore.training.comparison",
     "CompressConfig": "lmcore.training.compression.config",
     "CompressResult": "lmcore.training.compression.run",
     "Estimate": "lmcore.training.estimate",
     "Evaluation": "lmcore.training.evaluation",
-    "Forgetting": "lmcore.training.forgetting",
-    "Importance": "lmcore.training.importance",
+    "Forgetting": "lmcore.training.continual.forgetting",
+    "Importance": "lmcore.training.tuning.importance",
     "LearningCurve": "lmcore.training.curve",
-    "Range": "lmcore.training.space",
+    "Range": "lmcore.training.tuning.space",
     "Ranking": "lmcore.training.ranking",
-    "SearchConfig": "lmcore.training.searching",
-    "SearchResult": "lmcore.training.searched",
+    "SearchConfig": "lmcore.training.tuning.config",
+    "SearchResult": "lmcore.training.tuning.result",
     "SliceReport": "lmcore.training.slices",
     "TrainConfig": "lmcore.training.config",
     "TrainResult": "lmcore.training.fit",
     "calibrate": "lmcore.training.temperature",
     "compare": "lmcore.training.comparison",
     "compress": "lmcore.training.compression.run",
-    "continued_config": "lmcore.training.lineage",
+    "continued_config": "lmcore.training.continual.lineage",
     "estimate_training": "lmcore.training.estimate",
     "evaluate": "lmcore.training.evaluation",
-    "forgetting_of": "lmcore.training.forgetting",
+    "forgetting_of": "lmcore.training.continual.forgetting",
     "learning_curve": "lmcore.training.curve",
-    "measure_forgetting": "lmcore.training.forgetting",
+    "measure_forgetting": "lmcore.training.continual.forgetting",
     "measure_slices": "lmcore.training.slices",
     "model_card": "lmcore.training.card",
     "rank_rows": "lmcore.training.ranking",
-    "search": "lmcore.training.tuning",
+    "search": "lmcore.training.tuning.run",
     "set_beside": "lmcore.training.beside",
-    "setting_importance": "lmcore.training.importance",
+    "setting_importance": "lmcore.training.tuning.importance",
     "train": "lmcore.training.fit",
 }
 

@@ -18,11 +18,11 @@ from lmcore.tasks import TASKS, load_task
 from lmcore.tasks.classes import ClassTask
 from lmcore.tasks.figures import Metric
 from lmcore.training.calibration import MEASURES, Calibration, calibration
+from lmcore.training.continual.forgetting import Forgetting
+from lmcore.training.continual.kept_forgetting import kept_forgetting, load_forgetting
 from lmcore.training.evaluation import Evaluation, load_evaluation
-from lmcore.training.forgetting import Forgetting
 from lmcore.training.kept import chief_evaluation
-from lmcore.training.kept_forgetting import kept_forgetting, load_forgetting
-from lmcore.training.rewarding import reward_verdict
+from lmcore.training.reinforcement.rewarding import reward_verdict
 from lmcore.training.slices import SliceReport, evaluation_rows, measure_slices
 from lmcore.training.verdict import verdict
 from lmcore.types import ModelRef

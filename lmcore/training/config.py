@@ -6,8 +6,8 @@ from typing import Any
 
 from lmcore.errors import OptionError
 from lmcore.methods import option, options_of, same_option
-from lmcore.training.rewards import REWARDS
-from lmcore.training.rewards.settings import RewardSettings
+from lmcore.training.reinforcement.rewards import REWARDS
+from lmcore.training.reinforcement.rewards.settings import RewardSettings
 from lmcore.types import check_name
 
 PRETRAINED_DEFAULT = "packaged:all-MiniLM-L6-v2"

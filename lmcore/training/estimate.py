@@ -113,8 +113,8 @@ def _check_rewarded(config: TrainConfig, start: StartModel, rows: int, settings:
         InputError: there is no such classifier.
     """
     if config.method == "grpo":
-        from lmcore.training.reinforcement import check_decoder, check_policy
-        from lmcore.training.rewarding import load_reward
+        from lmcore.training.reinforcement.grpo import check_decoder, check_policy
+        from lmcore.training.reinforcement.rewarding import load_reward
 
         check_policy(config, rows)
         check_decoder(config, start)
@@ -125,7 +125,7 @@ def _rewarded(
     config: TrainConfig, model: Any, per_token: float, mean: float, rows: Sequence[int], weights: int
 ) -> tuple[float, float]:
     """Return seconds and bytes of a run with rewards: texts are written, then learnt from beside the model that it was."""
-    from lmcore.training.policy import steps_of
+    from lmcore.training.reinforcement.policy import steps_of
 
     inner = reading_config(model.base_model.config)
     texts = steps_of(config, rows[0])[1] * config.batch_size * config.accumulation

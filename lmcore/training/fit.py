@@ -18,15 +18,15 @@ from lmcore.storage import whole_folder, write_json
 from lmcore.tasks import load_task
 from lmcore.training.baseline import score_baselines
 from lmcore.training.config import TrainConfig
+from lmcore.training.continual.forgetting import Forgetting, measure_forgetting
+from lmcore.training.continual.kept_forgetting import load_forgetting, save_forgetting
+from lmcore.training.continual.lineage import earlier_data, pinned
+from lmcore.training.distributed.workers import ALONE, Workers
 from lmcore.training.evaluation import Evaluation, evaluate, load_evaluation, save_evaluation
-from lmcore.training.forgetting import Forgetting, measure_forgetting
-from lmcore.training.kept_forgetting import load_forgetting, save_forgetting
-from lmcore.training.lineage import earlier_data, pinned
 from lmcore.training.methods import TRAINING, check_method, check_workers
 from lmcore.training.rows import run_rows
 from lmcore.training.tracking import TrackedRun, track_run
 from lmcore.training.trained import Trained, TrainJob
-from lmcore.training.workers import ALONE, Workers
 from lmcore.types import Part, Report, Silent
 
 if TYPE_CHECKING:
@@ -115,8 +115,8 @@ def train(
         scratch: where checkpoints go, a folder of this run alone: it is emptied first unless resumed, and removed at
             the end; one named after configuration and data where None.
         resume: go on from what ``scratch`` holds.
-        workers: the processes that call this together, as `lmcore.training.workers.join_workers` gives them; all return
-            the same result.
+        workers: the processes that call this together, as `lmcore.training.distributed.workers.join_workers` gives them; all
+            return the same result.
 
     Raises:
         OptionError: a setting is out of range, or is not for several workers.

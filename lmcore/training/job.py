@@ -11,9 +11,9 @@ from typing import Any
 from lmcore.data.store import DatasetStore
 from lmcore.settings import Settings, Workspace
 from lmcore.training.config import TrainConfig
+from lmcore.training.distributed.rundir import RunFolder, make_plan
 from lmcore.training.fit import train
 from lmcore.training.methods import check_workers
-from lmcore.training.rundir import RunFolder, make_plan
 from lmcore.types import ModelRef, Report, check_name
 
 TARGET = "lmcore.training.job:run"
@@ -65,9 +65,9 @@ def _together(
     told: TrainConfig, config: Mapping[str, Any], settings: Settings, report: Report, resume: bool
 ) -> dict[str, Any]:
     """Train in several processes, which load the data themselves."""
-    from lmcore.training.cluster import run_there
-    from lmcore.training.launch import run_here
-    from lmcore.training.ray_jobs import RayAccess, RayJobs
+    from lmcore.training.distributed.cluster import run_there
+    from lmcore.training.distributed.launch import run_here
+    from lmcore.training.distributed.ray_jobs import RayAccess, RayJobs
 
     workers, checkpoints, cluster = int(config["workers"]), str(config["checkpoints"]), bool(config["cluster"])
     folder = RunFolder(settings.workspace.checkpoints / f"{checkpoints}-run")

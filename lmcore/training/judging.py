@@ -8,11 +8,11 @@ from typing import Any
 from lmcore.data.store import DatasetStore
 from lmcore.settings import Settings, Workspace
 from lmcore.training.config import TrainConfig
+from lmcore.training.continual.forgetting import forgetting_of
+from lmcore.training.continual.kept_forgetting import save_forgetting
 from lmcore.training.curve import SHARES, learning_curve
 from lmcore.training.evaluation import evaluate, save_evaluation
-from lmcore.training.forgetting import forgetting_of
 from lmcore.training.job import from_anywhere
-from lmcore.training.kept_forgetting import save_forgetting
 from lmcore.training.temperature import calibrate
 from lmcore.types import Report, check_name
 

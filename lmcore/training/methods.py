@@ -6,7 +6,7 @@ from lmcore.errors import OptionError
 from lmcore.methods import Method, Option, Registry, options_of
 from lmcore.tasks import TASKS, load_task
 from lmcore.training.config import BY_GRADIENT, TrainConfig
-from lmcore.training.workers import Workers
+from lmcore.training.distributed.workers import Workers
 
 
 def tasks_of(method: str) -> list[str]:
@@ -56,7 +56,7 @@ TRAINING = Registry(
         title="Go on with new data",
         summary="Trains a registered version on further data and keeps what it knew: by rows of its earlier data that are "
         "learnt again, and by an anchor on its earlier answers or weights. New classes are added to the known ones.",
-        target="lmcore.training.continual:fit_continual",
+        target="lmcore.training.continual.method:fit_continual",
         options=options_of(TrainConfig, "continual"),
         facts={"tasks": tasks_of("continual"), "starts_from": "version"},
     ),
@@ -65,7 +65,7 @@ TRAINING = Registry(
         title="Reinforcement learning (GRPO)",
         summary="Lets a decoder write several texts from each prompt and makes those likelier that get more reward than the "
         "others; needs the extra `rl`.",
-        target="lmcore.training.reinforcement:fit_policy",
+        target="lmcore.training.reinforcement.grpo:fit_policy",
         options=options_of(TrainConfig, "grpo"),
         facts={
             "tasks": tasks_of("grpo"),

@@ -35,7 +35,7 @@ def run_rows(config: TrainConfig, task: Task, data: TextDataset, settings: Setti
         DataError: the data set is not split, or its rows cannot be trained on.
         InputError: there is no such version.
     """
-    from lmcore.training.replay import with_earlier_rows
+    from lmcore.training.continual.replay import with_earlier_rows
 
     train, dev = data.part("train"), data.part("dev")
     if TRAINING[config.method].facts["starts_from"] == "version":

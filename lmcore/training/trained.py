@@ -9,7 +9,7 @@ from lmcore.data.dataset import TextDataset
 from lmcore.settings import Settings
 from lmcore.tasks.base import Task
 from lmcore.training.config import TrainConfig
-from lmcore.training.workers import ALONE, Workers
+from lmcore.training.distributed.workers import ALONE, Workers
 from lmcore.types import Report
 
 if TYPE_CHECKING:

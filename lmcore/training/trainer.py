@@ -10,7 +10,7 @@ from lmcore.errors import OptionError
 from lmcore.models.encode import Encodings
 from lmcore.models.start import StartModel
 from lmcore.training.checkpoints import begun_folder
-from lmcore.training.parts import Count, Loss, count_learnt, part_loss
+from lmcore.training.distributed.parts import Count, Loss, count_learnt, part_loss
 from lmcore.training.sampling import LengthGroupedSampler
 from lmcore.training.trained import TrainJob
 from lmcore.training.watch import Watch

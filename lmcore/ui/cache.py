@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from lmcore.training.calibration import Calibration
     from lmcore.training.comparison import Comparison
     from lmcore.training.config import TrainConfig
+    from lmcore.training.continual.forgetting import Forgetting
     from lmcore.training.estimate import Estimate
     from lmcore.training.evaluation import Evaluation
-    from lmcore.training.forgetting import Forgetting
-    from lmcore.training.importance import Importance
     from lmcore.training.kept import KeptEvaluation
     from lmcore.training.ranking import Ranking
-    from lmcore.training.searched import KeptSearch, SearchResult
     from lmcore.training.slices import SliceReport
+    from lmcore.training.tuning.importance import Importance
+    from lmcore.training.tuning.result import KeptSearch, SearchResult
 
 
 def settings() -> Settings:
@@ -139,14 +139,14 @@ def _comparison(root: str, identifiers: tuple[str, ...]) -> "Comparison":
 
 def kept_forgetting(version: str) -> list[str]:
     """Return the ids of the kept reports on what a version forgot, the newest first."""
-    from lmcore.training.kept_forgetting import kept_forgetting
+    from lmcore.training.continual.kept_forgetting import kept_forgetting
 
     return kept_forgetting(settings().workspace, version)
 
 
 def forgetting(identifier: str) -> "Forgetting":
     """Return a kept report on what a version forgot."""
-    from lmcore.training.kept_forgetting import load_forgetting
+    from lmcore.training.continual.kept_forgetting import load_forgetting
 
     return load_forgetting(settings().workspace, identifier)
 
@@ -206,14 +206,14 @@ def _slices(root: str, identifier: str) -> "SliceReport":
 
 def searches() -> "list[KeptSearch]":
     """Return what is known of the kept searches, the last changed first."""
-    from lmcore.training.searched import kept_searches
+    from lmcore.training.tuning.result import kept_searches
 
     return kept_searches(settings().workspace)
 
 
 def search(identifier: str) -> "SearchResult":
     """Return a search as it stands now."""
-    from lmcore.training.searched import load_search
+    from lmcore.training.tuning.result import load_search
 
     return load_search(settings().workspace, identifier)
 
@@ -225,7 +225,7 @@ def search_importance(result: "SearchResult") -> "Importance":
 
 @st.cache_resource(max_entries=8, show_spinner="Measuring the importance of the settings …")
 def _search_importance(root: str, identifier: str, ended: int, _result: "SearchResult") -> "Importance":
-    from lmcore.training.importance import setting_importance
+    from lmcore.training.tuning.importance import setting_importance
 
     return setting_importance(_result)
 

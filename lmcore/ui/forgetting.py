@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from lmcore.charts import forgetting as charts
-from lmcore.training.forgetting import NEW, OLD
+from lmcore.training.continual.forgetting import NEW, OLD
 from lmcore.training.judging import FORGETTING
 from lmcore.ui import cache, show
 from lmcore.ui.jobs import as_job, running_bytes
 
 if TYPE_CHECKING:
     from lmcore.models.registry import ModelVersion
-    from lmcore.training.forgetting import Forgetting
+    from lmcore.training.continual.forgetting import Forgetting
 
 
 def show_forgetting(version: "ModelVersion") -> None:

@@ -14,9 +14,9 @@ from lmcore.models.catalogue import check_hub_id
 from lmcore.settings import MIB
 from lmcore.tasks import load_task, reads_task
 from lmcore.training.config import BY_GRADIENT, TrainConfig
+from lmcore.training.distributed.ray_jobs import RayAccess
+from lmcore.training.distributed.workers import Place
 from lmcore.training.methods import options_for
-from lmcore.training.ray_jobs import RayAccess
-from lmcore.training.workers import Place
 from lmcore.ui import cache, show, state
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ def _show_rewarded(metrics: pd.DataFrame) -> None:
 
 def show_rewards(result: "Evaluation") -> None:
     """Say what training did to the mean reward, and set beside each other what was written before and after."""
-    from lmcore.training.rewarding import reward_verdict
+    from lmcore.training.reinforcement.rewarding import reward_verdict
 
     if "rewards" not in result.tables:
         return

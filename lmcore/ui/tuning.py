@@ -14,15 +14,15 @@ from lmcore.methods import Option, options_of
 from lmcore.settings import MIB
 from lmcore.training.config import TrainConfig
 from lmcore.training.methods import TRAINING
-from lmcore.training.search_job import SEARCH, all_trials, search_config
-from lmcore.training.searching import SearchConfig
-from lmcore.training.space import Dimension, default_space, largest, parse_dimension, searchable
+from lmcore.training.tuning.config import SearchConfig
+from lmcore.training.tuning.job import SEARCH, all_trials, search_config
+from lmcore.training.tuning.space import Dimension, default_space, largest, parse_dimension, searchable
 from lmcore.ui import access, cache, show, state
 from lmcore.ui.forms import option_fields
 from lmcore.ui.jobs import watch_job
 
 if TYPE_CHECKING:
-    from lmcore.training.searched import SearchResult
+    from lmcore.training.tuning.result import SearchResult
 
 MODES = ("Train", "Search")
 MODE = "train_mode"

@@ -3,8 +3,8 @@ import pandas as pd
 
 from lmcore.charts.forgetting import forgetting
 from lmcore.training.comparison import compare
-from lmcore.training.forgetting import NEW, OLD, Forgetting, _figures, _ordered
-from lmcore.training.slice_changes import compare_slices
+from lmcore.training.continual.forgetting import NEW, OLD, Forgetting, _figures, _ordered
+from lmcore.training.continual.slice_changes import compare_slices
 from tests.training.judged import evaluation, noisy
 
 

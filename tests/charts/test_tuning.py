@@ -5,10 +5,10 @@ import pytest
 from lmcore.charts.tuning import importance_bars, parallel_coordinates, search_history
 from lmcore.tasks import load_task
 from lmcore.training.config import TrainConfig
-from lmcore.training.importance import Importance
-from lmcore.training.searched import LOSS, SearchResult
-from lmcore.training.searching import SearchConfig
-from lmcore.training.space import Choices, Range
+from lmcore.training.tuning.config import SearchConfig
+from lmcore.training.tuning.importance import Importance
+from lmcore.training.tuning.result import LOSS, SearchResult
+from lmcore.training.tuning.space import Choices, Range
 
 SPACE = {
     "learning_rate": Range(1e-5, 1e-3, log=True),

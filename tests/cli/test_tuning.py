@@ -6,8 +6,8 @@ import pytest
 
 from lmcore.jobs import JobBoard
 from lmcore.settings import Workspace
-from lmcore.training.search_job import SEARCH
-from lmcore.training.searched import load_search
+from lmcore.training.tuning.job import SEARCH
+from lmcore.training.tuning.result import load_search
 
 
 @pytest.fixture(scope="module")

@@ -11,11 +11,11 @@ from lmcore.data.store import DatasetStore
 from lmcore.jobs import JobState
 from lmcore.settings import Settings, Workspace
 from lmcore.training.config import TrainConfig
-from lmcore.training.search_job import SEARCH, search_config
-from lmcore.training.searched import load_search
-from lmcore.training.searching import SearchConfig
-from lmcore.training.space import Choices
-from lmcore.training.tuning import search
+from lmcore.training.tuning.config import SearchConfig
+from lmcore.training.tuning.job import SEARCH, search_config
+from lmcore.training.tuning.result import load_search
+from lmcore.training.tuning.run import search
+from lmcore.training.tuning.space import Choices
 from tests.faults.test_training import board, until  # noqa: F401 - a fixture
 
 pytestmark = pytest.mark.fault

@@ -10,12 +10,12 @@ from lmcore.data.store import DatasetStore
 from lmcore.jobs import Job, JobBoard, JobState
 from lmcore.models.registry import ModelRegistry
 from lmcore.training.config import TrainConfig
+from lmcore.training.continual.forgetting import forgetting_of
+from lmcore.training.continual.kept_forgetting import save_forgetting
 from lmcore.training.curve import learning_curve
 from lmcore.training.evaluation import load_evaluation, save_evaluation
-from lmcore.training.forgetting import forgetting_of
 from lmcore.training.judging import CALIBRATION, CURVE, FORGETTING
 from lmcore.training.kept import kept_evaluations
-from lmcore.training.kept_forgetting import save_forgetting
 from lmcore.training.temperature import calibrate
 from tests.pages.test_train import PAGE, SECONDS, labels, link, press, said, words
 

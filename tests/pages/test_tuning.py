@@ -10,11 +10,11 @@ from lmcore.jobs import JobBoard, JobState
 from lmcore.jobs.selftest import TARGET as COUNTING
 from lmcore.settings import Settings, Workspace
 from lmcore.training.config import TrainConfig
-from lmcore.training.search_job import SEARCH
-from lmcore.training.searched import load_search
-from lmcore.training.searching import SearchConfig
-from lmcore.training.space import Choices, Range
-from lmcore.training.tuning import search
+from lmcore.training.tuning.config import SearchConfig
+from lmcore.training.tuning.job import SEARCH
+from lmcore.training.tuning.result import load_search
+from lmcore.training.tuning.run import search
+from lmcore.training.tuning.space import Choices, Range
 from tests.pages.test_judging import stop
 from tests.pages.test_train import PAGE, choose_tiny, labels, press, said, words
 

@@ -1,0 +1,1 @@
+"""Going on with new data from a version, and what was forgotten by it."""

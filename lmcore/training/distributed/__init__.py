@@ -1,0 +1,1 @@
+"""Training in several processes: here, by torchrun, and on a Ray cluster."""

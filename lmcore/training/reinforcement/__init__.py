@@ -1,0 +1,1 @@
+"""Reinforcement learning: what rewards ask for is learnt with GRPO."""
