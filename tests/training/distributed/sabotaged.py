@@ -1,4 +1,4 @@
-"""A process of a run of several in which something goes wrong: ``python -m tests.training.distributed.sabotaged RUN_FOLDER WHAT``."""
+"""A process of a run of several in which something goes wrong; its arguments are the run's folder and what that is."""
 
 import os
 import signal
