@@ -1,6 +1,7 @@
 """Models in ONNX: writing them, and running them with ONNX Runtime as if they were torch modules."""
 
 import logging
+import os
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -61,11 +62,12 @@ class OnnxModel:
 
 
 def load_runtime() -> Any:
-    """Return the module of ONNX Runtime.
+    """Return the module of ONNX Runtime, which is kept from telling its makers that it is used.
 
     Raises:
         InputError: it is not installed.
     """
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # it is read when the module is imported
     try:
         import onnxruntime
     except ImportError as error:
@@ -172,6 +174,7 @@ def round_export(path: Path) -> None:
 
     Rounding the head too gave outputs that are its bias alone (ONNX Runtime 1.32).
     """
+    load_runtime()
     import onnx
     from onnxruntime.quantization import QuantType, quantize_dynamic
 

@@ -1,3 +1,4 @@
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,6 +15,7 @@ from lmcore.models.exported import OnnxModel, check_exportable, round_export, wr
 from lmcore.models.int8 import quantise_linears
 from lmcore.models.load import LoadedModel
 from lmcore.models.structure import INT8, note
+from tests.conftest import ROOT
 
 pytest.importorskip("onnxruntime")
 TEXTS = ["the rain was very cold today", "bread", "a train ticket and some tea"]
@@ -97,3 +99,11 @@ def test_a_version_without_an_export_is_told_how_to_get_one(
 ) -> None:
     with pytest.raises(InputError, match="has no ONNX export: make one with lmcore compress"):
         exported.load_exported(replace(tiny_loaded.ref, name=str(tiny_folder)), settings)
+
+
+def test_the_runtime_tells_nobody_that_it_is_used(tmp_path: Path) -> None:
+    """ONNX Runtime keeps events to send, and an identifier of the machine, in a folder of the user's cache."""
+    home = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    code = "from lmcore.models.exported import load_runtime; load_runtime().SessionOptions()"
+    subprocess.run([sys.executable, "-c", code], env=os.environ | home, cwd=ROOT, check=True)
+    assert [path for path in tmp_path.rglob("*") if path.is_file() and "onnxruntime" in str(path)] == []
