@@ -7,6 +7,7 @@ from typing import Any
 
 from lmcore.access import Role
 from lmcore.errors import OptionError
+from lmcore.fingerprint import fingerprint
 
 EVERYBODY = "*"
 NAME_LENGTH = 120
@@ -96,7 +97,7 @@ def identify(claims: Mapping[str, Any], trusted_issuers: Sequence[str] = ()) -> 
         trusted_issuers: issuers (``iss``) that verify addresses and don't say so.
     """
     issuer, given = str(claims.get("iss", "")), claims.get("email")
-    nameless = f"{issuer or 'unknown issuer'}#{claims.get('sub', '')}"[:NAME_LENGTH]
+    nameless = _short(f"{issuer or 'unknown issuer'}#{claims.get('sub', '')}")
     if not given:
         return Person(nameless, doubt="Your sign-in service gives no e-mail address.")
     email = usable_email(given)
@@ -118,6 +119,14 @@ def usable_email(given: object) -> str:
         return ""
     email = given.lower()
     return email if _EMAIL.fullmatch(email) else ""
+
+
+def _short(name: str) -> str:
+    """Return a name that is short enough and still tells people apart."""
+    if len(name) <= NAME_LENGTH:
+        return name
+    mark = fingerprint(name)
+    return f"{name[: NAME_LENGTH - len(mark) - 1]}~{mark}"
 
 
 def _rule(given: object, place: str) -> str:

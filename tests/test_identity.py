@@ -126,3 +126,9 @@ def test_a_table_is_read_alike():
 
 def test_an_address_is_made_small():
     assert usable_email("O'Brien+News@Example.COM") == "o'brien+news@example.com"
+
+
+def test_people_without_an_address_stay_apart_however_long_their_names_are():
+    names = {identify({"iss": ENTRA, "sub": "x" * 100 + end}).name for end in "ab"}
+    assert len(names) == 2
+    assert {len(name) for name in names} == {120}

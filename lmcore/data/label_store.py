@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lmcore.errors import InputError, StorageError
+from lmcore.identity import NAME_LENGTH
 from lmcore.settings import Workspace
 from lmcore.storage import disk_errors
 from lmcore.types import DatasetRef, check_name
 
 BUSY_SECONDS = 30.0
 CLAIM_SECONDS = 300.0
-AUTHOR_LENGTH = 64
+AUTHOR_LENGTH = NAME_LENGTH  # a name that is cut could be another person's
 
 _SCHEMA = (
     "CREATE TABLE IF NOT EXISTS given (seq INTEGER PRIMARY KEY AUTOINCREMENT, row INTEGER NOT NULL, author TEXT NOT NULL, "
@@ -159,7 +160,7 @@ def check_author(author: str) -> str:
     """Return an author's name without white space around it.
 
     Raises:
-        InputError: it is empty, longer than 64 characters, or has characters that cannot be seen.
+        InputError: it is empty, longer than 120 characters, or has characters that cannot be seen.
     """
     name = author.strip()
     if not name or len(name) > AUTHOR_LENGTH or not name.isprintable():

@@ -76,7 +76,7 @@ def _author() -> str:
     person = cache.settings().workspace.actor.name
     if person != LOCAL:
         st.caption(f"You label as {show.plain(person)}.")
-        return check_author(person[:AUTHOR_LENGTH])
+        return check_author(person)
     typed = st.text_input(
         "Your name",
         key="label_author",
