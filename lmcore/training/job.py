@@ -74,10 +74,12 @@ def _together(
     if cluster:
         settings = replace(settings, device=settings.ray_device)
     plan = make_plan(told, config["data"], settings, checkpoints=checkpoints, resume=resume, workers=workers)
+    patience = settings.stalled_seconds
     if cluster:
-        result = run_there(plan, folder, report, jobs=RayJobs(RayAccess.from_environment(settings)))
+        jobs = RayJobs(RayAccess.from_environment(settings))
+        result = run_there(plan, folder, report, jobs=jobs, stalled_seconds=patience)
     else:
-        result = run_here(plan, folder, report)
+        result = run_here(plan, folder, report, stalled_seconds=patience)
     shutil.rmtree(folder.path, ignore_errors=True)
     return result
 

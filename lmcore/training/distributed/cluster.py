@@ -10,12 +10,13 @@ import shlex
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from lmcore.errors import InputError, JobError
 from lmcore.storage import write_json
-from lmcore.training.distributed.following import follow_run
+from lmcore.training.distributed.following import STALLED_SECONDS, HangingWorkers, follow_run
 from lmcore.training.distributed.ray_jobs import ENDED, RayJobs, SilentCluster
 from lmcore.training.distributed.rundir import FolderReport, Plan, RunFolder
 from lmcore.training.distributed.work import work
@@ -34,6 +35,7 @@ def run_there(
     report: Report,
     *,
     jobs: RayJobs,
+    stalled_seconds: float = STALLED_SECONDS,
     clock: Callable[[], float] = time.monotonic,
     pause: Callable[[float], None] = time.sleep,
 ) -> dict[str, Any]:
@@ -44,6 +46,7 @@ def run_there(
         folder: where they and this process speak to each other, on storage that both see under the same path.
         report: progress, metrics and cancellation.
         jobs: the cluster.
+        stalled_seconds: how long the workers, once they have begun, may say nothing before they are taken to hang, and ended.
         clock: seconds that only grow.
         pause: waits for some seconds.
 
@@ -52,7 +55,7 @@ def run_there(
 
     Raises:
         Cancelled: the report asked to stop; the last checkpoint is kept.
-        JobError: the cluster refuses or loses the run, or the run failed; the message says why.
+        JobError: the cluster refuses or loses the run, or the run failed or hangs; the message says why.
     """
     job_id = _running(folder, jobs) if plan.resume else None
     if job_id is None:
@@ -60,8 +63,20 @@ def run_there(
         job_id = _submit(plan, folder, jobs)
     followed = _Followed(folder, jobs, job_id, report, clock)
     try:
-        return follow_run(folder, report, followed.running, followed.stop_late, pause=pause)
-    except JobError:
+        return follow_run(
+            folder,
+            report,
+            followed.running,
+            followed.stop_late,
+            stalled_seconds=stalled_seconds,
+            begun=lambda: folder.progress() is not None,
+            clock=clock,
+            pause=pause,
+        )
+    except JobError as error:
+        if isinstance(error, HangingWorkers):
+            with suppress(JobError):
+                jobs.stop(job_id)
         followed.say_log()
         raise
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import lmcore
 from lmcore.errors import ResourceError
-from lmcore.training.distributed.following import follow_run
+from lmcore.training.distributed.following import STALLED_SECONDS, follow_run
 from lmcore.training.distributed.rundir import Plan, RunFolder
 from lmcore.types import Report
 
@@ -26,13 +26,16 @@ _LOOPBACK = "127.0.0.1"
 _STDERR = 2  # the standard output of a command is kept free for its answer
 
 
-def run_here(plan: Plan, folder: RunFolder, report: Report) -> dict[str, Any]:
+def run_here(
+    plan: Plan, folder: RunFolder, report: Report, *, stalled_seconds: float = STALLED_SECONDS
+) -> dict[str, Any]:
     """Run a plan in processes of this machine and follow them.
 
     Args:
         plan: what they are to do.
         folder: where they and this process speak to each other.
         report: progress, metrics and cancellation.
+        stalled_seconds: how long they may say nothing before they are taken to hang, and ended.
 
     Returns:
         What `lmcore.training.fit.TrainResult.to_dict` returns.
@@ -40,12 +43,12 @@ def run_here(plan: Plan, folder: RunFolder, report: Report) -> dict[str, Any]:
     Raises:
         ResourceError: the system refuses new processes.
         Cancelled: the report asked to stop; the last checkpoint is kept.
-        JobError: it failed; the message says why.
+        JobError: it failed or hangs; the message says why.
     """
     folder.begin(plan)
     processes = _Processes(folder, plan.workers)
     try:
-        return follow_run(folder, report, processes.run, processes.stop_late)
+        return follow_run(folder, report, processes.run, processes.stop_late, stalled_seconds=stalled_seconds)
     finally:
         processes.end()
 

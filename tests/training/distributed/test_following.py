@@ -2,7 +2,7 @@ import pytest
 
 from lmcore.errors import Cancelled, JobError
 from lmcore.training.config import TrainConfig
-from lmcore.training.distributed.following import follow_run
+from lmcore.training.distributed.following import HangingWorkers, follow_run
 from lmcore.training.distributed.rundir import FolderReport, RunFolder, make_plan
 from tests.training.conftest import Recorder, Stopper
 
@@ -74,3 +74,25 @@ def test_a_failure_is_raised_with_its_reason(folder):
     folder.fail(0, "failed", "The loss is nan at step 3.")
     with pytest.raises(JobError, match="The loss is nan at step 3"):
         follow(folder, Recorder(), steps())
+
+
+def test_workers_that_say_nothing_new_hang_however_often_they_are_asked_after(folder):
+    inside, now = FolderReport(folder), [0.0]
+    inside.progress(0.5, "Step 5 of 10")
+    asked = []
+
+    def wait(seconds):
+        now[0] += 10
+        if now[0] <= 100:
+            inside.metrics(int(now[0]), {"loss": 1.0})
+
+    def follow_to(begun):
+        return follow_run(folder, Recorder(), lambda: not asked.append(now[0]), lambda: None, stalled_seconds=60,
+                          begun=begun, clock=lambda: now[0], pause=wait)  # fmt: skip
+
+    with pytest.raises(HangingWorkers, match="The workers did nothing for 1 minutes while they said 'Step 5 of 10'"):
+        follow_to(lambda: True)
+    assert asked[-1] == 170, "what is reported counts, the last record is of 100"
+    with pytest.raises(HangingWorkers):
+        follow_to(lambda: now[0] > 400)
+    assert asked[-1] == 470, "workers that wait for their machines do not hang"
