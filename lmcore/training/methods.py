@@ -5,7 +5,7 @@ import importlib.util
 from lmcore.errors import OptionError
 from lmcore.methods import Method, Option, Registry, options_of
 from lmcore.tasks import TASKS, load_task
-from lmcore.training.config import BY_GRADIENT, TrainConfig
+from lmcore.training.config import FROM_LABELS, TrainConfig
 from lmcore.training.distributed.workers import Workers
 
 
@@ -117,11 +117,11 @@ def check_workers(config: TrainConfig, workers: int) -> None:
     """Refuse a run that several processes cannot share.
 
     Raises:
-        OptionError: the method does not train by gradient, or the batch size is no multiple of their number.
+        OptionError: the method runs in one process, or the batch size is no multiple of their number.
     """
-    if workers > 1 and config.method not in BY_GRADIENT:
+    if workers > 1 and config.method not in FROM_LABELS:
         raise OptionError(
-            f"The method {config.method} runs in one process: choose {', '.join(BY_GRADIENT)} for {workers} workers."
+            f"The method {config.method} runs in one process: choose {', '.join(FROM_LABELS)} for {workers} workers."
         )
     Workers(size=workers).check_batch(config.batch_size)
 

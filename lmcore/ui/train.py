@@ -13,7 +13,7 @@ from lmcore.methods import Option
 from lmcore.models.catalogue import check_hub_id
 from lmcore.settings import MIB
 from lmcore.tasks import load_task, reads_task
-from lmcore.training.config import BY_GRADIENT, TrainConfig
+from lmcore.training.config import FROM_LABELS, TrainConfig
 from lmcore.training.distributed.ray_jobs import RayAccess
 from lmcore.training.distributed.workers import Place
 from lmcore.training.methods import options_for
@@ -61,7 +61,7 @@ def place_choice(method: str) -> Place:
         OptionError: the cluster's address is none, or there is no token for it.
     """
     settings = cache.settings()
-    if not settings.ray_address or method not in BY_GRADIENT:
+    if not settings.ray_address or method not in FROM_LABELS:
         return Place()
     places = {"this machine": Place(), "the Ray cluster": Place(settings.ray_workers, cluster=True)}
     picked = st.segmented_control(

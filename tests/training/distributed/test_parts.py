@@ -97,6 +97,10 @@ def test_a_batch_that_workers_cannot_share_and_a_method_without_steps_are_refuse
         check_workers(TrainConfig("a", method="full", batch_size=32), 3)
     with pytest.raises(OptionError, match="The method head runs in one process: choose full, lora, scratch"):
         check_workers(TrainConfig("a"), 2)
+    with pytest.raises(
+        OptionError, match="The method grpo runs in one process: choose full, lora, scratch, continual for 2"
+    ):
+        check_workers(TrainConfig("a", method="grpo"), 2)
 
 
 def test_one_process_agrees_with_itself(tmp_path):
