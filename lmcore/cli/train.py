@@ -104,6 +104,8 @@ def train_command(
             session.note(sentence)
         if background:
             return _submit(session, config, data, estimate, place)
+        if not place.cluster:
+            estimate.check(place.workers)
         return _train(session, config, dataset, estimate, resume, place, joined)
 
 
@@ -196,8 +198,6 @@ def _calibration(found: "Evaluation", seed: int) -> tuple[dict[str, Any], list[A
 def _describe_estimate(estimate: "Estimate") -> list[str]:
     time = f"{estimate.seconds:.0f} seconds" if estimate.seconds < 120 else f"{estimate.seconds / 60:.0f} minutes"
     found = [f"This takes about {time} and {estimate.nbytes / MIB:,.0f} MiB of memory."]
-    if not estimate.fits:
-        found.append(f"Only {estimate.available / MIB:,.0f} MiB are free now: it may run out of memory.")
     if not estimate.knows_language:
         found.append(
             f"The model does not know {estimate.unknown_share:.0%} of the tokens: --model config:bert-small --method "

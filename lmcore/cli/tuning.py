@@ -17,6 +17,7 @@ from lmcore.training.tuning.config import SearchConfig
 if TYPE_CHECKING:
     from lmcore.data.dataset import TextDataset
     from lmcore.training.config import TrainConfig
+    from lmcore.training.estimate import Estimate
     from lmcore.training.tuning.result import SearchResult
     from lmcore.training.tuning.space import Dimension
 
@@ -88,9 +89,10 @@ def search_command(
     config = SearchConfig(base, _space(base, ranges, choices), **given).checked()
     if extend:
         config = extended(config, dataset, extend, session.settings)
-    _note_estimate(session, config, dataset)
+    estimate = _note_estimate(session, config, dataset)
     if background:
-        return _submit(session, config, data)
+        return _submit(session, config, data, estimate.nbytes)
+    estimate.check()
     return _search(session, config, dataset, fresh)
 
 
@@ -121,7 +123,7 @@ def _space(base: "TrainConfig", ranges: tuple[str, ...], choices: tuple[str, ...
     return space
 
 
-def _note_estimate(session: Session, config: "SearchConfig", dataset: "TextDataset") -> None:
+def _note_estimate(session: Session, config: "SearchConfig", dataset: "TextDataset") -> "Estimate":
     from lmcore.training.tuning.job import estimate_search
 
     estimate = estimate_search(config, dataset, session.settings)
@@ -129,11 +131,10 @@ def _note_estimate(session: Session, config: "SearchConfig", dataset: "TextDatas
         f"{config.trials} trials take {max(1, round(estimate.seconds / 60))} minutes at most, if all were the largest, and "
         f"up to {estimate.nbytes / MIB:,.0f} MiB of memory."
     )
-    if not estimate.fits:
-        session.note(f"Only {estimate.available / MIB:,.0f} MiB are free now: it may run out of memory.")
+    return estimate
 
 
-def _submit(session: Session, config: "SearchConfig", data: str) -> Answer:
+def _submit(session: Session, config: "SearchConfig", data: str, needs_bytes: int) -> Answer:
     from lmcore.cli.jobs import job_document
     from lmcore.jobs import JobBoard
     from lmcore.training.tuning.job import SEARCH, search_config
@@ -141,7 +142,8 @@ def _submit(session: Session, config: "SearchConfig", data: str) -> Answer:
     settings = session.settings
     board = JobBoard(settings.workspace, jobs_at_once=settings.jobs_at_once)
     wanted = search_config(config, data, workspace=settings.workspace)
-    job = board.submit(SEARCH, wanted, title=f"Search {config.base.name} on {data}", kind="search")
+    title = f"Search {config.base.name} on {data}"
+    job = board.submit(SEARCH, wanted, title=title, kind="search", needs_bytes=needs_bytes)
     said = f"The job {job.id} is {job.state}. Follow it with: lmcore jobs show {job.id}"
     return Answer({"job": job_document(job), "id": wanted["id"]}, [said])
 

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from lmcore.data.dataset import TextDataset
+from lmcore.errors import ResourceError
 from lmcore.memory import read_memory
 from lmcore.models.catalogue import resolve_model
 from lmcore.models.encode import IGNORED, UNKNOWN_LIMIT, Encodings
-from lmcore.models.load import reading_config
+from lmcore.models.load import pick_device, reading_config
 from lmcore.models.shape import Shape
 from lmcore.models.start import StartModel, start_model
 from lmcore.settings import MIB, Settings
@@ -36,7 +37,7 @@ class Estimate:
     Attributes:
         seconds: about how long, from timed forward passes on this machine; within a factor of two or so.
         nbytes: about how much memory at its peak.
-        available: memory that is free now, in bytes.
+        available: memory that is free now where it is computed, in bytes.
         truncated_share: share of the sampled texts that will be cut.
         unknown_share: share of the sampled tokens that the tokenizer does not know.
     """
@@ -51,6 +52,22 @@ class Estimate:
     def fits(self) -> bool:
         """Whether the memory that is free now is enough."""
         return self.nbytes <= self.available
+
+    def check(self, copies: int = 1) -> None:
+        """Refuse a start that does not fit into the memory that is free now.
+
+        Args:
+            copies: how many processes take as much each.
+
+        Raises:
+            ResourceError: with the figures.
+        """
+        wanted = self.nbytes * copies
+        if wanted > self.available:
+            raise ResourceError(
+                f"This takes about {wanted / MIB:,.0f} MiB of memory and {self.available / MIB:,.0f} MiB are free: take a "
+                "smaller model, batch or maximum length, or wait until other work has ended."
+            )
 
     @property
     def knows_language(self) -> bool:
@@ -99,10 +116,18 @@ def estimate_training(config: TrainConfig, data: TextDataset, settings: Settings
     return Estimate(
         seconds=seconds + 10,
         nbytes=int(nbytes) + _BASE_BYTES,
-        available=read_memory().available,
+        available=_available(settings.device),
         truncated_share=encodings.truncated_share,
         unknown_share=encodings.unknown_share,
     )
+
+
+def _available(device: str) -> int:
+    """Return the bytes that are free on a device."""
+    import torch
+
+    where = pick_device(device)
+    return read_memory().available if where == "cpu" else int(torch.cuda.mem_get_info(where)[0])
 
 
 def _check_rewarded(config: TrainConfig, start: StartModel, rows: int, settings: Settings) -> None:

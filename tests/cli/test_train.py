@@ -5,6 +5,7 @@ import json
 import pytest
 
 from lmcore.jobs import JobBoard
+from lmcore.memory import Memory
 from lmcore.settings import Workspace
 from lmcore.training.evaluation import load_evaluation
 from lmcore.training.job import TARGET
@@ -104,6 +105,13 @@ def test_several_workers_need_a_method_and_a_batch_that_they_can_share(refused, 
     full = ("train", "topics@1", "--model", tiny_folder, "--method", "full", "--batch-size", "16")
     assert "The method head runs in one process" in refused(*full[:4], "--workers", "2", home=trained_home)
     assert "cannot be shared by 3 workers" in refused(*full, "--workers", "3", home=trained_home)
+
+
+def test_what_does_not_fit_into_memory_is_refused_with_the_figures(refused, trained_home, tiny_folder, monkeypatch):
+    monkeypatch.setattr("lmcore.training.estimate.read_memory", lambda: Memory(10**13, 1 << 20))
+    said = refused("train", "topics@1", "--model", tiny_folder, home=trained_home)
+    assert "MiB of memory and 1 MiB are free: take a smaller model" in said
+    assert "1 MiB are free" in refused("search", "topics@1", "--model", tiny_folder, "--trials", "2", home=trained_home)
 
 
 def test_a_cluster_needs_an_address_and_a_token(refused, trained_home, tiny_folder, monkeypatch):

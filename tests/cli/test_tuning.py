@@ -58,6 +58,7 @@ def test_in_the_background_it_is_a_job(ask, home, flags):
     job = board.get(found["job"]["id"])
     board.cancel(job.id)
     assert board.wait(job.id, 60).state.ended
+    assert job.needs_bytes > 0
     assert (job.kind, job.target, job.config["id"]) == ("search", SEARCH, found["id"])
     assert job.config["search"]["space"] == {"strength": [0.1, 1.0]}
 

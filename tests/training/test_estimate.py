@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from lmcore.errors import DataError, InputError
+from lmcore.errors import DataError, InputError, ResourceError
 from lmcore.memory import Memory
 from lmcore.settings import MIB
 from lmcore.training.config import TrainConfig
@@ -45,6 +45,13 @@ def test_memory_that_is_short_is_said(estimate, monkeypatch):
 def test_the_limit_of_unknown_tokens_is_five_per_cent():
     assert Estimate(1, 1, 1, 0, 0.05).knows_language
     assert not Estimate(1, 1, 1, 0, 0.051).knows_language
+
+
+def test_a_start_that_does_not_fit_is_refused_with_the_figures():
+    found = Estimate(1, 600 * MIB, 1000 * MIB, 0, 0)
+    found.check()
+    with pytest.raises(ResourceError, match="takes about 1,200 MiB of memory and 1,000 MiB are free: take a smaller"):
+        found.check(2)
 
 
 def test_texts_that_are_cut_or_unknown_are_counted(estimate, topics):
