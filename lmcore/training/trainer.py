@@ -107,7 +107,7 @@ def build_trainer(
             return task.collate(start.tokenizer, encodings, numbers)
 
     epoch_steps = math.ceil(math.ceil(len(train) / config.batch_size) / config.accumulation)
-    watch = type("Watching", (Watch, TrainerCallback), {})(job, start, epoch_steps)
+    watch = type("Watching", (Watch, TrainerCallback), {})(job, start, epoch_steps, at_once)
     trainer = Grouped(
         model=model,
         args=_arguments(job, epoch_steps * config.epochs, at_once),

@@ -13,14 +13,23 @@ from lmcore.models.start import StartModel, as_loaded
 from lmcore.storage import disk_errors, sync_tree, write_json
 from lmcore.training.checkpoints import complete
 from lmcore.training.trained import TrainJob
+from lmcore.types import Part
 
 
 class Watch:
-    """Passes on what the Trainer says, keeps the best epoch's weights, seals checkpoints, and stops when asked."""
+    """Passes on what the Trainer says, keeps the best epoch's weights, seals checkpoints, and stops when asked.
 
-    def __init__(self, job: TrainJob, start: StartModel, epoch_steps: int) -> None:
+    Args:
+        job: configuration and where to report.
+        start: the model that is trained.
+        epoch_steps: steps of an epoch.
+        at_once: how many texts are computed at once; dev is read in batches of twice as many.
+    """
+
+    def __init__(self, job: TrainJob, start: StartModel, epoch_steps: int, at_once: int) -> None:
         self._job, self._start, self._epoch_steps = job, start, epoch_steps
-        self._steps = epoch_steps * job.config.epochs
+        self._steps, self._at_once = epoch_steps * job.config.epochs, at_once
+        self._done, self._dev_batches = 0.02, 0
         self._best_folder = job.scratch / "best"
         self._save_after = False
         self._workers = job.workers
@@ -38,7 +47,8 @@ class Watch:
         message = (
             f"Step {state.global_step} of {self._steps}, epoch {math.ceil(state.epoch)} of {args.num_train_epochs}"
         )
-        self._job.report.progress(0.02 + 0.93 * state.global_step / self._steps, message)
+        self._done = 0.02 + 0.93 * state.global_step / self._steps
+        self._job.report.progress(self._done, message)
         if self._workers.agree(self._is_asked_to_stop()):
             self.cancelled = control.should_save = control.should_training_stop = True
         if self._ends_epoch(state):
@@ -69,8 +79,14 @@ class Watch:
         if loss is not None:
             self._job.report.metrics(state.global_step, {"loss": loss, "learning_rate": logs["learning_rate"]})
 
+    def on_prediction_step(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
+        """Say that it goes on: a long dev split is no run that hangs."""
+        self._dev_batches += 1
+        self._job.report.progress(self._done, f"Measuring the loss on dev, batch {self._dev_batches}")
+
     def on_evaluate(self, args: Any, state: Any, control: Any, metrics: Mapping[str, float], **rest: Any) -> None:
         """Record the dev figures and keep the weights of the best epoch."""
+        self._dev_batches = 0
         values = {"dev_loss": metrics["eval_loss"], **self._measure(rest["model"])}
         self._job.report.metrics(state.global_step, values)
         earlier = self._read_best()
@@ -115,8 +131,9 @@ class Watch:
             return {}
         model.eval()
         loaded = as_loaded(job.config.model, job.task, model, self._start, job.labels)
-        predictions = job.task.examine(loaded, job.dev.frame, batch_size=2 * job.config.batch_size).predictions
-        found = job.task.measure(job.dev.frame, predictions, job.labels)
+        going_on = _Measuring(job.report, self._done, self._done)
+        examined = job.task.examine(loaded, job.dev.frame, batch_size=2 * self._at_once, report=going_on)
+        found = job.task.measure(job.dev.frame, examined.predictions, job.labels)
         return {f"dev_{name}": value for name, value in found.items()}
 
     def _is_better(self, values: Mapping[str, float], earlier: Mapping[str, float]) -> bool:
@@ -147,6 +164,17 @@ class Watch:
         for old in self._best_folder.glob("*.safetensors"):
             if old.stem != str(best["epoch"]):
                 old.unlink()
+
+
+class _Measuring(Part):
+    """The report of a measurement on dev, which is not broken off: a request to stop is heard at the next step."""
+
+    def progress(self, fraction: float, message: str = "") -> None:
+        """Say what it is a measurement of, too."""
+        super().progress(fraction, f"Measuring on dev: {message}")
+
+    def check(self) -> None:
+        """Let it go on."""
 
 
 def _changing(model: Any) -> dict[str, Any]:

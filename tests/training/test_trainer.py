@@ -69,6 +69,36 @@ def test_memory_that_runs_out_before_any_checkpoint_begins_with_the_first_weight
     assert reports[1].of("dev_loss") == pytest.approx(reports[0].of("dev_loss"), abs=1e-4)
 
 
+def test_dev_is_measured_with_what_memory_is_enough_for_too(make_job, calm, monkeypatch):
+    from lmcore.tasks.classification import TextClassification
+
+    examine, sizes = TextClassification.examine, []
+
+    def short_of_memory(self, loaded, frame, *, batch_size=32, report=None):
+        sizes.append(batch_size)
+        if batch_size > 8:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return examine(self, loaded, frame, batch_size=batch_size, report=report)
+
+    monkeypatch.setattr(TextClassification, "examine", short_of_memory)
+    assert fit_full(make_job(**FULL | {"model": calm, "epochs": 1})).choices == {"epoch": 1}
+    assert sizes == [32, 16, 8]
+
+
+def test_a_measurement_on_dev_says_that_it_goes_on_and_is_not_broken_off(make_job, calm):
+    said = []
+
+    class Listener(Recorder):
+        def progress(self, fraction, message=""):
+            said.append((fraction, message))
+
+    fit_full(make_job(report=Listener(), **FULL | {"model": calm, "epochs": 1}))
+    on_dev = [item for item in said if "on dev" in item[1]]
+    assert {message.partition(",")[0] for _, message in on_dev} > {"Measuring the loss on dev"}
+    assert any(message.endswith("texts predicted") for _, message in on_dev)
+    assert [fraction for fraction, _ in said] == sorted(fraction for fraction, _ in said)
+
+
 @pytest.mark.parametrize(("size", "smaller"), [(32, 16), (16, 8), (2, 1), (10, 5), (15, 5), (7, 1)])
 def test_smaller_batches_still_add_up(size, smaller):
     assert _smaller(size) == smaller

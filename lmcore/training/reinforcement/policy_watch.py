@@ -38,7 +38,7 @@ class PolicyWatch(Watch):
         steps: int,
         measure: Callable[[Any], dict[str, float]],
     ) -> None:
-        super().__init__(job, start, epoch_steps)
+        super().__init__(job, start, epoch_steps, job.config.batch_size)
         self._steps, self._rewarded = steps, measure
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Mapping[str, float], **rest: Any) -> None:
