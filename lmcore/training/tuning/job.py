@@ -9,7 +9,7 @@ from lmcore.data.store import DatasetStore
 from lmcore.settings import Settings, Workspace
 from lmcore.training.estimate import Estimate, estimate_training
 from lmcore.training.tuning.config import SearchConfig
-from lmcore.training.tuning.run import search, search_id
+from lmcore.training.tuning.run import search, search_id, with_number
 from lmcore.training.tuning.space import largest
 from lmcore.types import Report
 
@@ -18,7 +18,7 @@ SEARCH = "lmcore.training.tuning.job:run_search"
 
 def search_config(config: SearchConfig, data: str, *, workspace: Workspace) -> dict[str, Any]:
     """Return what `run_search` is to be given to search on a stored data set."""
-    config = config.checked()
+    config = with_number(config.checked(), replace(Settings.from_environment(), workspace=workspace))
     return {
         "search": config.to_dict(),
         "data": data,

@@ -19,8 +19,10 @@ from lmcore.models.catalogue import resolve_model
 from lmcore.settings import Settings
 from lmcore.storage import write_json
 from lmcore.tasks import load_task
+from lmcore.training.continual.lineage import pinned
 from lmcore.training.fit import train
 from lmcore.training.methods import TRAINING, check_method
+from lmcore.training.rows import run_rows
 from lmcore.training.trained import Trained, TrainJob
 from lmcore.training.tuning.config import SearchConfig
 from lmcore.training.tuning.result import (
@@ -77,7 +79,8 @@ def search(
         StorageError: the disk is full.
         Cancelled: the report asked to stop.
     """
-    settings, report, config = settings or Settings.from_environment(), report or Silent(), config.checked()
+    settings, report = settings or Settings.from_environment(), report or Silent()
+    config = with_number(config.checked(), settings)
     identifier = search_id(config, data)
     folder = search_folder(settings.workspace, identifier)
     with _alone(folder, settings):
@@ -90,12 +93,21 @@ def search(
         write_json(folder / FACTS, facts)
         pruner = make_pruner(config.pruner, config.startup)
         with open_study(folder / STUDY, higher=metric.higher, pruner=pruner, new=True) as study:
-            _run_trials(study, config, start, metric, report)
+            _run_trials(study, config, data, start, metric, report)
             if config.register:
                 _train_best(study, config, data, start, metric, report)
     shutil.rmtree(start.scratch, ignore_errors=True)
     report.progress(1.0, "Done")
     return load_search(settings.workspace, identifier)
+
+
+def with_number(config: SearchConfig, settings: Settings) -> SearchConfig:
+    """Return a search whose registered model is named by its number: an alias may move between two trials.
+
+    Raises:
+        InputError: there is no such version.
+    """
+    return replace(config, base=pinned(config.base, settings))
 
 
 def search_id(config: SearchConfig, data: TextDataset) -> str:
@@ -113,6 +125,7 @@ def extended(config: SearchConfig, data: TextDataset, more: int, settings: Setti
     Raises:
         UnknownError: there is no such search yet.
     """
+    config = with_number(config, settings)
     found = load_search(settings.workspace, search_id(config, data))
     return replace(config, trials=found.ended + more).checked()
 
@@ -121,13 +134,11 @@ def _start(config: SearchConfig, data: TextDataset, settings: Settings, identifi
     """Return the job of which each trial's is a copy; what a later step would refuse is refused now."""
     base, task = config.base, load_task(config.base.task)
     check_method(base.method, base.task, str(resolve_model(base.model, settings)))
-    train, dev = data.part("train"), data.part("dev")
-    task.check(train.frame, f"The train split of {data.name!r}")
-    labels = task.labels(train.frame)
-    for part in (dev, data.part("test")) if config.register else (dev,):
-        task.check(part.frame, f"A split of {data.name!r}", labels)
+    rows = run_rows(base, task, data, settings)
+    if config.register:
+        task.check(data.part("test").frame, f"The test split of {data.name!r}", rows.labels)
     scratch = settings.workspace.folder(settings.workspace.checkpoints / f"search-{identifier}")
-    return TrainJob(base, task, train, dev, labels, settings, scratch, True, Silent())
+    return TrainJob(base, task, rows.train, rows.dev, rows.labels, settings, scratch, True, Silent(), rows.facts)
 
 
 @contextmanager
@@ -145,7 +156,9 @@ def _alone(folder: Path, settings: Settings) -> "Iterator[None]":
         lock.release()
 
 
-def _run_trials(study: "Study", config: SearchConfig, start: TrainJob, metric: "Metric", report: Report) -> None:
+def _run_trials(
+    study: "Study", config: SearchConfig, data: TextDataset, start: TrainJob, metric: "Metric", report: Report
+) -> None:
     """Run trials until there are enough, all was tried, or it is clear that none will come to an end."""
     whole = config.trials + config.register
     while True:
@@ -169,11 +182,13 @@ def _run_trials(study: "Study", config: SearchConfig, start: TrainJob, metric: "
         said = f"Trial {ended + 1} of {config.trials}"
         report.progress(ended / whole, said)
         part = _TrialReport(trial, f"dev_{metric.name}", said, report, ended / whole, (ended + 1) / whole)
-        _run_trial(study, trial, start, metric, part)
+        _run_trial(study, trial, data, start, metric, part)
         _tell_report(trials_frame(study, config.space, higher=metric.higher), metric, report)
 
 
-def _run_trial(study: "Study", trial: "Trial", start: TrainJob, metric: "Metric", report: Part) -> None:
+def _run_trial(
+    study: "Study", trial: "Trial", data: TextDataset, start: TrainJob, metric: "Metric", report: Part
+) -> None:
     """Train as a trial says and tell the study how it did; an interruption leaves it as it is, to go on from there.
 
     Settings with which a training cannot be, or that need more memory than there is, are told as stopped early, so that the
@@ -189,7 +204,7 @@ def _run_trial(study: "Study", trial: "Trial", start: TrainJob, metric: "Metric"
     value, reason = None, ""
     try:
         job = replace(start, config=replace(start.config, **trial.params).checked(), scratch=folder, report=report)
-        value = _dev_value(job, metric)
+        value = _dev_value(_with_own_rows(job, data), metric)
     except TrialPruned:
         pass
     except LmError as error:
@@ -204,6 +219,14 @@ def _run_trial(study: "Study", trial: "Trial", start: TrainJob, metric: "Metric"
     study.tell(trial, value, state=TrialState.PRUNED if value is None else TrialState.COMPLETE)
     if by_epochs:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _with_own_rows(job: TrainJob, data: TextDataset) -> TrainJob:
+    """Return a trial with the rows that its own settings ask for: how many earlier ones are replayed can be searched."""
+    if TRAINING[job.config.method].facts["starts_from"] != "version":
+        return job
+    rows = run_rows(job.config, job.task, data, job.settings)
+    return replace(job, train=rows.train, dev=rows.dev, labels=rows.labels, facts=rows.facts)
 
 
 def _dev_value(job: TrainJob, metric: "Metric") -> float:

@@ -24,6 +24,9 @@ from lmcore.training.estimate import estimate_training
 from lmcore.training.fit import train
 from lmcore.training.rows import run_rows
 from lmcore.training.trained import TrainJob
+from lmcore.training.tuning.config import SearchConfig
+from lmcore.training.tuning.run import search
+from lmcore.training.tuning.space import Choices
 from lmcore.training.weights import load_start
 from tests.training.conftest import Recorder, Stopper
 
@@ -208,6 +211,26 @@ def test_an_alias_is_named_by_its_number_and_the_anchor_is_counted_in_the_estima
         for anchor in ("none", "lwf", "ewc")
     )
     assert free < lwf < ewc
+
+
+def test_a_search_gives_each_trial_the_rows_that_its_settings_ask_for(base, new, shared_settings, monkeypatch):
+    ModelRegistry(shared_settings.workspace).promote("topics", base.version)
+    seen = {}
+
+    def measured(job, metric):
+        seen[job.config.replay] = (len(job.train), len(job.dev), job.labels, job.config.model)
+        return 0.5
+
+    monkeypatch.setattr("lmcore.training.tuning.run._dev_value", measured)
+    config = replace(continued_config(base.ref, shared_settings, **PACE), model="models:/topics@champion")
+    space = {"replay": Choices((0.0, 0.5))}
+    found = search(SearchConfig(config, space, trials=2, register=False), new, settings=shared_settings)
+    rows, dev = len(new.part("train")), len(new.part("dev"))
+    assert seen == {
+        share: (rows + round(share * rows), 2 * dev, ("food", "weather", "travel"), str(base.ref))
+        for share in (0.0, 0.5)
+    }
+    assert found.config["base"]["model"] == str(base.ref)
 
 
 @pytest.fixture
