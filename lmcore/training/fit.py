@@ -4,11 +4,13 @@ import json
 import shutil
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lmcore.data.dataset import TextDataset
+from lmcore.errors import InputError
 from lmcore.fingerprint import fingerprint
 from lmcore.models.catalogue import resolve_model
 from lmcore.models.encode import UNKNOWN_LIMIT
@@ -153,7 +155,7 @@ def _lead(job: TrainJob, data: TextDataset, started: float) -> TrainResult:
             TrainJob(**{**_fields(job), "report": Part(reporting, 0.0, 0.85)})
         )
         trained = _tuned(job, trained)
-        version = _register(job, data, trained, run.run_id)
+        version = _registered(job, data, trained, run.run_id)
         reporting.progress(0.88, "Measuring on the test split, beside the baselines")
         baselines = score_baselines(
             job.task,
@@ -288,6 +290,22 @@ def _tuned(job: TrainJob, trained: Trained) -> Trained:
     for name, value in found.items():
         setattr(trained.model.config, name, value)
     return replace(trained, choices={**trained.choices, **found})
+
+
+def _registered(job: TrainJob, data: TextDataset, trained: Trained, run_id: str) -> "ModelVersion":
+    """Register the model; where an attempt was lost while it was measured, the version that it registered is taken up."""
+    from lmcore.models.registry import ModelRegistry
+
+    note = job.scratch / "registered.json"
+    if job.resume and note.is_file():
+        registry = ModelRegistry(job.settings.workspace, tracking_uri=job.settings.tracking_uri)
+        with suppress(InputError, OSError, ValueError, KeyError):
+            known = registry.get(json.loads(note.read_text(encoding="utf-8"))["version"])
+            if known.name == job.config.name and known.available:
+                return known
+    version = _register(job, data, trained, run_id)
+    write_json(note, {"version": str(version.ref)})
+    return version
 
 
 def _register(job: TrainJob, data: TextDataset, trained: Trained, run_id: str) -> "ModelVersion":

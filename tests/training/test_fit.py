@@ -77,6 +77,21 @@ def test_training_twice_gives_two_versions(config, topics, settings, tracked):
     assert one.metrics == other.metrics
 
 
+def test_a_run_that_was_lost_while_it_was_measured_is_registered_once(config, topics, settings, tracked, monkeypatch):
+    whole = fit.evaluate
+
+    def lost(*given, **named):
+        raise OSError("lost")
+
+    monkeypatch.setattr(fit, "evaluate", lost)
+    with pytest.raises(OSError, match="lost"):
+        train(config, topics, settings=settings)
+    monkeypatch.setattr(fit, "evaluate", whole)
+    assert str(train(config, topics, settings=settings, resume=True).version.ref) == "models:/topics/1"
+    assert len(ModelRegistry(tracked).list("topics")) == 1
+    assert train(config, topics, settings=settings, resume=True).version.version == 2, "that run had come to its end"
+
+
 def test_full_is_measured_and_registered_too(topics, tiny_ref, settings, tracked):
     report = Recorder()
     result = train(
