@@ -19,14 +19,16 @@ from lmcore.models.catalogue import resolve_model
 from lmcore.models.decoding import Decoding
 from lmcore.models.exported import is_exported, load_exported
 from lmcore.models.load import LoadedModel, load_model, model_folder
-from lmcore.models.registry import ModelRegistry
 from lmcore.settings import Settings, Workspace
 from lmcore.storage import FINISHED, whole_folder, write_json
 from lmcore.tasks import load_task
 from lmcore.tasks.base import Task
 from lmcore.tasks.figures import Metric
 from lmcore.training.baseline import score_baselines
+from lmcore.training.continual.lineage import lineage
 from lmcore.types import ModelRef, Report, Silent
+
+OTHER_WAY = "other_way"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +68,9 @@ class Evaluation:
             probability of each class as ``p:<class>``).
         tables: the task's own (``by_class``, ``confusion`` …) and, after training, ``baselines``.
         parameters: seed, split, rows, share of cut texts, share of unknown tokens, share of the rows whose text stands in the
-            split that the version was trained on (None where that is not known), and of a task that writes how it decodes
-            and the share of the texts that reached the limit of length.
+            split that the version was trained on (None where that is not known), and of a task that writes how it decodes,
+            whether that is another way than the model's own (``other_way``), and the share of the texts that reached the limit
+            of length.
     """
 
     id: str
@@ -84,6 +87,11 @@ class Evaluation:
         """Return the wrong predictions, the surest first."""
         wrong = self.predictions[~self.predictions["correct"]]
         return wrong.sort_values("score", ascending=False, kind="stable").head(count)
+
+    @property
+    def own_way(self) -> bool:
+        """Whether texts were written in the model's own way."""
+        return not self.parameters.get(OTHER_WAY, False)
 
     @property
     def main(self) -> Metric:
@@ -145,6 +153,7 @@ def evaluate(
     part, split = _part(data, split)
     task = _decoded(load_task(loaded.task), loaded, decoding or {})
     task.check(part.frame, f"The {split} split of {data.name!r}" if split else repr(data.name), loaded.labels)
+    other_way = bool(decoding) and task.settings(loaded) != load_task(loaded.task).settings(loaded)
     choices, rivals = _beside(loaded, task, data, part, seed)
     with _chosen(loaded, choices):
         predicted = task.examine(loaded, part.frame, report=report or Silent())
@@ -158,6 +167,7 @@ def evaluate(
         "truncated_share": predicted.encodings.truncated_share,
         "unknown_share": predicted.encodings.unknown_share,
         **({"choices": choices} if choices else {}),
+        **({OTHER_WAY: True} if other_way else {}),
         "seen_share": _seen_share(loaded.ref, part, settings),
         **read,
     }
@@ -239,17 +249,27 @@ def _part(data: TextDataset, split: str) -> tuple[TextDataset, str]:
 
 
 def _seen_share(ref: ModelRef, part: TextDataset, settings: Settings) -> float | None:
-    """Return the share of rows whose text the version was trained on; None where its data are not stored."""
+    """Return the share of rows whose text the version, or one that it goes back to, was trained on.
+
+    None where its own data are not stored; of those before it, the stored ones count.
+    """
     if ref.kind != "registry" or part.frame.empty:
         return None
     try:
-        facts = ModelRegistry(settings.workspace, tracking_uri=settings.tracking_uri).get(ref).facts
-        train = DatasetStore(settings.workspace).load(str(facts.get("data", ""))).part("train")
+        own, *before = lineage(ref, settings)
+        seen = _learnt_texts(str(own.facts.get("data", "")), settings)
     except (InputError, DataError):
         return None
+    for name in dict.fromkeys(str(version.facts.get("data", "")) for version in before):
+        with suppress(InputError, DataError, StorageError):
+            seen |= _learnt_texts(name, settings)
     task = load_task(part.task)
-    seen = set(task.texts(train.frame).map(comparison_key))
     return float(task.texts(part.frame).map(comparison_key).isin(seen).mean())
+
+
+def _learnt_texts(name: str, settings: Settings) -> set[str]:
+    train = DatasetStore(settings.workspace).load(name).part("train")
+    return set(load_task(train.task).texts(train.frame).map(comparison_key))
 
 
 def save_evaluation(workspace: Workspace, evaluation: Evaluation) -> None:

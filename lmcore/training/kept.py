@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from lmcore.data.dataset import TextDataset
 from lmcore.models.load import LoadedModel
 from lmcore.settings import Settings, Workspace
-from lmcore.training.evaluation import Evaluation, evaluate, load_evaluation, save_evaluation
+from lmcore.training.evaluation import OTHER_WAY, Evaluation, evaluate, load_evaluation, save_evaluation
 from lmcore.types import ModelRef, Report
 
 
@@ -22,6 +22,7 @@ class KeptEvaluation:
         split: which rows, or empty where the data set has no splits.
         rows: their number.
         created: seconds since 1970.
+        own_way: whether texts were written in the model's own way: figures of others say little beside another version's.
     """
 
     id: str
@@ -31,6 +32,7 @@ class KeptEvaluation:
     split: str
     rows: int
     created: float
+    own_way: bool = True
 
 
 def kept_evaluations(workspace: Workspace, *, version: str = "", data: str = "") -> list[KeptEvaluation]:
@@ -48,6 +50,7 @@ def kept_evaluations(workspace: Workspace, *, version: str = "", data: str = "")
                 split=known.get("split", ""),
                 rows=known.get("rows", 0),
                 created=path.stat().st_mtime,
+                own_way=not known.get(OTHER_WAY, False),
             )
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             continue
@@ -57,10 +60,13 @@ def kept_evaluations(workspace: Workspace, *, version: str = "", data: str = "")
 
 
 def chief_evaluation(workspace: Workspace, version: "str | ModelRef") -> str | None:
-    """Return the id of the evaluation that speaks for a version: the newest on a test split, else the newest."""
+    """Return the id of the evaluation that speaks for a version: the newest on a test split, else the newest.
+
+    One whose texts were written in another way than the model's own comes last.
+    """
     kept = kept_evaluations(workspace, version=str(version))
-    on_test = [item for item in kept if item.split == "test"]
-    return next((item.id for item in [*on_test, *kept]), None)
+    first = sorted(kept, key=lambda item: (not item.own_way, item.split != "test"))
+    return next((item.id for item in first), None)
 
 
 def ensure_evaluation(
@@ -91,7 +97,8 @@ def ensure_evaluation(
     ref = version.ref if isinstance(version, LoadedModel) else resolve_model(version, settings)
     part = data.part(split) if data.is_split and not (data.ref and data.ref.split) else data
     if part.ref:
-        kept = kept_evaluations(settings.workspace, version=str(ref), data=str(part.ref))
+        found = kept_evaluations(settings.workspace, version=str(ref), data=str(part.ref))
+        kept = [item for item in found if item.own_way]
         if kept:
             return load_evaluation(settings.workspace, kept[0].id)
     made = evaluate(version, data, split=split, settings=settings, report=report)

@@ -53,8 +53,9 @@ def _found(earlier: Earlier, result: "Evaluation", versions: Mapping[str, "Model
     if earlier.kind == "rival":
         return cache.beside(result.id, rival=earlier.name)
     kept = cache.kept_evaluations(version=earlier.name, data=result.data)
-    if kept:
-        return cache.beside(result.id, before=kept[0].id)
+    alike = sorted(kept, key=lambda item: item.own_way != result.own_way)  # the newest of those, rather than any other
+    if alike:
+        return cache.beside(result.id, before=alike[0].id)
     st.info(f"{earlier.name} was not evaluated on {result.data} yet.")
     data, _, split = result.data.partition(":")
     known = versions.get(earlier.name)

@@ -170,7 +170,10 @@ def show_comparison(result: "Evaluation", versions: Mapping[str, "ModelVersion"]
     if not others:
         st.info("There is no other version of this task yet: train one to compare with.")
         return
-    kept = {item.version: item.id for item in reversed(cache.kept_evaluations(data=result.data))}
+    found_kept = cache.kept_evaluations(data=result.data)
+    # The newest of each version, but rather one whose texts were written in the same way as those it is held against.
+    alike = sorted(reversed(found_kept), key=lambda item: item.own_way == result.own_way)
+    kept = {item.version: item.id for item in alike}
     measured = [ref for ref in others if ref in kept]
     picked = st.multiselect(
         "Compare with",

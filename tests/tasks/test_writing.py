@@ -180,5 +180,6 @@ def test_an_evaluation_can_write_in_another_way(trained, data, place):
     assert drawn.parameters["decoding"]["temperature"] == 5.0
     assert short.parameters["cut_output_share"] > 0.5
     assert len({usual.id, drawn.id, short.id}) == 3
+    assert (usual.own_way, drawn.own_way, short.own_way) == (True, False, False)
     with pytest.raises(OptionError, match="Sampling goes with one beam"):
         evaluate(trained.version.ref, data, settings=place, decoding={"sample": True, "beams": 2})

@@ -180,6 +180,22 @@ def test_rows_that_were_trained_on_are_told(trained, topics, shared_settings):
     assert evaluate(trained.version.ref, topics, settings=shared_settings).parameters["seen_share"] is None
 
 
+def test_rows_that_the_version_before_was_trained_on_are_told_too(trained, topics, shared_settings):
+    store, registry = DatasetStore(shared_settings.workspace), ModelRegistry(shared_settings.workspace)
+    swapped = topics.frame["split"].map({"train": "test", "test": "train", "dev": "dev"})
+    first = store.save(topics)
+    second = store.save(replace(topics, name="swapped", frame=topics.frame.assign(split=swapped), ref=None))
+    source = registry.get(trained.version.ref)
+    versions = {}
+    for name, facts in (
+        ("before", {"data": str(first.ref)}),
+        ("after", {"data": str(second.ref), "base": "models:/before/1"}),
+    ):
+        versions[name] = registry.register(name, source.folder, task=source.task, facts={**source.facts, **facts})
+    found = evaluate(versions["after"].ref, second, settings=shared_settings)
+    assert found.parameters["seen_share"] == 1
+
+
 def test_a_task_that_writes_no_text_has_no_decoding(trained, topics, shared_settings):
     with pytest.raises(OptionError, match="Text classification writes no text: leave the settings of decoding away"):
         evaluate(trained.version.ref, topics, settings=shared_settings, decoding={"beams": 2})

@@ -39,3 +39,13 @@ def test_what_is_kept_is_not_measured_again(trained, stored, shared_settings, mo
     monkeypatch.setattr("lmcore.training.kept.evaluate", None)
     assert ensure_evaluation("models:/topics/1", stored, settings=shared_settings).id == first.id
     assert ensure_evaluation("models:/topics/1", stored.part("test"), settings=shared_settings).id == first.id
+
+
+def test_texts_that_were_written_in_another_way_do_not_speak_for_a_version(trained, stored, shared_settings):
+    own = ensure_evaluation(trained.version.ref, stored, settings=shared_settings)
+    other = replace(own, id="sampled", parameters={**own.parameters, "other_way": True})
+    save_evaluation(shared_settings.workspace, other)
+    newest = kept_evaluations(shared_settings.workspace, version=own.version, data=own.data)[0]
+    assert (newest.id, newest.own_way) == ("sampled", False)
+    assert ensure_evaluation(trained.version.ref, stored, settings=shared_settings).id == own.id
+    assert chief_evaluation(shared_settings.workspace, own.version) == own.id
