@@ -62,7 +62,9 @@ def train(visitor):
     visitor.sees("MiB of memory")
     visitor.press("Start training")
     visitor.sees("Train feedback-en on feedback-en@3 · running")
-    visitor.page.get_by_role("link", name="See how models:/feedback-en/1 did").click()
+    visitor.page.get_by_role("link", name="See how models:/feedback-en/1 did").click(
+        timeout=240_000
+    )  # it is trained first
     visitor.chart("Metrics with 95 % intervals: Accuracy")
     visitor.chart("Accuracy on dev by layer")
     visitor.sees("test rows it is right in")

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from lmcore.methods import option
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,5 +28,5 @@ class RewardSettings:
     label: str = option("", "Reward classifier: the label that texts should get.", methods=("classifier",))
 
 
-Reward = Callable[[Sequence[str], Sequence[str]], np.ndarray]
+Reward = Callable[[Sequence[str], Sequence[str]], "np.ndarray"]
 """From texts and the reference of each to float64 of shape (texts,), each 0 to 1; the same texts get the same every time."""
