@@ -72,10 +72,7 @@ class Watch:
         """
         loss = logs.get("loss")
         if loss is not None and not math.isfinite(loss):
-            raise LmError(
-                f"The loss is {loss} at step {state.global_step}: lower the learning rate "
-                f"({self._job.config.learning_rate:g}); the checkpoints before it are kept."
-            )
+            raise self._lost(f"The loss is {loss}", state.global_step)
         if loss is not None:
             self._job.report.metrics(state.global_step, {"loss": loss, "learning_rate": logs["learning_rate"]})
 
@@ -96,7 +93,13 @@ class Watch:
             control.should_training_stop = True
 
     def on_save(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
-        """Give the checkpoint that was just written its name."""
+        """Give the checkpoint that was just written its name.
+
+        Raises:
+            LmError: a weight is not a number any more, which the loss may show only later.
+        """
+        if not _are_numbers(rest["model"]):
+            raise self._lost("A weight is not a number any more", state.global_step)
         self._workers.wait()  # each has written its random state into it
         if self._workers.leads:
             complete(self._job.scratch, state.global_step)
@@ -116,6 +119,10 @@ class Watch:
             weights = load_file(self._best_folder / f"{best['epoch']}.safetensors")
             model.load_state_dict(weights, strict=False)  # weights that do not change are not kept
         return best
+
+    def _lost(self, what: str, step: int) -> LmError:
+        rate = f"lower the learning rate ({self._job.config.learning_rate:g})"
+        return LmError(f"{what} at step {step}: {rate}; the checkpoints before it are kept.")
 
     def _is_asked_to_stop(self) -> bool:
         try:
@@ -158,8 +165,11 @@ class Watch:
 
         with disk_errors(self._best_folder):
             self._best_folder.mkdir(exist_ok=True)
-            save_file(_changing(model), self._best_folder / f"{best['epoch']}.safetensors")
+            written, target = (self._best_folder / f"{best['epoch']}.{end}" for end in ("part", "safetensors"))
+            save_file(_changing(model), written)
             sync_tree(self._best_folder)
+            written.replace(target)  # the same epoch may stand there already, from before memory ran out
+            sync_tree(self._best_folder, deep=False)
         write_json(self._best_folder / "best.json", best)
         for old in self._best_folder.glob("*.safetensors"):
             if old.stem != str(best["epoch"]):
@@ -175,6 +185,11 @@ class _Measuring(Part):
 
     def check(self) -> None:
         """Let it go on."""
+
+
+def _are_numbers(model: Any) -> bool:
+    """Say whether every weight that training changes is finite."""
+    return all(bool(weight.isfinite().all()) for weight in model.parameters() if weight.requires_grad)
 
 
 def _changing(model: Any) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from transformers import (
     AutoModelForSequenceClassification,
     GPT2Config,
     GPT2ForSequenceClassification,
+    Trainer,
     TrainingArguments,
 )
 
@@ -319,3 +320,21 @@ def test_only_a_noted_mean_is_taken(tmp_path, noted):
     assert not _is_mean_pooled(tmp_path / "elsewhere")
     (tmp_path / "1_Pooling" / "config.json").write_text('{"pooling_mode_mean_tokens": true}')
     assert _is_mean_pooled(tmp_path)
+
+
+def test_a_checkpoint_of_weights_that_are_no_numbers_does_not_count(make_job, monkeypatch):
+    """The loss is logged only now and then, and a save may come before it."""
+    monkeypatch.setattr(Watch, "on_log", lambda *_, **__: None)
+    step = Trainer.training_step
+
+    def spoilt(self, model, *given, **named):
+        loss = step(self, model, *given, **named)
+        if self.state.global_step == 6:
+            next(model.parameters()).grad.fill_(float("nan"))
+        return loss
+
+    monkeypatch.setattr(Trainer, "training_step", spoilt)
+    job = make_job(**FULL | {"clip": 0.0})
+    with pytest.raises(LmError, match="A weight is not a number any more at step 8: lower the learning rate"):
+        fit_full(job)
+    assert [path.name for path in job.scratch.glob("checkpoint-*")] == ["checkpoint-4"]
