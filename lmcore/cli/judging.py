@@ -10,6 +10,7 @@ from lmcore.errors import InputError
 from lmcore.types import SPLITS, Part
 
 if TYPE_CHECKING:
+    from lmcore.training.comparison import Comparison
     from lmcore.training.curve import LearningCurve
 
 _SHOWN = 10
@@ -72,7 +73,10 @@ def compare_command(
             )
             for number, version in enumerate(versions)
         ]
-    result = compare(found, seed=seed)
+    return _comparison_answer(compare(found, seed=seed))
+
+
+def _comparison_answer(result: "Comparison") -> Answer:
     document = {
         "versions": result.versions,
         "data": result.data,

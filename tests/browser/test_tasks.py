@@ -9,6 +9,7 @@ from lmcore.data.load import load_dataset
 from lmcore.data.samples import SAMPLES
 from lmcore.data.split import split_dataset
 from lmcore.data.store import DatasetStore
+from lmcore.models import ModelRegistry
 from lmcore.settings import Workspace
 from lmcore.tasks import TASKS, load_task
 
@@ -46,3 +47,5 @@ def test_a_sample_trains_and_its_result_is_shown(sample, dashboard, visitor):
     visitor.chart(f"{metric}")
     visitor.is_content()
     visitor.shoot(f"task-{sample}")
+    (version,) = ModelRegistry(Workspace(dashboard.home)).list()
+    assert (version.name, version.task) == (ref.name, task)

@@ -70,7 +70,9 @@ def test_layers_by_token(check, tokens):
 @pytest.mark.parametrize("tokens", [TOKENS, CHINESE, ["[CLS]"]])
 def test_tokens_by_token(check, tokens):
     weights = np.full((len(tokens), len(tokens)), 1 / len(tokens))
-    check(token_by_token(weights, tokens, title="Attention"))
+    figure = token_by_token(weights, tokens, title="Attention")
+    check(figure)
+    assert len(figure.data) == len(tokens) ** 2
 
 
 def test_the_strongest_link_is_named():

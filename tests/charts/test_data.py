@@ -74,7 +74,11 @@ def test_one_very_long_text_does_not_squeeze_the_others(check):
 
 
 def test_texts_without_a_word(check):
-    check(text_lengths(profile(["a"], text="…"), "words"))
+    data = dataset(["a"])
+    wordless = replace(data, frame=data.frame.assign(text="…"))
+    figure = text_lengths(profile_dataset(wordless), "words")
+    check(figure)
+    assert set(figure.data["words"]) == {0}
 
 
 @pytest.mark.parametrize("labels", [["a", "b"], CHINESE, ["only"]], ids=["two", "Chinese", "one"])

@@ -81,8 +81,10 @@ def test_parallel_coordinates_by_orders_of_magnitude_and_by_place(check, axis_ti
 def test_with_one_trial_there_are_charts_too(check, values, states):
     one = result(values=values, states=states)
     one.trials["schedule"] = "linear"
-    check(search_history(one))
+    history = search_history(one)
+    check(history)
     check(parallel_coordinates(one))
+    assert len(history.data) == np.isfinite(values).sum()
 
 
 def test_the_importance_is_in_order_and_in_words(check, axis_titles):

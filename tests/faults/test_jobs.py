@@ -216,6 +216,7 @@ def test_a_process_number_used_again_is_not_taken_for_the_worker(workspace, boar
 def test_an_ended_worker_leaves_no_zombie(board):
     job = board.wait(submit(board, to=1, pause=0).id, 30)
     until(lambda: not psutil.pid_exists(job.pid))
+    assert board.get(job.id).state == JobState.DONE
 
 
 def test_a_job_that_hangs_is_ended_with_a_reason(workspace, monkeypatch):

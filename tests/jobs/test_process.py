@@ -1,6 +1,7 @@
 """Telling processes apart and ending them."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -75,6 +76,8 @@ def test_ending_what_has_ended_does_nothing(sleeper):
     child.wait()
     process.terminate()
     process.kill_group()
+    assert not process.alive()
+    assert child.returncode == -signal.SIGKILL, "by the first kill, and nothing after it"
 
 
 def test_a_worker_leads_its_own_session_and_leaves_no_zombie(tmp_path):

@@ -74,8 +74,10 @@ def test_keeping_twice_or_at_once_is_harmless(found, workspace):
 
 def test_a_second_saver_that_comes_late_is_harmless(found, workspace, monkeypatch):
     save_evaluation(workspace, found)
-    monkeypatch.setattr("pathlib.Path.exists", lambda self: False)
-    save_evaluation(workspace, found)
+    with monkeypatch.context() as late:
+        late.setattr("pathlib.Path.exists", lambda self: False)
+        save_evaluation(workspace, found)
+    assert [path.name for path in (workspace.results / "evaluations").iterdir()] == [found.id]
 
 
 def test_evaluations_of_a_version_are_listed_the_newest_first(found, loaded, topics, workspace, settings):
