@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Penalty = Loss
 
-SCHEDULES = {"linear": "linear", "cosine": "cosine", "constant": "constant_with_warmup"}
+_SCHEDULES = {"linear": "linear", "cosine": "cosine", "constant": "constant_with_warmup"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,42 +123,57 @@ def build_trainer(
     return trainer, watch
 
 
+def common_arguments(job: TrainJob, steps: int) -> dict[str, Any]:
+    """Return the settings that every Trainer of a run by gradient has, by transformers' names.
+
+    Args:
+        job: the run.
+        steps: how many it has in all.
+
+    Raises:
+        OptionError: the device is absent, or is another than the first of CUDA.
+    """
+    config, on_cpu = job.config, is_on_cpu(job.settings.device)
+    return {
+        "output_dir": str(job.scratch),
+        "num_train_epochs": config.epochs,
+        "learning_rate": config.learning_rate,
+        "weight_decay": config.weight_decay,
+        "max_grad_norm": config.clip,
+        "warmup_steps": round(config.warmup * steps),
+        "lr_scheduler_type": _SCHEDULES[config.schedule],
+        "bf16": _in_bfloat16(config, on_cpu),
+        "save_strategy": "steps",
+        "save_steps": config.save_steps,
+        "logging_steps": max(1, steps // 200),
+        "logging_nan_inf_filter": False,
+        "report_to": [],
+        "disable_tqdm": True,
+        "seed": config.seed,
+        "use_cpu": on_cpu,
+        "dataloader_pin_memory": False,
+    }
+
+
 def _arguments(job: TrainJob, steps: int, at_once: int) -> Any:
     from transformers import TrainingArguments
 
-    config, on_cpu = job.config, is_on_cpu(job.settings.device)
+    config = job.config
     arguments = TrainingArguments(
-        output_dir=str(job.scratch),
-        num_train_epochs=config.epochs,
         per_device_train_batch_size=at_once,
         per_device_eval_batch_size=2 * at_once,
         gradient_accumulation_steps=config.accumulation * (config.batch_size // at_once),
-        learning_rate=config.learning_rate,
-        weight_decay=config.weight_decay,
-        max_grad_norm=config.clip,
-        warmup_steps=round(config.warmup * steps),
-        lr_scheduler_type=SCHEDULES[config.schedule],
-        bf16=in_bfloat16(config, on_cpu),
         eval_strategy="epoch",
         prediction_loss_only=True,
-        save_strategy="steps",
-        save_steps=config.save_steps,
-        logging_steps=max(1, steps // 200),
-        logging_nan_inf_filter=False,
-        report_to=[],
-        disable_tqdm=True,
-        seed=config.seed,
         remove_unused_columns=False,
-        use_cpu=on_cpu,
-        dataloader_pin_memory=False,
+        **common_arguments(job, steps),
     )
     # On every device at once a step would take that many times the batch, and no step count here would be right.
     arguments._n_gpu = min(arguments.n_gpu, 1)
     return arguments
 
 
-def in_bfloat16(config: "TrainConfig", on_cpu: bool) -> bool:
-    """Say whether a run computes in bfloat16."""
+def _in_bfloat16(config: "TrainConfig", on_cpu: bool) -> bool:
     import torch
 
     if config.precision != "auto":

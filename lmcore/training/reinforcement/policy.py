@@ -11,7 +11,7 @@ from lmcore.training.reinforcement.rewarding import WeightedReward
 from lmcore.training.reinforcement.rewards.settings import Reward
 from lmcore.training.sampling import GroupedPrompts
 from lmcore.training.trained import TrainJob
-from lmcore.training.trainer import SCHEDULES, in_bfloat16, is_on_cpu
+from lmcore.training.trainer import common_arguments
 
 if TYPE_CHECKING:
     from lmcore.tasks.prompting import Prompts
@@ -91,10 +91,8 @@ def build_policy_trainer(
 def _arguments(job: TrainJob, steps: int, weights: Sequence[float]) -> Any:
     from trl import GRPOConfig
 
-    config, on_cpu = job.config, is_on_cpu(job.settings.device)
+    config = job.config
     arguments = GRPOConfig(
-        output_dir=str(job.scratch),
-        num_train_epochs=config.epochs,
         max_steps=steps,
         per_device_train_batch_size=config.batch_size,
         gradient_accumulation_steps=config.accumulation,
@@ -103,23 +101,9 @@ def _arguments(job: TrainJob, steps: int, weights: Sequence[float]) -> Any:
         temperature=config.temperature,
         beta=config.kl_weight,
         reward_weights=list(weights),
-        learning_rate=config.learning_rate,
-        weight_decay=config.weight_decay,
-        max_grad_norm=config.clip,
-        warmup_steps=round(config.warmup * steps),
-        lr_scheduler_type=SCHEDULES[config.schedule],
-        bf16=in_bfloat16(config, on_cpu),
         disable_dropout=True,
         gradient_checkpointing=False,
-        save_strategy="steps",
-        save_steps=config.save_steps,
-        logging_steps=max(1, steps // 200),
-        logging_nan_inf_filter=False,
-        report_to=[],
-        disable_tqdm=True,
-        seed=config.seed,
-        use_cpu=on_cpu,
-        dataloader_pin_memory=False,
+        **common_arguments(job, steps),
     )
     arguments._n_gpu = min(arguments.n_gpu, 1)  # TRL writes on one device
     return arguments
