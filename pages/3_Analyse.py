@@ -6,8 +6,7 @@ from lmcore.tasks import reads_task
 from lmcore.ui import analyse, cache, state
 from lmcore.ui.page import empty_state, open_page, shown_errors
 from lmcore.ui.train import version_label
-
-VIEWS = ["Why", "Attention", "Activations", "Layers"]
+from lmcore.ui.views import VIEWS, View
 
 open_page("Analyse")
 
@@ -27,26 +26,23 @@ def version_choice() -> str:
     return str(state.pick("version", "Version", list(versions), format_func=lambda r: version_label(versions[r])))
 
 
-def look(version: str, view: str) -> None:
-    """Choose the text, and look at what the model makes of it."""
+def look(version: str, view: View) -> None:
+    """Look at what the model makes of a text, or of a data set."""
+    if not view.reads_text:
+        view.draw(version)
+        return
     text = analyse.text_choice()
-    if not text.strip():
-        empty_state("Type a text, or take a row of a data set, to see what the model makes of it.")
-    elif view == "Attention":
-        analyse.show_attention(version, text)
-    elif view == "Activations":
-        analyse.show_activations(version, text)
+    if text.strip():
+        view.draw(version, text)
     else:
-        analyse.show_why(version, text)
+        empty_state("Type a text, or take a row of a data set, to see what the model makes of it.")
 
 
 with shown_errors():
     version = version_choice()
     if version:
+        first = next(iter(VIEWS))
         view = st.segmented_control(
-            "View", VIEWS, default="Why", key="analyse_view", required=True, bind="query-params"
+            "View", list(VIEWS), default=first, key="analyse_view", required=True, bind="query-params"
         )
-        if view == "Layers":
-            analyse.show_layers(version)
-        else:
-            look(version, str(view))
+        look(version, VIEWS[str(view)])

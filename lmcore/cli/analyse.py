@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lmcore.analysis.methods import ATTRIBUTION
-from lmcore.cli.command import AnswerCommand, Session, refuse
+from lmcore.cli.command import AnswerCommand, DefaultGroup, Session, refuse
 from lmcore.cli.options import given_options, method_flags
 from lmcore.cli.output import Answer, records, table
 from lmcore.errors import DataError, InputError
@@ -24,8 +24,24 @@ _SHOWN_WORDS = 15
 _SHOWN_CLASSES = 10
 
 
-@click.command(
+# Further analyses: a command in a file of its own, and a line here.
+_ANALYSES: dict[str, str] = {}
+
+
+@click.group(
     "analyse",
+    cls=DefaultGroup,
+    default="why",
+    lazy=_ANALYSES,
+    short_help="Explain a prediction, or look into the layers.",
+    epilog="lmcore analyse models:/NAME@ALIAS TEXT is short for lmcore analyse why models:/NAME@ALIAS TEXT.",
+)
+def analyse_command() -> None:
+    """Look into a model; where no command is named, explain the prediction of a text."""
+
+
+@analyse_command.command(
+    "why",
     cls=AnswerCommand,
     short_help="Explain a prediction, or look into the layers.",
     epilog="Example: lmcore analyse models:/feedback-en@champion 'It broke after a day.' --against delivery. "
@@ -51,7 +67,7 @@ _SHOWN_CLASSES = 10
     "--probe-seed", type=click.IntRange(0), default=0, show_default=True, help="With --data: seed of the probes."
 )
 @click.pass_obj
-def analyse_command(
+def why_command(
     session: Session,
     /,
     version: str,
