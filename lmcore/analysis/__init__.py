@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from lmcore.analysis.alignment import WordAlignment, align_words
     from lmcore.analysis.attention import AttentionMaps, attention_maps, attention_rollout
     from lmcore.analysis.attribution import Attribution, attribute, attribute_texts
+    from lmcore.analysis.neurons import NeuronReport, find_neurons, neuron_tokens
+    from lmcore.analysis.probabilities import TokenProbabilities, token_probabilities
     from lmcore.analysis.probing import ProbeResult, probe_layers
     from lmcore.analysis.similarity import LayerSimilarity, layer_similarity, linear_cka
 
@@ -17,7 +19,9 @@ _EXPORTS = {
     "AttentionMaps": "lmcore.analysis.attention",
     "Attribution": "lmcore.analysis.attribution",
     "LayerSimilarity": "lmcore.analysis.similarity",
+    "NeuronReport": "lmcore.analysis.neurons",
     "ProbeResult": "lmcore.analysis.probing",
+    "TokenProbabilities": "lmcore.analysis.probabilities",
     "WordAlignment": "lmcore.analysis.alignment",
     "align_words": "lmcore.analysis.alignment",
     "attention_maps": "lmcore.analysis.attention",
@@ -25,9 +29,12 @@ _EXPORTS = {
     "attribute": "lmcore.analysis.attribution",
     "attribute_texts": "lmcore.analysis.attribution",
     "extract_activations": "lmcore.analysis.activations",
+    "find_neurons": "lmcore.analysis.neurons",
     "layer_similarity": "lmcore.analysis.similarity",
     "linear_cka": "lmcore.analysis.similarity",
+    "neuron_tokens": "lmcore.analysis.neurons",
     "probe_layers": "lmcore.analysis.probing",
+    "token_probabilities": "lmcore.analysis.probabilities",
 }
 
 __all__ = [
@@ -35,7 +42,9 @@ __all__ = [
     "AttentionMaps",
     "Attribution",
     "LayerSimilarity",
+    "NeuronReport",
     "ProbeResult",
+    "TokenProbabilities",
     "WordAlignment",
     "align_words",
     "attention_maps",
@@ -43,9 +52,12 @@ __all__ = [
     "attribute",
     "attribute_texts",
     "extract_activations",
+    "find_neurons",
     "layer_similarity",
     "linear_cka",
+    "neuron_tokens",
     "probe_layers",
+    "token_probabilities",
 ]
 
 
