@@ -9,7 +9,8 @@ if TYPE_CHECKING:
     from lmcore.analysis.alignment import WordAlignment, align_words
     from lmcore.analysis.attention import AttentionMaps, attention_maps, attention_rollout
     from lmcore.analysis.attribution import Attribution, attribute, attribute_texts
-    from lmcore.analysis.neurons import NeuronReport, find_neurons, neuron_tokens
+    from lmcore.analysis.neuron_report import NeuronConfig, NeuronReport
+    from lmcore.analysis.neurons import find_neurons, neuron_tokens
     from lmcore.analysis.probabilities import TokenProbabilities, token_probabilities
     from lmcore.analysis.probing import ProbeResult, probe_layers
     from lmcore.analysis.similarity import LayerSimilarity, layer_similarity, linear_cka
@@ -19,7 +20,8 @@ _EXPORTS = {
     "AttentionMaps": "lmcore.analysis.attention",
     "Attribution": "lmcore.analysis.attribution",
     "LayerSimilarity": "lmcore.analysis.similarity",
-    "NeuronReport": "lmcore.analysis.neurons",
+    "NeuronConfig": "lmcore.analysis.neuron_report",
+    "NeuronReport": "lmcore.analysis.neuron_report",
     "ProbeResult": "lmcore.analysis.probing",
     "TokenProbabilities": "lmcore.analysis.probabilities",
     "WordAlignment": "lmcore.analysis.alignment",
@@ -42,6 +44,7 @@ __all__ = [
     "AttentionMaps",
     "Attribution",
     "LayerSimilarity",
+    "NeuronConfig",
     "NeuronReport",
     "ProbeResult",
     "TokenProbabilities",
