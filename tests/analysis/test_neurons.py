@@ -18,31 +18,29 @@ from lmcore.types import Silent
 from tests.analysis.test_component_activations import translator
 from tests.tasks.speakers import rule_frame, speaker
 
-PLANTED = (2, 7)
-DEAD = (1, 3)
+PLANTED = (1, 7)
+DEAD = (2, 3)
+FOOD = ["bread", "soup", "apple", "cheese", "rice", "tea"]
 
 
 @pytest.fixture
 def planted(tiny_loaded: LoadedModel, topic_frame: pd.DataFrame) -> LoadedModel:
-    """The tiny classifier with a neuron that fires for texts on food alone, and one that never fires."""
-    model = tiny_loaded.model
-    layers = model.base_model.encoder.layer
-    food = torch.from_numpy((topic_frame["label"] == "food").to_numpy(copy=True))
-    ids = encode_texts(tiny_loaded.tokenizer, topic_frame["text"].tolist(), 64).ids
-    (before,) = [part for part in components(model, "neurons") if part.layer == PLANTED[0]]
-    before = replace(before, path=before.path.replace("output", "intermediate"))
+    """The tiny classifier with a neuron that fires at words for food alone, and one that never fires."""
+    layers = tiny_loaded.model.base_model.encoder.layer
+    (unit,) = [part for part in components(tiny_loaded.model, "neurons") if part.layer == PLANTED[0]]
+    before = replace(unit, path=unit.path.replace("output", "intermediate"))
+    batch = pad_batch(tiny_loaded.tokenizer, encode_texts(tiny_loaded.tokenizer, topic_frame["text"].tolist(), 64).ids)
     twin = tiny_loaded.twin()
     with record(twin, [before]) as kept, torch.inference_mode():
-        batch = pad_batch(tiny_loaded.tokenizer, ids)
         twin(**batch)
-        states, mask = kept[before], batch["attention_mask"].bool()
-        means = torch.stack([state[keep].mean(dim=0) for state, keep in zip(states, mask, strict=True)])
-    gap = means[food].mean(dim=0) - means[~food].mean(dim=0)
-    line = (means[food].mean(dim=0) + means[~food].mean(dim=0)) / 2
+    mask = batch["attention_mask"].bool()
+    states = torch.nn.functional.pad(kept[before][mask].double(), (0, 1), value=1.0)
+    is_food = torch.isin(batch["input_ids"][mask], torch.tensor(tiny_loaded.tokenizer.convert_tokens_to_ids(FOOD)))
+    wanted = states.T @ (is_food.double() - 0.5)
+    line = torch.linalg.solve(states.T @ states + torch.eye(states.shape[1]), wanted).float() * 4  # a ridge regression
     with torch.no_grad():
         wide = layers[PLANTED[0] - 1].intermediate.dense
-        wide.weight[PLANTED[1]] = gap * 5
-        wide.bias[PLANTED[1]] = -(gap * 5) @ line
+        wide.weight[PLANTED[1]], wide.bias[PLANTED[1]] = line[:-1], line[-1]
         dead = layers[DEAD[0] - 1].intermediate.dense
         dead.weight[DEAD[1]] = 0
         dead.bias[DEAD[1]] = -5.0
@@ -52,7 +50,7 @@ def planted(tiny_loaded: LoadedModel, topic_frame: pd.DataFrame) -> LoadedModel:
 def test_a_planted_selective_neuron_is_found_and_a_planted_dead_one_too(
     planted: LoadedModel, topic_frame: pd.DataFrame
 ) -> None:
-    found = find_neurons(planted, topic_frame, pooling="mean", batch_size=16)
+    found = find_neurons(planted, topic_frame, batch_size=16)
     first = found.selective[found.selective["label"] == "food"].iloc[0]
     assert (first["layer"], first["neuron"]) == PLANTED
     assert first["auroc"] > 0.95
