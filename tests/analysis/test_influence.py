@@ -29,9 +29,7 @@ def planted():
             *rng.choice(words[["bad", "good"][number % 2]], 1),
             *rng.choice(shared, 3),
         ]
-        picked.append(
-            "zebra" if label == "good" and number < 200 else str(rng.choice(shared))
-        )
+        picked.append("zebra" if label == "good" and number < 200 else str(rng.choice(shared)))
         rng.shuffle(picked)
         rows.append((" ".join(picked), label, "train" if number < 180 else "dev" if number < 200 else "test"))
     frame = pd.DataFrame(rows, columns=["text", "label", "split"])
