@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from lmcore.analysis.alignment import WordAlignment, align_words
     from lmcore.analysis.attention import AttentionMaps, attention_maps, attention_rollout
     from lmcore.analysis.attribution import Attribution, attribute, attribute_texts
+    from lmcore.analysis.influence import InfluenceConfig, WordInfluence, word_influence
     from lmcore.analysis.neuron_report import NeuronConfig, NeuronReport
     from lmcore.analysis.neurons import find_neurons, neuron_tokens
     from lmcore.analysis.probabilities import TokenProbabilities, token_probabilities
@@ -19,12 +20,14 @@ _EXPORTS = {
     "Activations": "lmcore.analysis.activations",
     "AttentionMaps": "lmcore.analysis.attention",
     "Attribution": "lmcore.analysis.attribution",
+    "InfluenceConfig": "lmcore.analysis.influence",
     "LayerSimilarity": "lmcore.analysis.similarity",
     "NeuronConfig": "lmcore.analysis.neuron_report",
     "NeuronReport": "lmcore.analysis.neuron_report",
     "ProbeResult": "lmcore.analysis.probing",
     "TokenProbabilities": "lmcore.analysis.probabilities",
     "WordAlignment": "lmcore.analysis.alignment",
+    "WordInfluence": "lmcore.analysis.influence",
     "align_words": "lmcore.analysis.alignment",
     "attention_maps": "lmcore.analysis.attention",
     "attention_rollout": "lmcore.analysis.attention",
@@ -37,18 +40,21 @@ _EXPORTS = {
     "neuron_tokens": "lmcore.analysis.neurons",
     "probe_layers": "lmcore.analysis.probing",
     "token_probabilities": "lmcore.analysis.probabilities",
+    "word_influence": "lmcore.analysis.influence",
 }
 
 __all__ = [
     "Activations",
     "AttentionMaps",
     "Attribution",
+    "InfluenceConfig",
     "LayerSimilarity",
     "NeuronConfig",
     "NeuronReport",
     "ProbeResult",
     "TokenProbabilities",
     "WordAlignment",
+    "WordInfluence",
     "align_words",
     "attention_maps",
     "attention_rollout",
@@ -61,6 +67,7 @@ __all__ = [
     "neuron_tokens",
     "probe_layers",
     "token_probabilities",
+    "word_influence",
 ]
 
 
