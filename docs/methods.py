@@ -16,6 +16,7 @@ STAGE = {
     "compression": "Train",
     "attribution": "Analyse",
     "alignment": "Analyse",
+    "components": "Analyse",
     "projection": "Visualise",
     "outliers": "Visualise",
 }

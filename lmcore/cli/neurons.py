@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lmcore.analysis.neuron_report import CANDIDATES, LOOKED_AT, TOP_TEXTS, NeuronConfig
-from lmcore.cli.command import AnswerCommand, Session, refuse
+from lmcore.cli.command import AnswerCommand, Session
 from lmcore.cli.output import Answer, records, table
+from lmcore.errors import InputError
 from lmcore.types import Part
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def _place(neuron: str | None) -> tuple[int, int] | None:
         return None
     layer, _, number = neuron.partition(":")
     if not (layer.isdecimal() and number.isdecimal()):
-        refuse(f"The neuron is {neuron!r}: give its layer and number, such as 4:17.")
+        raise InputError(f"The neuron is {neuron!r}: give its layer and number, such as 4:17.")
     return int(layer), int(number)
 
 
