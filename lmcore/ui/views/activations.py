@@ -21,9 +21,8 @@ def draw(version: str, text: str) -> None:
     with right:
         if len(names) > 1:
             stack = st.segmented_control(
-                "Side", names, default=names[0], key="analyse_stack", required=True, bind="query-params",
-                format_func=str.capitalize,
-            )  # fmt: skip
+                "Side", names, default=names[0], key="analyse_stack", required=True, bind="query-params"
+            )
     with left:
         component = st.selectbox(
             "Component", stacks[str(stack)], key=f"analyse_component_{len(stacks[str(stack)])}", bind="query-params",
