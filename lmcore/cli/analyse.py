@@ -27,6 +27,7 @@ _SHOWN_CLASSES = 10
 # Further analyses: a command in a file of its own, and a line here.
 _ANALYSES: dict[str, str] = {
     "words": "lmcore.cli.influence:influence_command",
+    "rebuild": "lmcore.cli.rebuild:rebuild_command",
 }
 
 
