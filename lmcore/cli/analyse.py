@@ -29,6 +29,7 @@ _ANALYSES: dict[str, str] = {
     "neurons": "lmcore.cli.neurons:neurons_command",
     "probabilities": "lmcore.cli.probabilities:probabilities_command",
     "words": "lmcore.cli.influence:influence_command",
+    "rebuild": "lmcore.cli.rebuild:rebuild_command",
 }
 
 
