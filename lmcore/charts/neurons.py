@@ -28,9 +28,7 @@ def layer_activity(layers: pd.DataFrame) -> Figure:
         tooltip=["layer:O", "figure:N", alt.Tooltip("share:Q", format=".2%"), alt.Tooltip("dead:Q", title="dead neurons")],
     )  # fmt: skip
     points = base.mark_point(filled=True, size=70).encode(
-        shape=alt.Shape(
-            "figure:N", title=None, sort=list(_NAMES.values()), legend=alt.Legend(orient="top", labelLimit=260)
-        )
+        shape=alt.Shape("figure:N", sort=list(_NAMES.values()), legend=None)
     )
     said = f"{int(layers['dead'].sum())} neurons are dead; the mean sparsity is {layers['sparsity'].mean():.1%}."
     return Figure((base.mark_line() + points).properties(height=280), f"{title}. {said}", layers)
@@ -78,7 +76,7 @@ def selective_neurons(selective: pd.DataFrame, label: str) -> Figure:
     points = base.mark_point(filled=True, size=70).encode(
         x=alt.X("auroc:Q", scale=scale),
         color=colour,
-        shape=alt.Shape("verdict:N", title=None, sort=order),
+        shape=alt.Shape("verdict:N", sort=order, legend=None),
         tooltip=["name:N", alt.Tooltip("auroc:Q", format=".3f"), alt.Tooltip("effect:Q", title="Cohen's d", format="+.2f"),
                  alt.Tooltip("p_adjusted:Q", title="p, adjusted", format=".2g"), "texts:Q"],
     )  # fmt: skip

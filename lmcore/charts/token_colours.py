@@ -9,9 +9,10 @@ import pandas as pd
 
 from lmcore.charts.figure import Figure
 
-LINE = 84
+LINE = 72
 SHOWN = 400
 _CHARACTER, _HEIGHT, _GAP = 8.6, 26, 0.6
+_PLAIN = alt.ViewBackground(stroke=None)
 
 
 def coloured_tokens(
@@ -105,7 +106,7 @@ def _strongest(frame: pd.DataFrame, signed: bool) -> str:
         return "No token has a value."
     order = known["value"].abs() if signed else known["value"]
     top = known.loc[order.nlargest(3).index]
-    listed = ", ".join(f"{t.strip()!r} {v:.2f}" for t, v in zip(top["token"], top["value"], strict=True))
+    listed = ", ".join(f"{t!r} {v:.2f}" for t, v in zip(top["shown"], top["value"], strict=True))
     return f"The largest values are at {listed}."
 
 
