@@ -9,7 +9,7 @@ import pandas as pd
 
 from lmcore.analysis.attention_run import MAX_BYTES, Kind, attention_kinds, stream_attention
 from lmcore.analysis.model_input import read_input
-from lmcore.analysis.tokens import TextTokens
+from lmcore.models.text_tokens import TextTokens
 from lmcore.analysis.written_output import WrittenOutput, read_output
 from lmcore.errors import InputError
 from lmcore.fingerprint import fingerprint

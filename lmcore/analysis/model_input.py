@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lmcore.analysis.tokens import TextTokens, read_tokens
+from lmcore.models.text_tokens import TextTokens, read_tokens
 from lmcore.errors import InputError
 from lmcore.models.encode import Encodings, counted, encode_texts
 from lmcore.models.load import LoadedModel

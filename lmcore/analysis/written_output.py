@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from lmcore.analysis.model_input import name_tokens
-from lmcore.analysis.tokens import TextTokens
+from lmcore.models.text_tokens import TextTokens
 from lmcore.errors import InputError
 from lmcore.models.encode import Encodings
 from lmcore.models.generate import write_texts
