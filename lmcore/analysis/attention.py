@@ -9,11 +9,11 @@ import pandas as pd
 
 from lmcore.analysis.attention_run import MAX_BYTES, Kind, attention_kinds, stream_attention
 from lmcore.analysis.model_input import read_input
-from lmcore.models.text_tokens import TextTokens
 from lmcore.analysis.written_output import WrittenOutput, read_output
 from lmcore.errors import InputError
 from lmcore.fingerprint import fingerprint
 from lmcore.models.load import LoadedModel
+from lmcore.models.text_tokens import TextTokens
 from lmcore.types import Input
 
 
@@ -30,7 +30,6 @@ class AttentionMaps:
         kind: ``encoder`` or ``decoder`` for self-attention, ``cross`` for that of a decoder to its source.
         row_tokens: of cross-attention the output's tokens, one a row: the one that is written there; else None.
         output: what an encoder-decoder wrote, or was given to have written; empty where its decoder was not run.
-        windows: how many windows the input takes, of which this is one.
     """
 
     text_tokens: TextTokens
@@ -39,7 +38,6 @@ class AttentionMaps:
     kind: Kind = "encoder"
     row_tokens: TextTokens | None = None
     output: str = ""
-    windows: int = 1
 
     @property
     def tokens(self) -> tuple[str, ...]:
@@ -50,6 +48,11 @@ class AttentionMaps:
     def rows(self) -> tuple[str, ...]:
         """The tokens that look, as they are shown."""
         return (self.row_tokens or self.text_tokens).tokens
+
+    @property
+    def truncated(self) -> bool:
+        """Whether the end of what was given was not read, since it is too long."""
+        return self.text_tokens.truncated
 
     @property
     def entropies(self) -> np.ndarray:
@@ -96,7 +99,6 @@ def attention_maps(
     *,
     kind: Kind | Literal["self"] = "self",
     output: str | None = None,
-    window: int = 0,
     max_bytes: int = MAX_BYTES,
 ) -> AttentionMaps:
     """Read the attention of every head over one text.
@@ -110,7 +112,6 @@ def attention_maps(
         kind: ``self`` for the model's main self-attention (of an encoder-decoder the encoder's); of an encoder-decoder
             also ``decoder`` (over the output) and ``cross`` (from the output to the source).
         output: what an encoder-decoder is to have written; None takes what it writes by itself, greedily.
-        window: which window of a long input, where the task reads in windows; counted from 0.
         max_bytes: how much the maps may take in float32.
 
     Raises:
@@ -122,7 +123,7 @@ def attention_maps(
     wanted = kinds[0] if kind == "self" else kind
     if wanted not in kinds:
         raise InputError(f"{loaded.ref} has no {wanted} attention; it has: {', '.join(kinds)}.")
-    return read_attention(loaded, text, [wanted], output=output, window=window, max_bytes=max_bytes)[wanted]
+    return read_attention(loaded, text, [wanted], output=output, max_bytes=max_bytes)[wanted]
 
 
 def read_attention(
@@ -131,7 +132,6 @@ def read_attention(
     kinds: Sequence[Kind] | None = None,
     *,
     output: str | None = None,
-    window: int = 0,
     max_bytes: int = MAX_BYTES,
 ) -> dict[Kind, AttentionMaps]:
     """Read several kinds of a model's attention in one run; all that it has where ``kinds`` is None.
@@ -141,13 +141,15 @@ def read_attention(
     own = attention_kinds(loaded)
     kinds = own if kinds is None else kinds
     if output is not None and len(own) == 1:
-        raise InputError(f"{loaded.ref} is no encoder-decoder and has no output apart from its text: write it behind it.")
-    read = read_input(loaded, text, window)
-    side = read_output(loaded, read.encodings, output) if {"decoder", "cross"} & set(kinds) and len(own) > 1 else None
+        raise InputError(
+            f"{loaded.ref} is no encoder-decoder and has no output apart from its text: write it behind it."
+        )
+    tokens, encodings = read_input(loaded, text)
+    side = read_output(loaded, encodings, output) if {"decoder", "cross"} & set(kinds) and len(own) > 1 else None
     decoder_ids = None if side is None else [side.read.ids.tolist()]
-    run = stream_attention(loaded, read.encodings, kinds, decoder_ids=decoder_ids, max_bytes=max_bytes)
+    run = stream_attention(loaded, encodings, kinds, decoder_ids=decoder_ids, max_bytes=max_bytes)
     (maps,) = (found for _, found in run)
-    return {kind: _named(loaded, kind, maps[kind], read.tokens, side, read.windows) for kind in kinds}
+    return {kind: _named(loaded, kind, maps[kind], tokens, side) for kind in kinds}
 
 
 def attention_rollout(attentions: np.ndarray) -> np.ndarray:
@@ -218,15 +220,16 @@ def mean_heads(attentions: np.ndarray) -> np.ndarray:
 
 
 def _named(
-    loaded: LoadedModel, kind: Kind, maps: np.ndarray, tokens: TextTokens, side: WrittenOutput | None, windows: int
+    loaded: LoadedModel, kind: Kind, maps: np.ndarray, tokens: TextTokens, side: WrittenOutput | None
 ) -> AttentionMaps:
     written = [] if side is None else side.written.ids.tolist()
     return AttentionMaps(
         text_tokens=side.read if side is not None and kind == "decoder" else tokens,
         attentions=maps,
-        fingerprint=fingerprint(loaded.fingerprint, tokens.ids.tolist(), *([kind, written] if side is not None else [])),
+        fingerprint=fingerprint(
+            loaded.fingerprint, tokens.ids.tolist(), *([kind, written] if side is not None else [])
+        ),
         kind=kind,
         row_tokens=side.written if side is not None and kind == "cross" else None,
         output="" if side is None else side.text,
-        windows=windows,
     )

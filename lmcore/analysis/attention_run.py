@@ -23,7 +23,11 @@ Kind = Literal["encoder", "decoder", "cross"]
 MAX_BYTES = 1 << 30
 BATCH_SIZE = 16
 _FLOAT_BYTES = 4
-_OUTPUTS: dict[Kind, str] = {"encoder": "encoder_attentions", "decoder": "decoder_attentions", "cross": "cross_attentions"}
+_OUTPUTS: dict[Kind, str] = {
+    "encoder": "encoder_attentions",
+    "decoder": "decoder_attentions",
+    "cross": "cross_attentions",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +168,11 @@ def _run(
         batch = {name: batch[name] for name in ("input_ids", "attention_mask")}
     elif joined and written is not None:
         decoder = pad_batch(loaded.tokenizer, written, loaded.device)
-        batch = {**batch, "decoder_input_ids": decoder["input_ids"], "decoder_attention_mask": decoder["attention_mask"]}
+        batch = {
+            **batch,
+            "decoder_input_ids": decoder["input_ids"],
+            "decoder_attention_mask": decoder["attention_mask"],
+        }
     with torch.inference_mode():
         plain = model_output(model(**batch)) if compare else None
         out = twin(**batch, output_attentions=True)

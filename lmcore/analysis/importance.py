@@ -12,7 +12,7 @@ from lmcore.analysis.head_objective import choose_objective
 from lmcore.analysis.importance_methods import IMPORTANCE
 from lmcore.errors import InputError
 from lmcore.fingerprint import fingerprint, fingerprint_frame
-from lmcore.models.head_outputs import head_outputs
+from lmcore.models.head_gates import head_parts
 from lmcore.models.load import LoadedModel
 from lmcore.types import Input, Report, Silent, Target
 
@@ -62,14 +62,14 @@ def head_importance(
 ) -> HeadImportance:
     """Judge every head by what becomes of an output.
 
-    What the output is hangs on the model: the logit of a class; the mean log-probability of what an encoder-decoder writes,
-    of a decoder's own next tokens, or of the answers that another head gives now; for a model without a head the share of
-    the text's own mean vector that is left; and, over labelled rows, the loss with its sign turned.
+    What the output is hangs on the model: what its task can explain, in logits (a class, a tag, an answer) or nats (what it
+    writes); of a decoder of which nothing is asked the mean log-probability of the text's own tokens; for a model without a
+    head the share of the text's own mean vector that is left; and, over labelled rows, the loss with its sign turned.
 
     Args:
         loaded: the model.
         texts: a text, or several, or a frame of rows of the model's task with their labels.
-        target: of a task with classes what is explained; the class predicted for each text where None.
+        target: what is explained; where None what the model predicts, or the whole of what it writes.
         method: a name of the registry IMPORTANCE.
         kind: which attention: the model's main one, or of an encoder-decoder also ``decoder`` and ``cross``.
         output: of an encoder-decoder what it is to have written; what it writes by itself where None.
@@ -85,13 +85,11 @@ def head_importance(
     chosen = IMPORTANCE[method]
     parameters = chosen.check(options)
     wanted = _kind(loaded, kind)
-    head_outputs(loaded.model.base_model, wanted)
+    parts = head_parts(loaded.model, wanted)
     several: Sequence[Input] | pd.DataFrame = [texts] if isinstance(texts, str | Mapping) else texts
     objective = choose_objective(loaded, several, target, output)
-    # Hooks on the model itself would be seen by other threads: they sit on a twin that shares its weights.
-    with loaded.attention(loaded.model.base_model.config._attn_implementation) as twin:
-        outputs = head_outputs(twin.base_model, wanted)
-        values: np.ndarray = chosen.load()(twin, outputs, objective, report or Silent(), **parameters)
+    # Hooks on the model itself would be met by other threads: they sit on a twin that shares its weights.
+    values: np.ndarray = chosen.load()(loaded.twin(), parts, objective, report or Silent(), **parameters)
     read = fingerprint_frame(several) if isinstance(several, pd.DataFrame) else [_plain(text) for text in several]
     return HeadImportance(
         values=values,
@@ -99,7 +97,7 @@ def head_importance(
         kind=wanted,
         said=objective.said,
         unit=objective.unit,
-        texts=len(objective.batches),
+        texts=len(objective.values),
         parameters=parameters,
         fingerprint=fingerprint(loaded.fingerprint, read, str(target), output, method, wanted, parameters),
     )

@@ -1,12 +1,14 @@
 """How much a text's output hangs on each head: by the gradient of a gate, or by taking the head out."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lmcore.analysis.head_objective import Objective
 from lmcore.methods import Method, Option, Registry
-from lmcore.models.head_outputs import HeadOutput, gate_gradients, gated_heads, watched_heads
+from lmcore.models.components import Component, record
+from lmcore.models.head_gates import gate_gradients, gated_heads
 from lmcore.types import Report
 
 if TYPE_CHECKING:
@@ -46,11 +48,11 @@ IMPORTANCE = Registry(
 )
 
 
-def by_gradient(model: Any, outputs: list[HeadOutput], objective: Objective, report: Report) -> np.ndarray:
+def by_gradient(model: Any, parts: Sequence[Component], objective: Objective, report: Report) -> np.ndarray:
     """Return the mean absolute gradient of the value with respect to a factor on each head's output.
 
     That is the head's output times the gradient with respect to it, summed over tokens and features, without its sign
-    (Michel et al. 2019); each window has gates of its own.
+    (Michel et al. 2019); each text has factors of its own.
 
     Returns:
         float64 of shape (layers, heads), from 0.
@@ -60,20 +62,19 @@ def by_gradient(model: Any, outputs: list[HeadOutput], objective: Objective, rep
     """
     import torch
 
-    total = np.zeros((len(outputs), outputs[0].heads))
-    for number, (batch, value) in enumerate(zip(objective.batches, objective.values, strict=True)):
+    total = np.zeros((len(parts), parts[0].heads))
+    for number, value in enumerate(objective.values, 1):
         report.check()
-        device = batch["input_ids"].device
-        gates = [torch.ones(1, output.heads, device=device, requires_grad=True) for output in outputs]
-        with torch.enable_grad(), gated_heads(outputs, gates):
-            reached = value(model, batch).sum()
+        gates = [torch.ones(1, part.heads, device=model.device, requires_grad=True) for part in parts]
+        with torch.enable_grad(), gated_heads(model, parts, gates):
+            reached = value(model, 1).sum()
         total += gate_gradients(reached, gates).sum(dim=1).double().cpu().numpy()
-        report.progress((number + 1) / len(objective.batches), f"{number + 1} of {len(objective.batches)} texts read")
-    return total / len(objective.batches)
+        report.progress(number / len(objective.values), f"{number} of {len(objective.values)} texts read")
+    return total / len(objective.values)
 
 
 def by_ablation(
-    model: Any, outputs: list[HeadOutput], objective: Objective, report: Report, *, fill: str = "zero"
+    model: Any, parts: Sequence[Component], objective: Objective, report: Report, *, fill: str = "zero"
 ) -> np.ndarray:
     """Return by how much the value falls, on the mean, when each head is taken out.
 
@@ -87,69 +88,52 @@ def by_ablation(
     """
     import torch
 
-    fills = _mean_outputs(model, outputs, objective, report) if fill == "mean" else None
-    places = [(layer, head) for layer, output in enumerate(outputs) for head in range(output.heads)]
-    total = np.zeros((len(outputs), outputs[0].heads))
+    places = [(layer, head) for layer, part in enumerate(parts) for head in range(part.heads)]
+    total = np.zeros((len(parts), parts[0].heads))
+    done, whole = 0, len(places) * len(objective.values)
     with torch.inference_mode():
-        for number, (batch, value) in enumerate(zip(objective.batches, objective.values, strict=True)):
-            whole = float(value(model, batch)[0])
-            size = _copies(model, batch) if objective.copies else 1
+        fills = _mean_outputs(model, parts, objective, report) if fill == "mean" else None
+        for value, width in zip(objective.values, objective.widths, strict=True):
+            plain = float(value(model, 1)[0])
+            size = _copies(model, width) if objective.copies else 1
             for start in range(0, len(places), size):
                 report.check()
                 chosen = places[start : start + size]
-                gates = [_without(output, layer, chosen, batch) for layer, output in enumerate(outputs)]
-                with gated_heads(outputs, gates, fills):
-                    found = value(model, _repeated(batch, len(chosen)))
-                for (layer, head), without in zip(chosen, found.tolist(), strict=True):
-                    total[layer, head] += whole - without
-                done = number * len(places) + start + len(chosen)
-                report.progress(
-                    done / (len(places) * len(objective.batches)), f"{done} of {len(places) * len(objective.batches)} heads "
-                    "taken out"
-                )  # fmt: skip
-    return total / len(objective.batches)
+                with gated_heads(model, parts, _without(parts, chosen, model.device), fills):
+                    found = value(model, len(chosen))
+                for (layer, head), left in zip(chosen, found.tolist(), strict=True):
+                    total[layer, head] += plain - left
+                done += len(chosen)
+                report.progress(done / whole, f"{done} of {whole} heads taken out")
+    return total / len(objective.values)
 
 
-def _without(
-    output: HeadOutput, layer: int, chosen: list[tuple[int, int]], batch: "dict[str, torch.Tensor]"
-) -> "torch.Tensor":
-    """Return a layer's gates: each copy of the text lacks the head that it is to do without, if that is of this layer."""
+def _without(parts: Sequence[Component], chosen: list[tuple[int, int]], device: Any) -> "list[torch.Tensor]":
+    """Return each layer's gates for as many copies of a text, each of which is to do without one head."""
     import torch
 
-    gate = torch.ones(len(chosen), output.heads, device=batch["input_ids"].device)
-    for copy, (at, head) in enumerate(chosen):
-        if at == layer:
-            gate[copy, head] = 0
-    return gate
+    gates = [torch.ones(len(chosen), part.heads, device=device) for part in parts]
+    for copy, (layer, head) in enumerate(chosen):
+        gates[layer][copy, head] = 0
+    return gates
 
 
-def _repeated(batch: "dict[str, torch.Tensor]", copies: int) -> "dict[str, torch.Tensor]":
-    return {name: item.repeat_interleave(copies, dim=0) for name, item in batch.items()}
+def _copies(model: Any, width: int) -> int:
+    """Return how many copies of a text go in one pass, so that their logits stay within 128 MiB."""
+    head = model.get_output_embeddings()
+    outputs = 1 if head is None else int(head.weight.shape[0])
+    return max(1, min(COPIES, _LOGIT_BYTES // (4 * width * outputs)))
 
 
-def _copies(model: Any, batch: "dict[str, torch.Tensor]") -> int:
-    """Return how many copies go in one pass, so that their logits stay within 128 MiB."""
-    width = max(int(item.shape[1]) for item in batch.values() if item.dim() > 1)
-    config = model.config
-    outputs = config.get_text_config().vocab_size if hasattr(model, "lm_head") else config.num_labels
-    return max(1, min(COPIES, _LOGIT_BYTES // (4 * width * int(outputs))))
-
-
-def _mean_outputs(
-    model: Any, outputs: list[HeadOutput], objective: Objective, report: Report
-) -> "list[torch.Tensor]":
-    """Return the mean of what goes into each joint over all tokens of all texts, shape (heads × features) each."""
-    import torch
-
-    sums: list[Any] = [0.0] * len(outputs)
+def _mean_outputs(model: Any, parts: Sequence[Component], objective: Objective, report: Report) -> "list[torch.Tensor]":
+    """Return the mean output of each layer's heads over all tokens of all texts, shape (heads, features) each."""
+    sums: dict[Component, Any] = dict.fromkeys(parts, 0.0)
     tokens = 0
-    with torch.inference_mode():
-        for batch, value in zip(objective.batches, objective.values, strict=True):
+    with record(model, parts) as seen:
+        for value in objective.values:
             report.check()
-            seen: dict[int, torch.Tensor] = {}
-            with watched_heads(outputs, seen):
-                value(model, batch)
-            for place in range(len(outputs)):
-                sums[place] = sums[place] + seen[place][0].sum(dim=0)
-            tokens += int(seen[0].shape[1])
-    return [total / tokens for total in sums]
+            value(model, 1)
+            for part in parts:
+                sums[part] = sums[part] + seen[part].sum(dim=(0, 1))
+            tokens += int(seen[parts[0]].shape[1])
+    return [sums[part] / tokens for part in parts]

@@ -193,9 +193,7 @@ def _around(tokenizer: Any) -> tuple[list[int], list[int]]:
     return (ids[: plain[0]], ids[plain[-1] + 1 :]) if plain else ([], [])
 
 
-def _reading(
-    loaded: LoadedModel, encodings: Encodings, decoder_ids: list[list[int]] | None, kind: Kind
-) -> _Reading:
+def _reading(loaded: LoadedModel, encodings: Encodings, decoder_ids: list[list[int]] | None, kind: Kind) -> _Reading:
     ids = encodings.ids if decoder_ids is None else decoder_ids
     delimiters = _delimiters(loaded.tokenizer, {token for row in ids for token in row})
     tokens = [
@@ -219,9 +217,7 @@ def _stream(
         yield maps[kind], source.tokens[number]
 
 
-def _sum_roles(
-    texts: Iterator[tuple[np.ndarray, RoleTokens]], names: Sequence[str]
-) -> tuple[np.ndarray, np.ndarray]:
+def _sum_roles(texts: Iterator[tuple[np.ndarray, RoleTokens]], names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     sums, rows = np.zeros(()), np.zeros(len(names), dtype=np.int64)
     for maps, tokens in texts:
         more, count = role_sums(maps, tokens, names)

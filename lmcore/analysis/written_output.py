@@ -3,11 +3,11 @@
 from dataclasses import dataclass, replace
 
 from lmcore.analysis.model_input import name_tokens
-from lmcore.models.text_tokens import TextTokens
 from lmcore.errors import InputError
 from lmcore.models.encode import Encodings
 from lmcore.models.generate import write_texts
 from lmcore.models.load import LoadedModel
+from lmcore.models.text_tokens import TextTokens
 
 MAX_NEW_TOKENS = 128
 

@@ -42,7 +42,9 @@ def test_of_one_layer_flow_is_rollout():
     assert attention_flow(maps) == pytest.approx(attention_rollout(maps), abs=1e-8)
 
 
-@pytest.mark.parametrize(("layers", "size", "spread", "causal"), [(3, 5, 1.0, False), (4, 4, 0.2, False), (3, 6, 1.0, True)])
+@pytest.mark.parametrize(
+    ("layers", "size", "spread", "causal"), [(3, 5, 1.0, False), (4, 4, 0.2, False), (3, 6, 1.0, True)]
+)
 def test_flow_is_that_of_an_independent_algorithm(layers, size, spread, causal):
     for seed in range(3):
         maps = np.random.default_rng(seed).dirichlet(np.full(size, spread), size=(layers, size))

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lmcore.models.head_outputs import HeadOutput, gate_gradients, gated_heads
+from lmcore.models.head_gates import gate_gradients, gated_heads, head_parts
 from lmcore.models.heads import AttentionBlock, attention_blocks
 from lmcore.models.structure import HEADS, note
 from lmcore.training.compression.made import Compressed, CompressJob, fewest
@@ -41,13 +41,13 @@ def head_importance(job: CompressJob, blocks: list[AttentionBlock]) -> np.ndarra
     """
     import torch
 
-    outputs = [HeadOutput(block.output.dense, block.heads, block.size) for block in blocks]
+    parts = head_parts(job.loaded.model, "encoder")
     total = np.zeros((len(blocks), max(block.heads for block in blocks)))
     seen = 0
     for batch in job.batches():
         count = len(batch["input_ids"])
         gates = [torch.ones(count, block.heads, requires_grad=True) for block in blocks]
-        with torch.enable_grad(), gated_heads(outputs, gates):
+        with torch.enable_grad(), gated_heads(job.loaded.model, parts, gates):
             loss = job.loaded.model(**batch).loss
         # The loss is a mean over the batch, so that one window's gradient is its share of it.
         total += gate_gradients(loss, gates).sum(dim=1).numpy() * count
