@@ -33,8 +33,8 @@ def read_input(loaded: LoadedModel, text: Input) -> tuple[TextTokens, Encodings]
         return tokens, counted(loaded.tokenizer, [tokens.ids.tolist()], truncated=np.array([tokens.truncated]))
     if not loaded.task:
         encodings = _encode_pair(loaded, text)
-        cut = bool(encodings.truncated[0])
-        tokens = name_tokens(loaded.tokenizer, list(text.values()), encodings.ids[0], truncated=cut)
+        ids, over = encodings.ids[0], bool(encodings.truncated[0])
+        tokens = name_tokens(loaded.tokenizer, list(text.values()), ids, truncated=over)
         if tokens.special.all():
             raise InputError("The texts have no character that the model's tokenizer reads: give some with words.")
         return tokens, encodings
