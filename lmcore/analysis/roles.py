@@ -11,12 +11,13 @@ import pandas as pd
 from lmcore.analysis.attention_run import BATCH_SIZE, MAX_BYTES, Kind, attention_kinds, stream_attention
 from lmcore.analysis.model_input import encode_inputs
 from lmcore.analysis.role_scores import HEAD_ROLES, TEXTS, RoleTokens, role_sums
-from lmcore.analysis.written_output import MAX_NEW_TOKENS, start_token
+from lmcore.analysis.written_output import greedy
 from lmcore.errors import InputError, OptionError
 from lmcore.fingerprint import fingerprint
 from lmcore.models.encode import Encodings, counted
 from lmcore.models.generate import write_texts
 from lmcore.models.load import LoadedModel
+from lmcore.models.written import decoder_inputs, start_token
 from lmcore.types import Input, Part, Report, Silent
 
 CLEAR = 0.4
@@ -162,9 +163,8 @@ class _Reading:
 def _read_texts(loaded: LoadedModel, encodings: Encodings, kind: Kind, report: Report) -> _Reading:
     decoder_ids = None
     if kind == "decoder" and len(attention_kinds(loaded)) > 1:
-        decoding = replace(loaded.decoding, beams=1, sample=False, max_new_tokens=MAX_NEW_TOKENS)
-        written = write_texts(loaded, encodings, decoding, report=report)
-        decoder_ids = [[start_token(loaded), *item.ids[:-1]] for item in written]
+        written = write_texts(loaded, encodings, greedy(loaded), report=report)
+        decoder_ids = decoder_inputs(loaded, [list(item.ids) for item in written])
     return _reading(loaded, encodings, decoder_ids, kind)
 
 
@@ -179,7 +179,7 @@ def _draw_repeats(loaded: LoadedModel, kind: Kind, sequences: int, length: int, 
     halves = [rng.choice(plain, length, replace=False).tolist() for _ in range(sequences)]
     if kind == "decoder" and len(attention_kinds(loaded)) > 1:
         encodings = counted(tokenizer, [[*before, *half, *after] for half in halves])
-        found = _reading(loaded, encodings, [[start_token(loaded), *half, *half] for half in halves], kind)
+        found = _reading(loaded, encodings, [[start_token(loaded.model), *half, *half] for half in halves], kind)
     else:
         whole = counted(tokenizer, [[*before, *half, *half, *after] for half in halves])
         found = _reading(loaded, whole, None, kind)

@@ -4,10 +4,12 @@ from dataclasses import dataclass, replace
 
 from lmcore.analysis.model_input import name_tokens
 from lmcore.errors import InputError
+from lmcore.models.decoding import Decoding
 from lmcore.models.encode import Encodings
 from lmcore.models.generate import write_texts
 from lmcore.models.load import LoadedModel
 from lmcore.models.text_tokens import TextTokens
+from lmcore.models.written import decoder_inputs
 
 MAX_NEW_TOKENS = 128
 
@@ -44,8 +46,7 @@ def read_output(loaded: LoadedModel, encodings: Encodings, output: str | None) -
     if output is None:
         if not hasattr(loaded.model, "lm_head"):
             raise InputError(f"{loaded.ref} has no head that writes: give the output, or load the model with its task.")
-        decoding = replace(loaded.decoding, beams=1, sample=False, max_new_tokens=MAX_NEW_TOKENS)
-        item = write_texts(loaded, encodings, decoding)[0]
+        item = write_texts(loaded, encodings, greedy(loaded))[0]
         text, ids = item.text, list(item.ids)
     else:
         if not output.strip():
@@ -53,14 +54,10 @@ def read_output(loaded: LoadedModel, encodings: Encodings, output: str | None) -
         text, ids = output, list(tokenizer(text_target=output, verbose=False)["input_ids"])[: loaded.max_length]
     if not ids:
         raise InputError("The output has no character that the model's tokenizer reads: give another.")
-    read = [start_token(loaded), *ids[:-1]]
+    (read,) = decoder_inputs(loaded, [ids])
     return WrittenOutput(text, name_tokens(tokenizer, [text], ids), name_tokens(tokenizer, [text], read), own)
 
 
-def start_token(loaded: LoadedModel) -> int:
-    """Return the token that a decoder reads first."""
-    for config in (getattr(loaded.model, "generation_config", None), loaded.model.config):
-        token = getattr(config, "decoder_start_token_id", None)
-        if token is not None:
-            return int(token)
-    raise InputError(f"{loaded.ref} does not say which token its decoder begins with: choose another model.")
+def greedy(loaded: LoadedModel) -> Decoding:
+    """Return how a model writes the most probable token each time, up to 128 of them."""
+    return replace(loaded.decoding, beams=1, sample=False, max_new_tokens=MAX_NEW_TOKENS)

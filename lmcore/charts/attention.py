@@ -86,13 +86,12 @@ def output_by_source(weights: np.ndarray, rows: Sequence[str], columns: Sequence
             "weight": weights.astype(float).ravel(),
         }
     )
-    axis = {"labelExpr": _AFTER_SPACE, "labelOverlap": False, "labelFlush": False, "labelLimit": 110}
     chart = (
         alt.Chart(frame, title=title)
         .mark_rect()
         .encode(
-            x=alt.X("source:N", sort=None, axis=alt.Axis(title="Source", labelAngle=-55, **axis)),
-            y=alt.Y("output:N", sort=None, axis=alt.Axis(title="Token that is written", **axis)),
+            x=alt.X("source:N", sort=None, axis=_token_axis("Source", angle=-55)),
+            y=alt.Y("output:N", sort=None, axis=_token_axis("Token that is written")),
             color=alt.Color("weight:Q", title="Weight", scale=alt.Scale(domainMin=0)),
             tooltip=["output:N", "source:N", alt.Tooltip("weight:Q", format=".3f")],
         )
@@ -130,7 +129,7 @@ def head_values(values: np.ndarray, *, title: str, unit: str, signed: bool = Fal
     )
     if frame.empty:
         return Figure(chart, f"{title}: no head has a number.", frame)
-    top = frame.loc[frame["value"].abs().idxmax()]
+    top = frame.sort_values("value", key=np.abs).iloc[-1]
     number = f"{top['value']:+.3g}" if signed else f"{top['value']:.3g}"
     said = (
         f"{title}: the {most} is that of head {top['head']:.0f} of layer {top['layer']:.0f}, {number} ({unit.lower()})."
@@ -171,8 +170,8 @@ def head_roles(strongest: pd.DataFrame) -> Figure:
         )
     )
     marks = base.mark_text(fontSize=13).encode(text="sign:N")
-    counts = frame["name"].value_counts()
-    said = ", ".join(f"{name.lstrip('←→⇤•¶=↻∗ ').lower()} {count}" for name, count in counts.items())
+    counts = strongest["role"].value_counts()
+    said = ", ".join(f"{str(role).replace('_', ' ')} {count}" for role, count in counts.items())
     layers = int(frame["layer"].nunique())
     chart = (cells + marks).properties(height=bar_height(layers) + 50)
     return Figure(chart, f"The strongest role of each head, by how many heads have it: {said}.", strongest)
@@ -206,9 +205,7 @@ def token_shares(shares: Mapping[str, np.ndarray], tokens: Sequence[str], *, tit
             x=alt.X(
                 "name:N",
                 sort=None,
-                axis=alt.Axis(
-                    title="Input token", labelExpr=_AFTER_SPACE, labelAngle=-55, labelOverlap=False, labelLimit=110
-                ),
+                axis=_token_axis("Input token", angle=-55),
             ),
             xOffset=alt.XOffset("measure:N", sort=order),
             y=alt.Y("value:Q", title=unit, scale=alt.Scale(domainMin=0)),
@@ -220,6 +217,13 @@ def token_shares(shares: Mapping[str, np.ndarray], tokens: Sequence[str], *, tit
     tops = [(name, frame[frame["measure"] == name].sort_values("value").iloc[-1]) for name in order]
     said = ", ".join(f"by {name.lower()} most comes from {top['token']!r} ({top['value']:.2f})" for name, top in tops)
     return Figure(chart, f"{title}: {said}.", frame[["position", "token", "measure", "value"]])
+
+
+def _token_axis(title: str, *, angle: int = 0) -> alt.Axis:
+    """Return an axis of tokens, each named without the number that keeps equal ones apart."""
+    return alt.Axis(
+        title=title, labelExpr=_AFTER_SPACE, labelAngle=angle, labelOverlap=False, labelFlush=False, labelLimit=110
+    )
 
 
 def _bins(tokens: int, bins: int) -> np.ndarray:
