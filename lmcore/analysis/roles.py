@@ -173,7 +173,7 @@ def _draw_repeats(loaded: LoadedModel, kind: Kind, sequences: int, length: int, 
     tokenizer, rng = loaded.tokenizer, np.random.default_rng(seed)
     special = set(tokenizer.all_special_ids)
     before, after = _around(tokenizer)
-    known = int(loaded.model.config.get_text_config().vocab_size)
+    known = int(loaded.model.base_model.get_input_embeddings().weight.shape[0])
     plain = np.array([token for token in range(min(len(tokenizer), known)) if token not in special])
     length = min(length, len(plain), (loaded.max_length - len(before) - len(after)) // 2)
     halves = [rng.choice(plain, length, replace=False).tolist() for _ in range(sequences)]

@@ -10,7 +10,8 @@ import pandas as pd
 from lmcore.analysis.role_scores import HEAD_ROLES
 from lmcore.charts.figure import Figure, bar_height
 
-MAX_CELLS = 24_000
+MAX_CELLS = 12_000
+DRAWN_CELLS = 5000
 MAX_BINS = 24
 MAX_TOKENS = 64
 SEEN = 0.02
@@ -21,7 +22,8 @@ def heads_overview(attentions: np.ndarray, rows: Sequence[str], columns: Sequenc
     """Draw the maps of all heads as small multiples: a row of maps for each layer, the first layer at the bottom.
 
     Where there are more tokens than cells to draw, neighbours share one: its weight is what their rows give, on the mean, to
-    all of its columns together, so that a row still sums to 1. Weights below 2 % are left blank.
+    all of its columns together, so that a row still sums to 1. Weights below 2 % are left blank, and of more than 5,000 others
+    the weakest.
 
     Args:
         attentions: shape (layers, heads, rows, columns), rows sum to 1.
@@ -34,7 +36,11 @@ def heads_overview(attentions: np.ndarray, rows: Sequence[str], columns: Sequenc
     down, across = _bins(len(rows), bins), _bins(len(columns), bins)
     pooled = np.einsum("ri,lhij,cj->lhrc", down / down.sum(axis=1, keepdims=True), attentions, across, optimize=True)
     frame = _overview_frame(pooled, _bin_names(rows, down), _bin_names(columns, across))
-    shown = frame[frame["weight"] >= SEEN].assign(right=lambda f: f["x"] + 1, below=lambda f: f["y"] + 1)
+    shown = (
+        frame[frame["weight"] >= SEEN]
+        .nlargest(DRAWN_CELLS, "weight")
+        .assign(right=lambda f: f["x"] + 1, below=lambda f: f["y"] + 1)
+    )
     wide, high = len(across) + 1, len(down) + 1
     x = _block_axis("x", "Head", heads, wide, f"round((datum.value - {(wide - 1) / 2}) / {wide}) + 1")
     y = _block_axis("y", "Layer", layers, high, f"{layers} - round((datum.value - {(high - 1) / 2}) / {high})")
@@ -81,8 +87,8 @@ def output_by_source(weights: np.ndarray, rows: Sequence[str], columns: Sequence
         {
             "row": row,
             "column": column,
-            "output": [f"{n} {rows[n]}" for n in row],
-            "source": [f"{n} {columns[n]}" for n in column],
+            "output": [f"{n} {rows[n]}" for n in row.tolist()],
+            "source": [f"{n} {columns[n]}" for n in column.tolist()],
             "weight": weights.astype(float).ravel(),
         }
     )
