@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lmcore.analysis.attribution import Attribution, attribute, attribute_texts
     from lmcore.analysis.flow import attention_flow
     from lmcore.analysis.importance import HeadImportance, head_importance, importance_passes
+    from lmcore.analysis.influence import InfluenceConfig, WordInfluence, word_influence
     from lmcore.analysis.probing import ProbeResult, probe_layers
     from lmcore.analysis.roles import HeadRoles, head_roles
     from lmcore.analysis.similarity import LayerSimilarity, layer_similarity, linear_cka
@@ -27,9 +28,11 @@ _EXPORTS = {
     "Attribution": "lmcore.analysis.attribution",
     "HeadImportance": "lmcore.analysis.importance",
     "HeadRoles": "lmcore.analysis.roles",
+    "InfluenceConfig": "lmcore.analysis.influence",
     "LayerSimilarity": "lmcore.analysis.similarity",
     "ProbeResult": "lmcore.analysis.probing",
     "WordAlignment": "lmcore.analysis.alignment",
+    "WordInfluence": "lmcore.analysis.influence",
     "align_words": "lmcore.analysis.alignment",
     "attention_flow": "lmcore.analysis.flow",
     "attention_maps": "lmcore.analysis.attention",
@@ -45,6 +48,7 @@ _EXPORTS = {
     "linear_cka": "lmcore.analysis.similarity",
     "probe_layers": "lmcore.analysis.probing",
     "read_attention": "lmcore.analysis.attention",
+    "word_influence": "lmcore.analysis.influence",
 }
 
 __all__ = [
@@ -53,9 +57,11 @@ __all__ = [
     "Attribution",
     "HeadImportance",
     "HeadRoles",
+    "InfluenceConfig",
     "LayerSimilarity",
     "ProbeResult",
     "WordAlignment",
+    "WordInfluence",
     "align_words",
     "attention_flow",
     "attention_maps",
@@ -71,6 +77,7 @@ __all__ = [
     "linear_cka",
     "probe_layers",
     "read_attention",
+    "word_influence",
 ]
 
 
