@@ -127,7 +127,7 @@ def head_values(values: np.ndarray, *, title: str, unit: str, signed: bool = Fal
         .mark_rect()
         .encode(
             x=alt.X("head:O", title="Head", axis=alt.Axis(labelAngle=0)),
-            y=alt.Y("layer:O", title="Layer", sort="descending"),
+            y=alt.Y("layer:O", title="Layer", sort="descending", axis=alt.Axis(labelOverlap=False)),
             color=alt.Color("value:Q", title=unit, scale=scale),
             tooltip=["layer:O", "head:O", alt.Tooltip("value:Q", format="+.4g" if signed else ".4g")],
         )
@@ -158,7 +158,7 @@ def head_roles(strongest: pd.DataFrame) -> Figure:
     present = [name for name in names.values() if name in set(frame["name"])]
     base = alt.Chart(frame, title="What each head does most").encode(
         x=alt.X("head:O", title="Head", axis=alt.Axis(labelAngle=0)),
-        y=alt.Y("layer:O", title="Layer", sort="descending"),
+        y=alt.Y("layer:O", title="Layer", sort="descending", axis=alt.Axis(labelOverlap=False)),
         tooltip=["layer:O", "head:O", alt.Tooltip("name:N", title="role"), alt.Tooltip("score:Q", format=".2f")],
     )
     cells = (
@@ -179,7 +179,7 @@ def head_roles(strongest: pd.DataFrame) -> Figure:
     counts = strongest["role"].value_counts()
     said = ", ".join(f"{str(role).replace('_', ' ')} {count}" for role, count in counts.items())
     layers = int(frame["layer"].nunique())
-    chart = (cells + marks).properties(height=bar_height(layers) + 50)
+    chart = (cells + marks).properties(height=bar_height(layers, each=28) + 50)
     return Figure(chart, f"The strongest role of each head, by how many heads have it: {said}.", strongest)
 
 

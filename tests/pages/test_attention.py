@@ -42,31 +42,34 @@ def test_all_heads_are_shown_with_the_warning(open_part):
 
 
 def test_roles_of_a_text_and_over_a_data_set(open_part, filled):
-    app = open_part("Roles", analyse_role="induction")
+    app = open_part("Roles")
     assert any(alt.startswith("The strongest role of each head") for alt in words(app))
-    assert any(alt.startswith("Induction: score of each head: the highest score") for alt in words(app))
+    assert any(alt.startswith("Previous token: score of each head: the highest score") for alt in words(app))
     assert "Over 1 text." in said(app)
+    app = clean(app.selectbox(key="analyse_role").set_value("induction").run())
+    assert any(alt.startswith("Induction: score of each head: the highest score") for alt in words(app))
     app = clean(app.segmented_control(key="analyse_roles_over").set_value("Test rows of a data set").run())
     assert "Over 12 texts." in said(app)
 
 
 def test_flow_to_one_token_and_to_all(open_part):
     app = open_part("Flow")
-    assert any(alt.startswith("What token '1 [CLS]' has of each input token: by rollout") for alt in words(app))
+    assert any(alt.startswith("What token 1, '[CLS]', takes from each input token: by rollout") for alt in words(app))
     app.number_input[0].set_value(2)
     app = clean(app.toggle(key="analyse_flow_all").set_value(True).run())
-    assert any(alt.startswith("What token '2 rain' has") for alt in words(app))
+    assert any(alt.startswith("What token 2, 'rain', takes") for alt in words(app))
     assert any(alt.startswith("Attention flow.") for alt in words(app))
 
 
 def test_importance_says_what_it_costs_and_runs_when_asked(open_part):
-    app = open_part("Importance", analyse_importance="ablation")
+    app = open_part("Importance")
+    app = clean(app.selectbox(key="analyse_importance").set_value("ablation").run())
     assert app.button(key="analyse_judge_heads").label == "Judge the heads (9 passes of the model)"
     assert "Nothing was run yet" in said(app)
     assert not words(app)
     app = clean(app.button(key="analyse_judge_heads").click().run())
     assert any(alt.startswith("What hangs on each head: the largest is that of head") for alt in words(app))
-    assert re.search(r"Judged by \w+\. How much it falls without the head, in logits\.", said(app))
+    assert re.search(r"Judged by: \w+\. How much it falls without the head, in logits\.", said(app))
     app = clean(app.selectbox(key="analyse_importance").set_value("gradient").run())
     assert app.button(key="analyse_judge_heads").label == "Judge the heads (3 passes of the model)"
     assert not words(app)

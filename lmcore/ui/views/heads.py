@@ -91,13 +91,12 @@ def draw_flow(found: "dict[Kind, AttentionMaps]", kind: "Kind") -> None:
         "Each token of each layer is a node, and attention is how wide the way down is: the flow from an output token to an "
         "input token is what can pass at most (Abnar & Zuidema 2020). Here it is shown as a share of all flows of its token."
     )
-    names = [f"{place} {token}" for place, token in enumerate(maps.tokens, 1)]
     first = size if kind == "decoder" else 1
     number = st.number_input("Output token", 1, size, first, key=f"analyse_flow_token_{size}", bind="query-params")
     chosen = int(number) - 1
     flow = _flow(maps.fingerprint, chosen, maps)[0]
     shares = {"Rollout": attention_rollout(maps.attentions)[chosen], "Flow": flow / flow.sum()}
-    title = f"What token {names[chosen]!r} has of each input token"
+    title = f"What token {number}, {maps.tokens[chosen]!r}, takes from each input token"
     show.figure(head_charts.token_shares(shares, maps.tokens, title=title, unit="Share (0 to 1)"), "analyse_flow")
     if size > FLOW_TOKENS:
         st.caption(
@@ -131,7 +130,7 @@ def draw_importance(version: str, given: Frozen, kind: "Kind", output: str | Non
         found = _importance(cache.workspace_root(), *wanted, report)
     signed = bool(IMPORTANCE[method].facts["signed"])
     how = "How much it falls without the head" if signed else "How steeply it changes with the head"
-    st.caption(f"Judged by {show.plain(found.said)}. {how}, in {found.unit}.")
+    st.caption(f"Judged by: {show.plain(found.said)}. {how}, in {found.unit}.")
     left, right = show.side_by_side()
     with left:
         figure = head_charts.head_values(
@@ -140,7 +139,13 @@ def draw_importance(version: str, given: Frozen, kind: "Kind", output: str | Non
         show.figure(figure, "analyse_importance_map")
     with right:
         alt = "The heads by their importance, the largest first."
-        show.table(found.to_frame(), "analyse_importance_table", alt=alt, height=320, formats={"importance": "%+.4f"})
+        show.table(
+            found.to_frame(),
+            "analyse_importance_table",
+            alt=alt,
+            height=320,
+            formats={"importance": "%+.4f" if signed else "%.4f"},
+        )
 
 
 def _data_set(version: str) -> str | None:
