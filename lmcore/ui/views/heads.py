@@ -138,13 +138,13 @@ def draw_importance(version: str, given: Frozen, kind: "Kind", output: str | Non
         )
         show.figure(figure, "analyse_importance_map")
     with right:
-        alt = "The heads by their importance, the largest first."
+        alt, number = "The heads by their importance, the largest first.", "%+.4f" if signed else "%.4f"
         show.table(
             found.to_frame(),
             "analyse_importance_table",
             alt=alt,
             height=320,
-            formats={"importance": "%+.4f" if signed else "%.4f"},
+            formats={"importance": number},
         )
 
 
