@@ -84,7 +84,7 @@ class _Pool:
         yield self._loaded
 
 
-def _view(text: Any) -> None:
+def _view(text: str) -> None:
     from lmcore.ui.views.attention import draw
 
     draw("models:/numbers/1", text)
