@@ -24,6 +24,8 @@ REGISTRIES: dict[str, str] = {
     "rewards": "lmcore.training.reinforcement.rewards:REWARDS",
     "compression": "lmcore.training.compression.methods:COMPRESSION",
     "attribution": "lmcore.analysis.methods:ATTRIBUTION",
+    "head roles": "lmcore.analysis.role_scores:HEAD_ROLES",
+    "head importance": "lmcore.analysis.importance_methods:IMPORTANCE",
     "alignment": "lmcore.models.linking:ALIGNMENT",
     "components": "lmcore.analysis.sources:COMPONENTS",
     "projection": "lmcore.projection.methods:PROJECTION",

@@ -7,19 +7,24 @@ from lmcore.methods import load_target
 if TYPE_CHECKING:
     from lmcore.analysis.activations import Activations, extract_activations
     from lmcore.analysis.alignment import WordAlignment, align_words
-    from lmcore.analysis.attention import AttentionMaps, attention_maps, attention_rollout
+    from lmcore.analysis.attention import AttentionMaps, attention_maps, attention_rollout, cross_rollout, read_attention
     from lmcore.analysis.attribution import Attribution, attribute, attribute_texts
+    from lmcore.analysis.flow import attention_flow
+    from lmcore.analysis.importance import HeadImportance, head_importance, importance_passes
     from lmcore.analysis.influence import InfluenceConfig, WordInfluence, word_influence
     from lmcore.analysis.neuron_report import NeuronConfig, NeuronReport
     from lmcore.analysis.neurons import find_neurons, neuron_tokens
     from lmcore.analysis.probabilities import TokenProbabilities, token_probabilities
     from lmcore.analysis.probing import ProbeResult, probe_layers
+    from lmcore.analysis.roles import HeadRoles, head_roles
     from lmcore.analysis.similarity import LayerSimilarity, layer_similarity, linear_cka
 
 _EXPORTS = {
     "Activations": "lmcore.analysis.activations",
     "AttentionMaps": "lmcore.analysis.attention",
     "Attribution": "lmcore.analysis.attribution",
+    "HeadImportance": "lmcore.analysis.importance",
+    "HeadRoles": "lmcore.analysis.roles",
     "InfluenceConfig": "lmcore.analysis.influence",
     "LayerSimilarity": "lmcore.analysis.similarity",
     "NeuronConfig": "lmcore.analysis.neuron_report",
@@ -29,16 +34,22 @@ _EXPORTS = {
     "WordAlignment": "lmcore.analysis.alignment",
     "WordInfluence": "lmcore.analysis.influence",
     "align_words": "lmcore.analysis.alignment",
+    "attention_flow": "lmcore.analysis.flow",
     "attention_maps": "lmcore.analysis.attention",
     "attention_rollout": "lmcore.analysis.attention",
     "attribute": "lmcore.analysis.attribution",
     "attribute_texts": "lmcore.analysis.attribution",
+    "cross_rollout": "lmcore.analysis.attention",
     "extract_activations": "lmcore.analysis.activations",
     "find_neurons": "lmcore.analysis.neurons",
+    "head_importance": "lmcore.analysis.importance",
+    "head_roles": "lmcore.analysis.roles",
+    "importance_passes": "lmcore.analysis.importance",
     "layer_similarity": "lmcore.analysis.similarity",
     "linear_cka": "lmcore.analysis.similarity",
     "neuron_tokens": "lmcore.analysis.neurons",
     "probe_layers": "lmcore.analysis.probing",
+    "read_attention": "lmcore.analysis.attention",
     "token_probabilities": "lmcore.analysis.probabilities",
     "word_influence": "lmcore.analysis.influence",
 }
@@ -47,6 +58,8 @@ __all__ = [
     "Activations",
     "AttentionMaps",
     "Attribution",
+    "HeadImportance",
+    "HeadRoles",
     "InfluenceConfig",
     "LayerSimilarity",
     "NeuronConfig",
@@ -56,16 +69,22 @@ __all__ = [
     "WordAlignment",
     "WordInfluence",
     "align_words",
+    "attention_flow",
     "attention_maps",
     "attention_rollout",
     "attribute",
     "attribute_texts",
+    "cross_rollout",
     "extract_activations",
     "find_neurons",
+    "head_importance",
+    "head_roles",
+    "importance_passes",
     "layer_similarity",
     "linear_cka",
     "neuron_tokens",
     "probe_layers",
+    "read_attention",
     "token_probabilities",
     "word_influence",
 ]

@@ -28,6 +28,7 @@ _SHOWN_CLASSES = 10
 _ANALYSES: dict[str, str] = {
     "neurons": "lmcore.cli.neurons:neurons_command",
     "probabilities": "lmcore.cli.probabilities:probabilities_command",
+    "attention": "lmcore.cli.attention:attention_command",
     "words": "lmcore.cli.influence:influence_command",
     "rebuild": "lmcore.cli.rebuild:rebuild_command",
 }
