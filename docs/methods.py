@@ -15,6 +15,8 @@ STAGE = {
     "rewards": "Train",
     "compression": "Train",
     "attribution": "Analyse",
+    "properties": "Analyse",
+    "probes": "Analyse",
     "alignment": "Analyse",
     "projection": "Visualise",
     "outliers": "Visualise",

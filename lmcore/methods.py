@@ -24,6 +24,8 @@ REGISTRIES: dict[str, str] = {
     "rewards": "lmcore.training.reinforcement.rewards:REWARDS",
     "compression": "lmcore.training.compression.methods:COMPRESSION",
     "attribution": "lmcore.analysis.methods:ATTRIBUTION",
+    "properties": "lmcore.analysis.probes.methods:PROPERTIES",
+    "probes": "lmcore.analysis.probes.methods:PROBES",
     "alignment": "lmcore.models.linking:ALIGNMENT",
     "projection": "lmcore.projection.methods:PROJECTION",
     "outliers": "lmcore.projection.methods:OUTLIERS",
