@@ -9,6 +9,11 @@ if TYPE_CHECKING:
     from lmcore.analysis.alignment import WordAlignment, align_words
     from lmcore.analysis.attention import AttentionMaps, attention_maps, attention_rollout
     from lmcore.analysis.attribution import Attribution, attribute, attribute_texts
+    from lmcore.analysis.concepts.directions import ConceptVectors, concept_vectors
+    from lmcore.analysis.concepts.factors import Factors, find_factors
+    from lmcore.analysis.concepts.sets import Concept, concept_from_slice, concept_from_words
+    from lmcore.analysis.concepts.testing import ConceptTest, tcav
+    from lmcore.analysis.head_maps import HeadMap, map_heads
     from lmcore.analysis.probing import ProbeResult, probe_layers
     from lmcore.analysis.similarity import LayerSimilarity, layer_similarity, linear_cka
 
@@ -16,6 +21,11 @@ _EXPORTS = {
     "Activations": "lmcore.analysis.activations",
     "AttentionMaps": "lmcore.analysis.attention",
     "Attribution": "lmcore.analysis.attribution",
+    "Concept": "lmcore.analysis.concepts.sets",
+    "ConceptTest": "lmcore.analysis.concepts.testing",
+    "ConceptVectors": "lmcore.analysis.concepts.directions",
+    "Factors": "lmcore.analysis.concepts.factors",
+    "HeadMap": "lmcore.analysis.head_maps",
     "LayerSimilarity": "lmcore.analysis.similarity",
     "ProbeResult": "lmcore.analysis.probing",
     "WordAlignment": "lmcore.analysis.alignment",
@@ -24,16 +34,27 @@ _EXPORTS = {
     "attention_rollout": "lmcore.analysis.attention",
     "attribute": "lmcore.analysis.attribution",
     "attribute_texts": "lmcore.analysis.attribution",
+    "concept_from_slice": "lmcore.analysis.concepts.sets",
+    "concept_from_words": "lmcore.analysis.concepts.sets",
+    "concept_vectors": "lmcore.analysis.concepts.directions",
     "extract_activations": "lmcore.analysis.activations",
+    "find_factors": "lmcore.analysis.concepts.factors",
     "layer_similarity": "lmcore.analysis.similarity",
     "linear_cka": "lmcore.analysis.similarity",
+    "map_heads": "lmcore.analysis.head_maps",
     "probe_layers": "lmcore.analysis.probing",
+    "tcav": "lmcore.analysis.concepts.testing",
 }
 
 __all__ = [
     "Activations",
     "AttentionMaps",
     "Attribution",
+    "Concept",
+    "ConceptTest",
+    "ConceptVectors",
+    "Factors",
+    "HeadMap",
     "LayerSimilarity",
     "ProbeResult",
     "WordAlignment",
@@ -42,10 +63,16 @@ __all__ = [
     "attention_rollout",
     "attribute",
     "attribute_texts",
+    "concept_from_slice",
+    "concept_from_words",
+    "concept_vectors",
     "extract_activations",
+    "find_factors",
     "layer_similarity",
     "linear_cka",
+    "map_heads",
     "probe_layers",
+    "tcav",
 ]
 
 

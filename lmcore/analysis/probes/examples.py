@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from lmcore.analysis.tokens import word_spans
 from lmcore.errors import DataError
 from lmcore.models.encode import Encodings
+from lmcore.models.text_tokens import word_spans
 from lmcore.tasks.base import Task
 from lmcore.tasks.bio import Place, spaced_words
 

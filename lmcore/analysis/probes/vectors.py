@@ -1,7 +1,7 @@
 """The vectors that probes read, streamed into a file so that memory does not grow with the number of texts."""
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -48,7 +48,12 @@ class LayerVectors:
 
 @contextmanager
 def layer_vectors(
-    loaded: LoadedModel, parts: Mapping[str, Examples], report: Report, *, in_memory: int = IN_MEMORY_BYTES
+    loaded: LoadedModel,
+    parts: Mapping[str, Examples],
+    report: Report,
+    *,
+    layers: Sequence[int] | None = None,
+    in_memory: int = IN_MEMORY_BYTES,
 ) -> Iterator[LayerVectors]:
     """Read the mean token vector of each example at each layer.
 
@@ -56,6 +61,7 @@ def layer_vectors(
         loaded: any model; of an encoder-decoder the encoder is read.
         parts: split to examples.
         report: progress and cancellation.
+        layers: which layers are kept, in this order; None keeps all.
         in_memory: above this many bytes the vectors go into a file that is removed at the end of the block.
 
     Raises:
@@ -64,7 +70,7 @@ def layer_vectors(
     """
     reader = read_states_of(loaded)
     places: dict[str, np.ndarray] = {}
-    pieces = _pieces(reader, parts, places, report)
+    pieces = _pieces(reader, parts, places, layers, report)
     first = next(pieces)
     shape = (len(first[1]), sum(map(len, parts.values())), first[1][0].shape[-1])
     with ExitStack() as undo:
@@ -101,7 +107,11 @@ def _chain(first: Piece, rest: Iterator[Piece]) -> Iterator[Piece]:
 
 
 def _pieces(
-    reader: LoadedModel, parts: Mapping[str, Examples], places: dict[str, np.ndarray], report: Report
+    reader: LoadedModel,
+    parts: Mapping[str, Examples],
+    places: dict[str, np.ndarray],
+    layers: Sequence[int] | None,
+    report: Report,
 ) -> Iterator[Piece]:
     """Yield where some examples' vectors go, and those of each layer; say in ``places`` where each example's went."""
     total, done, start = sum(len(part.encodings) for part in parts.values()), 0, 0
@@ -113,7 +123,8 @@ def _pieces(
             examples = np.concatenate([of_text[row] for row in batch.rows])
             if len(examples):
                 places[split][examples] = np.arange(start, start + len(examples))
-                yield start, _vectors(batch, part, of_text)
+                kept = batch.states if layers is None else [batch.states[layer] for layer in layers]
+                yield start, _vectors(batch, kept, part, of_text)
                 start += len(examples)
         done += len(part.encodings)
 
@@ -125,11 +136,13 @@ def _by_text(part: Examples) -> list[np.ndarray]:
     return [order[low:high] for low, high in pairwise(ends)]
 
 
-def _vectors(batch: HiddenBatch, part: Examples, of_text: list[np.ndarray]) -> list[np.ndarray]:
+def _vectors(
+    batch: HiddenBatch, states: "Sequence[torch.Tensor]", part: Examples, of_text: list[np.ndarray]
+) -> list[np.ndarray]:
     from lmcore.models.pooled import mean_pool
 
     if part.tokens is None:
-        return [_plain(mean_pool(state, batch.mask)) for state in batch.states]
+        return [_plain(mean_pool(state, batch.mask)) for state in states]
     import torch
 
     rows, tokens, owners, number = [], [], [], 0
@@ -143,7 +156,7 @@ def _vectors(batch: HiddenBatch, part: Examples, of_text: list[np.ndarray]) -> l
     row, token, owner = (torch.from_numpy(np.concatenate(x)).to(batch.mask.device) for x in (rows, tokens, owners))
     counts = torch.bincount(owner, minlength=number)[:, None]
     found = []
-    for state in batch.states:
+    for state in states:
         summed = torch.zeros(number, state.shape[-1], device=state.device, dtype=torch.float32)
         found.append(_plain(summed.index_add_(0, owner, state[row, token].float()) / counts))
     return found

@@ -61,6 +61,21 @@ def position(source: Source, *, bins: int) -> Prepared:
     return _prepared(source, made.names, named)
 
 
+def every_word(source: Source, split: str) -> tuple[list[int], Examples]:
+    """Return the words of a split, with nothing to be told about them, and which of its texts they are in.
+
+    Raises:
+        DataError: there is none.
+    """
+    rows = _each_word(source, split, lambda word, place: "")
+    kept = _sample([len(row) for row in rows], source.most_words, source.rng(split))
+    texts = source.texts(split)
+    found = _examples(source, [(texts[place], rows[place]) for place in kept])
+    if not len(found):
+        raise DataError("There is no word in the texts: give some with words.")
+    return kept, found
+
+
 def _each_word(source: Source, split: str, value: Callable[[str, int], str]) -> list[Marked]:
     texts = source.texts(split)
     return [
