@@ -8,6 +8,7 @@ import numpy as np
 
 from lmcore.data.text import words
 from lmcore.errors import DataError, InputError
+from lmcore.types import Input
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -98,6 +99,27 @@ def random_concept(texts: Sequence[str], size: int, *, seed: int, name: str = "a
     """
     drawn = set(np.random.default_rng(seed).choice(len(texts), min(size, len(texts)), replace=False).tolist())
     return _split(name, texts, [place in drawn for place in range(len(texts))])
+
+
+def named_words(line: str) -> tuple[str, list[str]]:
+    """Read ``name: word, word`` as a concept's name and its words; without a colon the words are the name."""
+    name, colon, listed = line.partition(":")
+    return name.strip(), (listed if colon else line).split(",")
+
+
+def explained_rows(frame: "pd.DataFrame", task: "Task", label: str, most: int) -> list[Input]:
+    """Return the first rows of a class as the model reads them; of all rows where none has the class.
+
+    Args:
+        frame: the rows.
+        task: says which columns are read.
+        label: the class.
+        most: how many rows at most.
+    """
+    of_class = frame[frame["label"] == label] if "label" in frame.columns else frame
+    kept = (frame if of_class.empty else of_class).head(most)
+    names = task.inputs(frame)
+    return [{name: str(row[name]) for name in names} for row in kept.to_dict("records")]
 
 
 def _split(name: str, texts: Sequence[str], has: Sequence[bool]) -> Concept:

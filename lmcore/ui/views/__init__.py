@@ -38,5 +38,7 @@ VIEWS = {
         View("Attention", "lmcore.ui.views.attention:draw"),
         View("Activations", "lmcore.ui.views.activations:draw"),
         View("Layers", "lmcore.ui.views.layers:draw", reads_text=False),
+        View("Probing", "lmcore.ui.views.probing:draw", reads_text=False),
+        View("Concepts", "lmcore.ui.views.concepts:draw", reads_text=False),
     )
 }
