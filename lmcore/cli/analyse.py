@@ -25,7 +25,11 @@ _SHOWN_CLASSES = 10
 
 
 # Further analyses: a command in a file of its own, and a line here.
-_ANALYSES: dict[str, str] = {}
+_ANALYSES: dict[str, str] = {
+    "probe": "lmcore.cli.probe:probe_command",
+    "concepts": "lmcore.cli.concepts:concepts_command",
+    "head-map": "lmcore.cli.head_map:head_map_command",
+}
 
 
 @click.group(
