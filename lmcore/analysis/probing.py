@@ -22,7 +22,7 @@ from lmcore.types import Part, Report, Silent
 
 __all__ = ["MOST_WORDS", "STRENGTH", "ProbeResult", "probe_layers"]
 
-MOST_WORDS = 10_000
+MOST_WORDS = 5_000
 
 
 @dataclass(frozen=True, eq=False)

@@ -71,12 +71,24 @@ def test_a_map_of_heads(ask, run, trained_home):
     [
         (("probe", MODEL, "--data", "topics@1:test"), "topics@1:test is one split"),
         (("probe", MODEL, "--data", "topics@1", "--unit", "words"), "label has no option 'unit'"),
-        (("concepts", MODEL, "--data", "topics@1"), "Give either concepts"),
-        (("concepts", MODEL, "--data", "topics@1", "--words", FOOD), "Give the class that is tested"),
         (("concepts", MODEL, "--data", "topics@1", "--target", "food", "--slice", "x"), "write COLUMN=VALUE"),
         (("concepts", MODEL, "--data", "topics@1", "--target", "food", "--words", "zebra"), "0 texts with the concept"),
-        (("head-map", MODEL, "--what", "attention"), "Give --data with --what attention"),
     ],
 )
 def test_what_does_not_fit_is_refused(refused, trained_home, arguments, said):
     assert said in refused("analyse", *arguments, home=trained_home)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("concepts", MODEL, "--data", "topics@1"), "Give either concepts"),
+        (("concepts", MODEL, "--data", "topics@1", "--words", FOOD), "Give the class that is tested"),
+        (("head-map", MODEL, "--what", "attention"), "Give --data with --what attention"),
+    ],
+)
+def test_parameters_that_do_not_go_together_are_refused_with_the_usage(run, trained_home, arguments, said):
+    result = run("analyse", *arguments, home=trained_home)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert said in result.stderr
+    assert result.stderr.startswith("Usage: ")

@@ -2,6 +2,7 @@ import shutil
 
 import pytest
 
+from lmcore.analysis.probes.methods import PROBES, PROPERTIES
 from lmcore.data.store import DatasetStore
 from tests.pages.test_analyse import PAGE, said, words
 
@@ -37,19 +38,22 @@ def test_control_task_and_description_length_are_added(view):
 
 def test_a_link_carries_property_probe_and_settings(view):
     app = view(
-        "Probing", probing_property="length", probing_length_unit="characters", probing_probe="mlp", probing_rows="60"
-    )
-    assert "up to" not in words(app)[0]
-    assert "60 of train" in said(app)
+        "Probing", probing_property=PROPERTIES["length"].title, probing_length_unit="characters",
+        probing_probe=PROBES["mlp"].title, probing_rows="40",
+    )  # fmt: skip
+    assert "40 of train" in said(app)
     assert app.selectbox(key="probing_length_unit").value == "characters"
+    assert app.selectbox(key="probing_probe").value == "mlp"
     assert "Length by layer" in str(app.get("vega_lite_chart")[0].proto.spec)
 
 
-@pytest.mark.parametrize("name", ["word_order", "column", "word_identity", "word_position"])
-def test_every_property_of_the_data_can_be_probed(view, name):
-    app = view("Probing", probing_property=name)
+@pytest.mark.parametrize(("name", "level"), [("column", "texts"), ("word_position", "words")])
+def test_texts_and_words_are_probed(view, name, level):
+    app = view("Probing", probing_property=PROPERTIES[name].title, probing_rows="40")
+    assert app.selectbox(key="probing_property").value == name
+    assert PROPERTIES["tags"].title not in app.selectbox(key="probing_property").options
+    assert f"({level})" in said(app)
     assert "does best on dev" in words(app)[0]
-    assert "tags" not in app.selectbox(key="probing_property").options
 
 
 @pytest.mark.parametrize(("what", "unit"), [("parameters", "head"), ("attention", "layer")])
@@ -59,7 +63,7 @@ def test_heads_have_a_map(view, what, unit):
 
 
 def test_slices_are_concepts_at_once(view):
-    app = view("Concepts")
+    app = view("Concepts", concepts_texts="6")
     assert len(words(app)) == 6
     assert all(": significant in" in alt or "random sets differ" in alt for alt in words(app))
     assert "against at least 500 random sets" in said(app)
@@ -67,7 +71,7 @@ def test_slices_are_concepts_at_once(view):
 
 def test_words_make_concepts_and_the_link_carries_them(view):
     lines = "meals: bread, soup, cheese, rice, tea, apple\nrain, snow, storm"
-    app = view("Concepts", concepts_by="Words", concepts_words=lines, concepts_target="food")
+    app = view("Concepts", concepts_by="Words", concepts_words=lines, concepts_target="food", concepts_texts="6")
     assert [alt.split(":")[0] for alt in words(app)] == ["meals", "meals", "rain, snow, storm", "rain, snow, storm"]
     assert app.text_area(key="concepts_words").value == lines
 
@@ -87,7 +91,7 @@ def test_a_concept_that_no_text_has_is_refused_in_one_sentence(open_app, filled)
 
 
 def test_factors_are_shown_with_their_strongest_words(view):
-    app = view("Concepts", concepts_seen="Factors", concepts_factors="3")
+    app = view("Concepts", concepts_seen="Factors", concepts_factors="3", concepts_factor_texts="30")
     assert [alt[:21] for alt in words(app)] == [f"Factor {n} is strongest" for n in (1, 2, 3)] or len(words(app)) == 3
     assert "unexplained" in said(app)
 
