@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from lmcore.analysis.concepts.sets import Concept, concept_from_slice, concept_from_words
     from lmcore.analysis.concepts.testing import ConceptTest, tcav
     from lmcore.analysis.head_maps import HeadMap, map_heads
+    from lmcore.analysis.influence import InfluenceConfig, WordInfluence, word_influence
     from lmcore.analysis.probing import ProbeResult, probe_layers
     from lmcore.analysis.similarity import LayerSimilarity, layer_similarity, linear_cka
 
@@ -26,9 +27,11 @@ _EXPORTS = {
     "ConceptVectors": "lmcore.analysis.concepts.directions",
     "Factors": "lmcore.analysis.concepts.factors",
     "HeadMap": "lmcore.analysis.head_maps",
+    "InfluenceConfig": "lmcore.analysis.influence",
     "LayerSimilarity": "lmcore.analysis.similarity",
     "ProbeResult": "lmcore.analysis.probing",
     "WordAlignment": "lmcore.analysis.alignment",
+    "WordInfluence": "lmcore.analysis.influence",
     "align_words": "lmcore.analysis.alignment",
     "attention_maps": "lmcore.analysis.attention",
     "attention_rollout": "lmcore.analysis.attention",
@@ -44,6 +47,7 @@ _EXPORTS = {
     "map_heads": "lmcore.analysis.head_maps",
     "probe_layers": "lmcore.analysis.probing",
     "tcav": "lmcore.analysis.concepts.testing",
+    "word_influence": "lmcore.analysis.influence",
 }
 
 __all__ = [
@@ -55,9 +59,11 @@ __all__ = [
     "ConceptVectors",
     "Factors",
     "HeadMap",
+    "InfluenceConfig",
     "LayerSimilarity",
     "ProbeResult",
     "WordAlignment",
+    "WordInfluence",
     "align_words",
     "attention_maps",
     "attention_rollout",
@@ -73,6 +79,7 @@ __all__ = [
     "map_heads",
     "probe_layers",
     "tcav",
+    "word_influence",
 ]
 
 
