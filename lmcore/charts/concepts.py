@@ -17,7 +17,7 @@ def concept_scores(found: ConceptTest, concept: str) -> Figure:
     """Draw a concept's score by layer, over the band in which random sets lie."""
     frame = _marked(found, concept)
     base = _by_layer(frame, f"TCAV score of {concept} by layer, over that of random sets")
-    axis = alt.Y("random_low:Q", title="Share of the texts that rise (0 to 1)", scale=alt.Scale(domain=[0, 1]))
+    axis = alt.Y("random_low:Q", title="Share that rises (0 to 1)", scale=alt.Scale(domain=[0, 1]))
     band = base.mark_bar(opacity=0.3).encode(y=axis, y2="random_high:Q")
     rules = base.mark_rule(strokeWidth=2).encode(y="low:Q", y2="high:Q")
     return Figure((band + rules + _points(base, "score:Q")).properties(height=260), _said(frame, concept), frame)
@@ -28,8 +28,8 @@ def concept_effects(found: ConceptTest, concept: str) -> Figure:
     frame = _marked(found, concept)
     frame = frame.assign(above=2 * frame["random_effect"], below=-2 * frame["random_effect"])
     what = f"{found.target.label} rather than {found.target.against}" if found.target.against else found.target.label
-    base = _by_layer(frame, f"What {concept} does to {what}, over what random sets do")
-    axis = alt.Y("below:Q", title=f"Change of {what} (its unit)")
+    base = _by_layer(frame, f"Effect of {concept} on {what}, over that of random sets")
+    axis = alt.Y("below:Q", title="Effect (unit of the target)")
     band = base.mark_bar(opacity=0.3).encode(y=axis, y2="above:Q")
     rules = base.mark_rule(strokeWidth=2).encode(y="effect:Q", y2=alt.datum(0))
     chart = (band + rules + _points(base, "effect:Q")).properties(height=260)
@@ -88,10 +88,11 @@ def _by_layer(frame: pd.DataFrame, title: str) -> alt.Chart:
 
 
 def _points(base: alt.Chart, field: str) -> Any:
+    both = alt.Scale(domain=[YES, NO])
     return base.mark_point(filled=True, size=80, opacity=1).encode(
         y=alt.Y(field),
-        color=alt.Color("finding:N", title=None, sort=[YES, NO], legend=alt.Legend(orient="top")),
-        shape=alt.Shape("finding:N", title=None, sort=[YES, NO]),
+        color=alt.Color("finding:N", title=None, scale=both, legend=alt.Legend(orient="top")),
+        shape=alt.Shape("finding:N", title=None, scale=both),
     )
 
 

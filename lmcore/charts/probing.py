@@ -66,9 +66,7 @@ def selectivity(found: ProbeResult, split: str) -> Figure:
             *(alt.Tooltip(f"{name}:Q", format=".3f") for name in ("accuracy", "control", "selectivity")),
         ],
     )
-    bars = base.mark_bar().encode(
-        y=alt.Y("selectivity:Q", title="Accuracy less that on the control task", scale=alt.Scale(nice=True))
-    )
+    bars = base.mark_bar().encode(y=alt.Y("selectivity:Q", title="Selectivity (−1 to 1)", scale=alt.Scale(nice=True)))
     rules = base.mark_rule(strokeWidth=2).encode(y="selectivity_low:Q", y2="selectivity_high:Q")
     top = frame.iloc[int(frame["selectivity"].to_numpy().argmax())]
     said = (
@@ -94,7 +92,7 @@ def compression(codes: pd.DataFrame) -> Figure:
         ],
     )
     points = base.mark_point(filled=True, size=60).encode(
-        y=alt.Y("compression:Q", title="Times shorter than the uniform code", scale=alt.Scale(zero=False))
+        y=alt.Y("compression:Q", title="Compression (times)", scale=alt.Scale(zero=False))
     )
     chart = _level(1.0) + base.mark_rule(opacity=0.5).encode(y="low:Q", y2="high:Q") + base.mark_line().encode(
         y="compression:Q"
@@ -119,8 +117,11 @@ def head_map(found: HeadMap) -> Figure:
         y=alt.Y("y:Q", **_place("y", shares[1:2])),
         tooltip=["id:N", "layer:O", *(["head:O"] if heads else [])],
     )
+    last = int(frame["layer"].max())
     points = base.mark_point(filled=True, size=90, opacity=0.9).encode(
-        color=alt.Color("layer:Q", title="Layer", legend=alt.Legend(format="d", tickMinStep=1)),
+        color=alt.Color(
+            "layer:Q", title="Layer", scale=alt.Scale(domain=[1 - last, last]), legend=_layers_legend(last)
+        ),
         **_stacks(frame),
     )
     chart = points if heads else points + base.mark_text(dy=-11).encode(text="layer:O")
@@ -131,6 +132,12 @@ def head_map(found: HeadMap) -> Figure:
         first, second = divmod(int(apart.argmin()), len(apart))
         said += f" The two that are most alike are {frame['id'][first]} and {frame['id'][second]}."
     return Figure(chart.properties(height=440), said, frame)
+
+
+def _layers_legend(last: int) -> alt.Legend:
+    """Return a legend of the layers alone: the colours begin before them, since the first ones hardly show."""
+    step = max(1, last // 6)
+    return alt.Legend(values=list(range(1, last + 1, step)), type="symbol", format="d")
 
 
 def _stacks(frame: pd.DataFrame) -> Mapping[str, alt.Shape]:

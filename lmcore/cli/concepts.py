@@ -7,7 +7,7 @@ import click
 from lmcore.cli.command import AnswerCommand, Session, refuse
 from lmcore.cli.output import Answer, records, table
 from lmcore.errors import InputError
-from lmcore.types import SPLITS, Part, Target
+from lmcore.types import Part, Target
 
 if TYPE_CHECKING:
     from lmcore.analysis.concepts.factors import Factors
@@ -109,8 +109,7 @@ def _test(
     from lmcore.models.load import load_model
     from lmcore.tasks import load_task
 
-    held = data.part(SPLITS[2]).frame if data.is_split else data.frame
-    rows = explained_rows(held, load_task(data.task), target.label, texts)
+    rows = explained_rows(data.frame, load_task(data.task), target.label, texts)
     with session.report() as report:
         report.progress(0.0, "Loading the model")
         loaded = load_model(model, settings=session.settings)

@@ -55,8 +55,9 @@ class ConceptVectors:
 class Directions:
     """The least-squares classifiers of any parts of some vectors against their rest (Fisher 1936).
 
-    The scatter of all vectors, shrunk (Ledoit & Wolf 2004), is factored once, so that thousands of random parts cost
-    hardly more than one.
+    The scatter of all vectors, shrunk towards one that is the same every way (Ledoit & Wolf 2004), is factored once, so
+    that thousands of random parts cost hardly more than one. Features are not scaled: a direction that lay along those
+    that hardly vary would lead away from all texts.
 
     Args:
         x: shape (examples, features), finite.
@@ -71,9 +72,7 @@ class Directions:
             raise InputError(
                 "A vector holds a value that is not finite: the model's weights or its precision are damaged."
             )
-        self._mean, spread = x.mean(axis=0), x.std(axis=0)
-        self._scale = np.where(spread > 1e-9 * max(float(spread.max(initial=0.0)), 1e-300), spread, np.inf)
-        self._x = (x - self._mean) / self._scale
+        self._x = x - x.mean(axis=0)
 
     def of(self, parts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return unit directions from the rest towards each part, and how far the two means lie apart along them.
@@ -89,11 +88,10 @@ class Directions:
         outside = (~parts).astype(np.float64)
         outside /= outside.sum(axis=1, keepdims=True)
         apart = (inside - outside) @ self._x
-        normals = self._solve(apart) / self._scale
+        normals = self._solve(apart)
         lengths = np.linalg.norm(normals, axis=1, keepdims=True)
         unit = np.divide(normals, lengths, out=np.zeros_like(normals), where=lengths > 0)
-        scale = np.where(np.isfinite(self._scale), self._scale, 0.0)
-        return unit, ((apart * scale) * unit).sum(axis=1)
+        return unit, (apart * unit).sum(axis=1)
 
     @cached_property
     def _factor(self) -> tuple[np.ndarray, bool]:
@@ -103,7 +101,7 @@ class Directions:
         features = self._x.shape[1]
         share = max(float(ledoit_wolf_shrinkage(self._x, assume_centered=True)), 1e-3)
         scatter = self._x.T @ self._x / len(self._x)
-        level = max(float(np.trace(scatter)) / features, 1e-12)
+        level = float(np.trace(scatter)) / features or 1.0
         factor: tuple[np.ndarray, bool] = cho_factor((1 - share) * scatter + share * level * np.eye(features))
         return factor
 

@@ -95,7 +95,7 @@ def _choose(version: str, ref: str, labels: tuple[str, ...]) -> _Choice | None:
     with st.expander("Settings", icon=":material/tune:"):
         texts = st.number_input(
             "Texts that are explained", 2, 2000, EXPLAINED, key="concepts_texts", bind="query-params",
-            help="Test rows of the class; of all classes where it has none.",
+            help="Rows of the class; of all classes where it has none.",
         )  # fmt: skip
         sets = st.number_input(
             "Random sets at least", 20, 20_000, 500, key="concepts_sets", bind="query-params",
@@ -155,7 +155,7 @@ def _show(found: "ConceptTest") -> None:
     tests = len(found.table)
     st.caption(
         f"Score: the share of {found.texts} texts whose target rises to first order when every token is moved towards the "
-        f"concept; grey is where 95 % of {found.sets:,} random sets of the same size lie. Effect: by how much it changes "
+        f"concept; the band is where 95 % of {found.sets:,} random sets of the same size lie. Effect: by how much it changes "
         f"when a text moves as far as the texts with the concept lie from the others. Two-sided test of the effect against "
         f"the random sets; significant means p ≤ {found.level:g} after Bonferroni's correction for {tests} tests; the table "
         "has the false discovery rate too. A concept that is found may stand for another that goes with it."
@@ -190,7 +190,7 @@ def _test(root: str, choice: _Choice, _report: Report) -> "ConceptTest":
     from lmcore.tasks import load_task
 
     data = cache.dataset(choice.dataset)
-    texts = explained_rows(data.part("test").frame, load_task(data.task), choice.target.label, choice.texts)
+    texts = explained_rows(data.frame, load_task(data.task), choice.target.label, choice.texts)
     with cache.pool().lease(choice.version) as loaded:
         concepts = _concepts(choice, data)
         return tcav(loaded, concepts, texts, choice.target, sets=choice.sets, report=_report)

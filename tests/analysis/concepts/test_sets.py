@@ -2,7 +2,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lmcore.analysis.concepts.sets import concept_from_slice, concept_from_words, random_concept
+from lmcore.analysis.concepts.sets import (
+    concept_from_slice,
+    concept_from_words,
+    explained_rows,
+    named_words,
+    random_concept,
+)
 from lmcore.errors import DataError, InputError
 from lmcore.tasks import load_task
 
@@ -52,3 +58,20 @@ def test_draws_hang_on_the_seed_and_keep_their_order():
     kept = concept_from_words("delivery", ["delivery"], TEXTS).sample(8, seed=0)
     assert np.all(np.diff([TEXTS.index(text) for text in kept.texts]) > 0)
     assert len(kept.others) == 8
+
+
+@pytest.mark.parametrize(
+    ("line", "name", "listed"),
+    [("late: slow, delay", "late", ["slow", " delay"]), ("slow, delay", "slow, delay", ["slow", "delay"])],
+)
+def test_a_line_names_a_concept_and_its_words(line, name, listed):
+    found = named_words(line)
+    assert found[0] == name
+    assert [word.strip() for word in found[1]] == [word.strip() for word in listed]
+
+
+def test_rows_of_the_class_are_explained_and_all_where_it_has_none():
+    frame = pd.DataFrame({"id": range(20), "text": TEXTS, "label": ["a", "b"] * 10})
+    task = load_task("text-classification")
+    assert explained_rows(frame, task, "b", 3) == [{"text": TEXTS[n]} for n in (1, 3, 5)]
+    assert explained_rows(frame, task, "c", 2) == [{"text": TEXTS[n]} for n in (0, 1)]
