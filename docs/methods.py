@@ -18,6 +18,8 @@ STAGE = {
     "components": "Analyse",
     "head roles": "Analyse",
     "head importance": "Analyse",
+    "properties": "Analyse",
+    "probes": "Analyse",
     "alignment": "Analyse",
     "components": "Analyse",
     "projection": "Visualise",

@@ -26,6 +26,8 @@ REGISTRIES: dict[str, str] = {
     "attribution": "lmcore.analysis.methods:ATTRIBUTION",
     "head roles": "lmcore.analysis.role_scores:HEAD_ROLES",
     "head importance": "lmcore.analysis.importance_methods:IMPORTANCE",
+    "properties": "lmcore.analysis.probes.methods:PROPERTIES",
+    "probes": "lmcore.analysis.probes.methods:PROBES",
     "alignment": "lmcore.models.linking:ALIGNMENT",
     "components": "lmcore.analysis.sources:COMPONENTS",
     "projection": "lmcore.projection.methods:PROJECTION",

@@ -9,7 +9,12 @@ if TYPE_CHECKING:
     from lmcore.analysis.alignment import WordAlignment, align_words
     from lmcore.analysis.attention import AttentionMaps, attention_maps, attention_rollout, cross_rollout, read_attention
     from lmcore.analysis.attribution import Attribution, attribute, attribute_texts
+    from lmcore.analysis.concepts.directions import ConceptVectors, concept_vectors
+    from lmcore.analysis.concepts.factors import Factors, find_factors
+    from lmcore.analysis.concepts.sets import Concept, concept_from_slice, concept_from_words
+    from lmcore.analysis.concepts.testing import ConceptTest, tcav
     from lmcore.analysis.flow import attention_flow
+    from lmcore.analysis.head_maps import HeadMap, map_heads
     from lmcore.analysis.importance import HeadImportance, head_importance, importance_passes
     from lmcore.analysis.influence import InfluenceConfig, WordInfluence, word_influence
     from lmcore.analysis.neuron_report import NeuronConfig, NeuronReport
@@ -23,7 +28,12 @@ _EXPORTS = {
     "Activations": "lmcore.analysis.activations",
     "AttentionMaps": "lmcore.analysis.attention",
     "Attribution": "lmcore.analysis.attribution",
+    "Concept": "lmcore.analysis.concepts.sets",
+    "ConceptTest": "lmcore.analysis.concepts.testing",
+    "ConceptVectors": "lmcore.analysis.concepts.directions",
+    "Factors": "lmcore.analysis.concepts.factors",
     "HeadImportance": "lmcore.analysis.importance",
+    "HeadMap": "lmcore.analysis.head_maps",
     "HeadRoles": "lmcore.analysis.roles",
     "InfluenceConfig": "lmcore.analysis.influence",
     "LayerSimilarity": "lmcore.analysis.similarity",
@@ -39,17 +49,23 @@ _EXPORTS = {
     "attention_rollout": "lmcore.analysis.attention",
     "attribute": "lmcore.analysis.attribution",
     "attribute_texts": "lmcore.analysis.attribution",
+    "concept_from_slice": "lmcore.analysis.concepts.sets",
+    "concept_from_words": "lmcore.analysis.concepts.sets",
+    "concept_vectors": "lmcore.analysis.concepts.directions",
     "cross_rollout": "lmcore.analysis.attention",
     "extract_activations": "lmcore.analysis.activations",
+    "find_factors": "lmcore.analysis.concepts.factors",
     "find_neurons": "lmcore.analysis.neurons",
     "head_importance": "lmcore.analysis.importance",
     "head_roles": "lmcore.analysis.roles",
     "importance_passes": "lmcore.analysis.importance",
     "layer_similarity": "lmcore.analysis.similarity",
     "linear_cka": "lmcore.analysis.similarity",
+    "map_heads": "lmcore.analysis.head_maps",
     "neuron_tokens": "lmcore.analysis.neurons",
     "probe_layers": "lmcore.analysis.probing",
     "read_attention": "lmcore.analysis.attention",
+    "tcav": "lmcore.analysis.concepts.testing",
     "token_probabilities": "lmcore.analysis.probabilities",
     "word_influence": "lmcore.analysis.influence",
 }
@@ -58,7 +74,12 @@ __all__ = [
     "Activations",
     "AttentionMaps",
     "Attribution",
+    "Concept",
+    "ConceptTest",
+    "ConceptVectors",
+    "Factors",
     "HeadImportance",
+    "HeadMap",
     "HeadRoles",
     "InfluenceConfig",
     "LayerSimilarity",
@@ -74,17 +95,23 @@ __all__ = [
     "attention_rollout",
     "attribute",
     "attribute_texts",
+    "concept_from_slice",
+    "concept_from_words",
+    "concept_vectors",
     "cross_rollout",
     "extract_activations",
+    "find_factors",
     "find_neurons",
     "head_importance",
     "head_roles",
     "importance_passes",
     "layer_similarity",
     "linear_cka",
+    "map_heads",
     "neuron_tokens",
     "probe_layers",
     "read_attention",
+    "tcav",
     "token_probabilities",
     "word_influence",
 ]

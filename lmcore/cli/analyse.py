@@ -29,6 +29,9 @@ _ANALYSES: dict[str, str] = {
     "neurons": "lmcore.cli.neurons:neurons_command",
     "probabilities": "lmcore.cli.probabilities:probabilities_command",
     "attention": "lmcore.cli.attention:attention_command",
+    "probe": "lmcore.cli.probe:probe_command",
+    "concepts": "lmcore.cli.concepts:concepts_command",
+    "head-map": "lmcore.cli.head_map:head_map_command",
     "words": "lmcore.cli.influence:influence_command",
     "rebuild": "lmcore.cli.rebuild:rebuild_command",
 }

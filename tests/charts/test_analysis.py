@@ -8,7 +8,6 @@ from lmcore.charts.analysis import (
     head_entropies,
     layer_by_token,
     layer_similarity,
-    probe_accuracy,
     token_by_token,
     token_scores,
 )
@@ -105,13 +104,3 @@ def test_how_alike_the_layers_are(check, layers):
     figure = layer_similarity(np.eye(layers))
     check(figure)
     assert len(figure.data) == layers**2
-
-
-@pytest.mark.parametrize("with_intervals", [True, False])
-def test_probes(check, with_intervals):
-    frame = pd.DataFrame({"layer": [0, 0, 1, 1], "split": ["dev", "test"] * 2, "accuracy": [0.5, 0.6, 0.7, 0.8]})
-    if with_intervals:
-        frame = frame.assign(low=frame["accuracy"] - 0.1, high=frame["accuracy"] + 0.1)
-    figure = probe_accuracy(frame, 1)
-    check(figure)
-    assert figure.alt == "Layer 1 does best on dev: dev 0.700, test 0.800."
