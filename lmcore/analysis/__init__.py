@@ -10,13 +10,21 @@ if TYPE_CHECKING:
     from lmcore.analysis.attention import AttentionMaps, attention_maps, attention_rollout
     from lmcore.analysis.attribution import Attribution, attribute, attribute_texts
     from lmcore.analysis.probing import ProbeResult, probe_layers
-    from lmcore.analysis.similarity import LayerSimilarity, layer_similarity, linear_cka
+    from lmcore.analysis.similarity.cca import pwcca, svcca
+    from lmcore.analysis.similarity.cka import debiased_cka, linear_cka, rbf_cka
+    from lmcore.analysis.similarity.distances import rsa
+    from lmcore.analysis.similarity.layers import layer_similarity
+    from lmcore.analysis.similarity.methods import SIMILARITY
+    from lmcore.analysis.similarity.origin import trained_from
+    from lmcore.analysis.similarity.result import LayerSimilarity
+    from lmcore.analysis.similarity.rotation import procrustes
 
 _EXPORTS = {
+    "SIMILARITY": "lmcore.analysis.similarity.methods",
     "Activations": "lmcore.analysis.activations",
     "AttentionMaps": "lmcore.analysis.attention",
     "Attribution": "lmcore.analysis.attribution",
-    "LayerSimilarity": "lmcore.analysis.similarity",
+    "LayerSimilarity": "lmcore.analysis.similarity.result",
     "ProbeResult": "lmcore.analysis.probing",
     "WordAlignment": "lmcore.analysis.alignment",
     "align_words": "lmcore.analysis.alignment",
@@ -24,13 +32,21 @@ _EXPORTS = {
     "attention_rollout": "lmcore.analysis.attention",
     "attribute": "lmcore.analysis.attribution",
     "attribute_texts": "lmcore.analysis.attribution",
+    "debiased_cka": "lmcore.analysis.similarity.cka",
     "extract_activations": "lmcore.analysis.activations",
-    "layer_similarity": "lmcore.analysis.similarity",
-    "linear_cka": "lmcore.analysis.similarity",
+    "layer_similarity": "lmcore.analysis.similarity.layers",
+    "linear_cka": "lmcore.analysis.similarity.cka",
     "probe_layers": "lmcore.analysis.probing",
+    "procrustes": "lmcore.analysis.similarity.rotation",
+    "pwcca": "lmcore.analysis.similarity.cca",
+    "rbf_cka": "lmcore.analysis.similarity.cka",
+    "rsa": "lmcore.analysis.similarity.distances",
+    "svcca": "lmcore.analysis.similarity.cca",
+    "trained_from": "lmcore.analysis.similarity.origin",
 }
 
 __all__ = [
+    "SIMILARITY",
     "Activations",
     "AttentionMaps",
     "Attribution",
@@ -42,10 +58,17 @@ __all__ = [
     "attention_rollout",
     "attribute",
     "attribute_texts",
+    "debiased_cka",
     "extract_activations",
     "layer_similarity",
     "linear_cka",
     "probe_layers",
+    "procrustes",
+    "pwcca",
+    "rbf_cka",
+    "rsa",
+    "svcca",
+    "trained_from",
 ]
 
 
