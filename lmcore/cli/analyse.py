@@ -25,7 +25,9 @@ _SHOWN_CLASSES = 10
 
 
 # Further analyses: a command in a file of its own, and a line here.
-_ANALYSES: dict[str, str] = {}
+_ANALYSES: dict[str, str] = {
+    "similarity": "lmcore.cli.similarity:similarity_command",
+}
 
 
 @click.group(

@@ -11,6 +11,14 @@ from lmcore.analysis.similarity.cka import THRESHOLD
 from lmcore.analysis.similarity.distances import DISTANCES
 from lmcore.methods import Method, Option, Registry
 
+# What can stand for a text.
+POOLING = {
+    "mean": "the mean of its tokens' vectors",
+    "first": "its first token's vector ([CLS] of a BERT)",
+    "last": "its last token's vector, which in a decoder has read the whole text",
+    "tokens": "each of its tokens, which takes two models with the same tokens",
+}
+
 _HERE = "lmcore.analysis.similarity"
 _TURNED = ["rotation", "scaling", "shift"]
 

@@ -7,8 +7,7 @@ from typing import Any, Protocol, Self
 import numpy as np
 
 from lmcore.analysis.similarity.batches import SMALLEST
-from lmcore.analysis.similarity.methods import SIMILARITY
-from lmcore.analysis.similarity.vectors import POOLING
+from lmcore.analysis.similarity.methods import POOLING, SIMILARITY
 from lmcore.errors import InputError, OptionError, ResourceError
 from lmcore.methods import Method, load_target
 from lmcore.models.load import LoadedModel
@@ -39,6 +38,34 @@ class Prepared(Protocol):
     def shuffled(self, order: np.ndarray) -> Self:
         """Return the same of the examples in another order."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class SimilarityCost:
+    """What a comparison will take.
+
+    Attributes:
+        texts: how many texts are read.
+        models: by how many models.
+        pairs: how many pairs of layers are compared.
+        memory: about how many bytes are held at most, besides the models.
+        batch: the most texts in a batch; None where all are compared at once.
+    """
+
+    texts: int
+    models: int
+    pairs: int
+    memory: int
+    batch: int | None
+
+    def sentence(self) -> str:
+        """Say it."""
+        who = "one model" if self.models == 1 else "two models"
+        how = "at once" if self.batch is None else f"in batches of at most {self.batch}"
+        return (
+            f"{self.texts:,} texts are read by {who}, and {self.pairs:,} pairs of layers compared {how}, with about "
+            f"{max(self.memory / MIB, 1):,.0f} MiB of memory besides the models."
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +141,15 @@ class SimilarityRequest:
             f"Comparing {rows:,} rows of every layer at once takes {needed / MIB:,.0f} MiB, and {limit / MIB:,.0f} are "
             f"allowed: take at most {most:,} rows, or debiased_cka in batches of {USUAL_BATCH}."
         )
+
+    def cost(self, models: Sequence[LoadedModel], texts: int) -> SimilarityCost:
+        """Return what comparing the layers over some texts will take."""
+        rows = texts if self.batch is None else min(texts, self.batch)
+        if self.pooling == "tokens":
+            rows = self.batch or MOST_TOKENS
+        memory = sum(self.at_once_bytes(model, rows) for model in models)
+        pairs = (models[0].layers + 1) * (models[-1].layers + 1)
+        return SimilarityCost(texts, len(models), pairs, memory, self.batch)
 
     def at_once_bytes(self, model: LoadedModel, rows: int) -> int:
         """Return the memory that one model's layers take when all rows are compared at once."""

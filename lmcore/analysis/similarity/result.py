@@ -54,6 +54,20 @@ class LayerSimilarity:
         return pd.DataFrame({"layer": layer.ravel(), "other": other.ravel(), "similarity": self.matrix.ravel()})
 
     def by_layer(self) -> pd.DataFrame:
-        """Return what became of each layer that both models have: ``layer``, ``similarity`` and ``change`` (1 less it)."""
-        same = np.diag(self.matrix)
-        return pd.DataFrame({"layer": np.arange(len(same)), "similarity": same, "change": 1.0 - same})
+        """Return how alike layers with the same number are: ``layer``, ``similarity`` and ``change`` (1 less it).
+
+        Of two models these are the layers that both have; within one model each is like itself.
+        """
+        return _changes(np.arange(min(self.matrix.shape)), np.diag(self.matrix))
+
+    def by_step(self) -> pd.DataFrame:
+        """Return how alike each layer from 1 on is to the one before it, of the second model where there are two.
+
+        The columns are those of `by_layer`.
+        """
+        steps = np.diag(self.matrix, -1)
+        return _changes(np.arange(1, len(steps) + 1), steps)
+
+
+def _changes(layers: np.ndarray, similarity: np.ndarray) -> pd.DataFrame:
+    return pd.DataFrame({"layer": layers, "similarity": similarity, "change": 1.0 - similarity})

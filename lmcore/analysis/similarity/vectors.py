@@ -5,18 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lmcore.analysis.similarity.methods import POOLING
 from lmcore.errors import InputError, OptionError
 from lmcore.models.encode import Encodings, encode_texts
 from lmcore.models.hidden import HiddenBatch, stream_hidden_states
 from lmcore.models.load import LoadedModel
 from lmcore.types import Report
-
-POOLING = {
-    "mean": "the mean of its tokens' vectors",
-    "first": "its first token's vector ([CLS] of a BERT)",
-    "last": "its last token's vector, which in a decoder has read the whole text",
-    "tokens": "each of its tokens, which takes two models with the same tokens",
-}
 
 
 @dataclass(frozen=True, eq=False)

@@ -38,5 +38,6 @@ VIEWS = {
         View("Attention", "lmcore.ui.views.attention:draw"),
         View("Activations", "lmcore.ui.views.activations:draw"),
         View("Layers", "lmcore.ui.views.layers:draw", reads_text=False),
+        View("Similarity", "lmcore.ui.views.similarity:draw", reads_text=False),
     )
 }

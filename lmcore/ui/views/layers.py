@@ -1,4 +1,4 @@
-"""Over a data set: how alike the layers are, and how well each can be read by a linear probe."""
+"""Over a data set: how well each layer can be read by a linear probe."""
 
 from typing import TYPE_CHECKING
 
@@ -11,47 +11,24 @@ from lmcore.ui.progress import PageReport
 
 if TYPE_CHECKING:
     from lmcore.analysis.probing import ProbeResult
-    from lmcore.analysis.similarity import LayerSimilarity
-
-LAYER_ROWS = 1000
 
 
 def draw(version: str) -> None:
-    """Show both over a data set that the viewer chooses."""
+    """Show how well each layer is read over a data set that the viewer chooses."""
     datasets = [str(info.ref) for info in cache.datasets() if info.is_split]
     trained_on = str(cache.registry().get(version).facts.get("data", ""))
     ref = state.pick("dataset", "Data set", datasets, default=trained_on)
     if ref is None:
-        st.info("There is no split data set to compare the layers over.")
+        st.info("There is no split data set to probe the layers on.")
         return
-    left, right = show.side_by_side()
-    with left:
-        similarity = _similarity(version, ref)
-        show.figure(charts.layer_similarity(similarity.matrix), "analyse_cka")
-        st.caption(f"Linear CKA of the mean token vectors of {similarity.rows} test texts: 1 is alike up to rotation.")
-    with right:
-        probe = _probe(version, ref)
-        show.figure(charts.probe_accuracy(probe.to_frame(), probe.best_layer), "analyse_probe")
-        st.caption("Logistic regression on the frozen mean token vectors; the best layer is chosen on dev.")
-
-
-def _similarity(version: str, ref: str) -> "LayerSimilarity":
-    with PageReport("Comparing the layers") as report:
-        return _similarity_of(cache.workspace_root(), version, ref, LAYER_ROWS, report)
+    probe = _probe(version, ref)
+    show.figure(charts.probe_accuracy(probe.to_frame(), probe.best_layer), "analyse_probe")
+    st.caption("Logistic regression on the frozen mean token vectors; the best layer is chosen on dev.")
 
 
 def _probe(version: str, ref: str) -> "ProbeResult":
     with PageReport("Probing the layers") as report:
         return _probe_of(cache.workspace_root(), version, ref, report)
-
-
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _similarity_of(root: str, version: str, ref: str, rows: int, _report: Report) -> "LayerSimilarity":
-    from lmcore.analysis import layer_similarity
-
-    texts = cache.dataset(ref).part("test").frame["text"].head(rows).tolist()
-    with cache.pool().lease(version) as loaded:
-        return layer_similarity(loaded, texts, report=_report)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
