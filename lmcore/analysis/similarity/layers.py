@@ -35,7 +35,7 @@ def layer_similarity(
 
     Args:
         loaded: any model.
-        texts: what both models read, each with its own tokenizer.
+        texts: what both models read, each with its own tokenizer, up to the tokens that the one with the smaller limit takes.
         other: a second model, such as what the first was trained from (`trained_from`); None compares the first with itself.
         method: one of `SIMILARITY`.
         options: the method's options; those left out have their defaults.
@@ -85,13 +85,15 @@ class _Reader:
         self.models, self.request = models, request
         self.rows = self.tokens = self.cut = 0
         self.digest = fingerprint(*(model.fingerprint for model in models))
+        # A version may take fewer tokens than what it was trained from: both are to read the same of a text.
+        self.max_length = min(model.max_length for model in models)
         self.texts = texts
 
     def encode(self, numbers: np.ndarray) -> tuple[list[Encodings], Rows]:
         """Turn some of the texts into token ids for each model, and say which rows are taken of them."""
         pooling, batch = self.request.pooling, self.request.batch
         some = [self.texts[number] for number in numbers]
-        encoded = [read_tokens(model, some) for model in self.models]
+        encoded = [read_tokens(model, some, self.max_length) for model in self.models]
         if pooling == "tokens" and any(found.ids != encoded[0].ids for found in encoded):
             raise InputError(
                 "The two models cut the texts into different tokens, which cannot be compared: take the pooling mean."

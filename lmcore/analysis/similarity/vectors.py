@@ -36,13 +36,13 @@ class Rows:
         return np.cumsum([0, *map(len, self.places)])[:-1]
 
 
-def read_tokens(loaded: LoadedModel, texts: Sequence[str]) -> Encodings:
-    """Turn texts into token ids.
+def read_tokens(loaded: LoadedModel, texts: Sequence[str], max_length: int) -> Encodings:
+    """Turn texts into token ids, each cut after ``max_length`` of them.
 
     Raises:
         InputError: a text has no tokens.
     """
-    encodings = encode_texts(loaded.tokenizer, texts, loaded.max_length)
+    encodings = encode_texts(loaded.tokenizer, texts, max_length)
     empty = np.flatnonzero(encodings.lengths == 0)
     if len(empty):
         raise InputError(

@@ -182,6 +182,15 @@ def test_texts_that_were_cut_are_counted(tiny_loaded, texts):
     assert "1 of 10 texts are longer than a model's limit: only their beginning was read." in found.notes
 
 
+def test_both_models_read_the_same_of_a_long_text(tiny_loaded, texts):
+    long = [f"{text} {text} {text}" for text in texts]
+    shorter = replace(tiny_loaded, max_length=12)
+    for pooling in ("mean", "tokens"):
+        found = layer_similarity(tiny_loaded, long, other=shorter, pooling=pooling)
+        assert found.by_layer()["change"].tolist() == pytest.approx([0.0] * 3, abs=1e-12)
+    assert "60 of 60 texts are longer than a model's limit: only their beginning was read." in found.notes
+
+
 @pytest.mark.parametrize(("method", "count", "fewest"), [("linear_cka", 2, 3), ("debiased_cka", 3, 4), ("rsa", 1, 3)])
 def test_too_few_texts_are_refused(tiny_loaded, texts, method, count, fewest):
     with pytest.raises(InputError, match=rf"There are {count} texts: .* at least {fewest}"):
