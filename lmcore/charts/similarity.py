@@ -8,6 +8,7 @@ from lmcore.analysis.similarity.result import LayerSimilarity
 from lmcore.charts.figure import Figure, bar_height
 
 EMBEDDINGS = "0: embeddings"
+FEW_LAYERS = 13
 
 
 def layer_matrix(found: LayerSimilarity) -> Figure:
@@ -32,7 +33,7 @@ def layer_matrix(found: LayerSimilarity) -> Figure:
                 alt.Tooltip("similarity:Q", format=".4f"),
             ],
         )
-        .properties(height=bar_height(len(found.matrix), each=34 if len(found.matrix) <= 13 else 18))
+        .properties(height=_height(found))
     )
     first, last = found.matrix.shape[0] - 1, found.matrix.shape[1] - 1
     said = (
@@ -57,9 +58,15 @@ def layer_change(found: LayerSimilarity) -> Figure:
         tooltip=["layer:O", alt.Tooltip("change:Q", format=".4f"), alt.Tooltip("similarity:Q", format=".4f")],
     )
     layers = base.mark_bar()
-    if len(frame) <= 13:
+    if len(frame) <= FEW_LAYERS:
         layers = layers + base.mark_text(dy=-8).encode(text=alt.Text("change:Q", format=".3f"))
-    return Figure(layers.properties(height=320), f"{title}. {_said(frame)}", frame)
+    return Figure(layers.properties(height=_height(found)), f"{title}. {_said(frame)}", frame)
+
+
+def _height(found: LayerSimilarity) -> int:
+    """Return a height with room for each layer, the same for both charts, since they stand side by side."""
+    layers = len(found.matrix)
+    return bar_height(max(layers, 5), each=34 if layers <= FEW_LAYERS else 18)
 
 
 def _said(frame: pd.DataFrame) -> str:

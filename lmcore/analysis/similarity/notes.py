@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from lmcore.analysis.similarity.methods import SIMILARITY
 from lmcore.analysis.similarity.request import SimilarityRequest
 
 NOTABLE_CHANCE = 0.1
@@ -31,7 +32,7 @@ def notes_on(reading: Reading, request: SimilarityRequest, *, rows: int, texts: 
     """Return sentences on what makes the values less telling, the most important first."""
     found = []
     if chance >= NOTABLE_CHANCE:
-        better = "more texts" if request.low < 0 else "more texts, or debiased_cka"
+        better = "more texts" if request.low < 0 else f"more texts, or {SIMILARITY['debiased_cka'].title},"
         found.append(
             f"With {rows:,} rows and {reading.features:,} features unrelated layers reach {chance:.2f} too, by a shuffle: "
             f"only what is well above that tells something; {better} would lower it."

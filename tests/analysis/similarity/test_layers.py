@@ -148,7 +148,7 @@ def test_of_many_tokens_some_are_drawn(tiny_loaded, texts):
 def test_the_shuffle_tells_what_unrelated_layers_reach(tiny_loaded, texts):
     few, many = (layer_similarity(tiny_loaded, texts[:count]) for count in (8, 60))
     assert few.chance > many.chance > 0
-    assert any("unrelated layers reach" in note and "debiased_cka" in note for note in few.notes)
+    assert any("unrelated layers reach" in note and "Debiased CKA" in note for note in few.notes)
     debiased = layer_similarity(tiny_loaded, texts[:8], method="debiased_cka")
     assert abs(debiased.chance) < few.chance / 2
 
