@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from lmcore.analysis.alignment import WordAlignment, align_words
     from lmcore.analysis.attention import AttentionMaps, attention_maps, attention_rollout
     from lmcore.analysis.attribution import Attribution, attribute, attribute_texts
+    from lmcore.analysis.influence import InfluenceConfig, WordInfluence, word_influence
     from lmcore.analysis.probing import ProbeResult, probe_layers
     from lmcore.analysis.similarity.cca import pwcca, svcca
     from lmcore.analysis.similarity.cka import debiased_cka, linear_cka, rbf_cka
@@ -24,9 +25,11 @@ _EXPORTS = {
     "Activations": "lmcore.analysis.activations",
     "AttentionMaps": "lmcore.analysis.attention",
     "Attribution": "lmcore.analysis.attribution",
+    "InfluenceConfig": "lmcore.analysis.influence",
     "LayerSimilarity": "lmcore.analysis.similarity.result",
     "ProbeResult": "lmcore.analysis.probing",
     "WordAlignment": "lmcore.analysis.alignment",
+    "WordInfluence": "lmcore.analysis.influence",
     "align_words": "lmcore.analysis.alignment",
     "attention_maps": "lmcore.analysis.attention",
     "attention_rollout": "lmcore.analysis.attention",
@@ -43,6 +46,7 @@ _EXPORTS = {
     "rsa": "lmcore.analysis.similarity.distances",
     "svcca": "lmcore.analysis.similarity.cca",
     "trained_from": "lmcore.analysis.similarity.origin",
+    "word_influence": "lmcore.analysis.influence",
 }
 
 __all__ = [
@@ -50,9 +54,11 @@ __all__ = [
     "Activations",
     "AttentionMaps",
     "Attribution",
+    "InfluenceConfig",
     "LayerSimilarity",
     "ProbeResult",
     "WordAlignment",
+    "WordInfluence",
     "align_words",
     "attention_maps",
     "attention_rollout",
@@ -69,6 +75,7 @@ __all__ = [
     "rsa",
     "svcca",
     "trained_from",
+    "word_influence",
 ]
 
 

@@ -27,6 +27,8 @@ _SHOWN_CLASSES = 10
 # Further analyses: a command in a file of its own, and a line here.
 _ANALYSES: dict[str, str] = {
     "similarity": "lmcore.cli.similarity:similarity_command",
+    "words": "lmcore.cli.influence:influence_command",
+    "rebuild": "lmcore.cli.rebuild:rebuild_command",
 }
 
 
