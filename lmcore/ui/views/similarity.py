@@ -110,19 +110,20 @@ def _other(version: str) -> str | None:
 
 def _compare(choice: _Choice) -> "LayerSimilarity | None":
     """Compare with a bar and a way to stop; None where it was stopped."""
-    place = st.empty()
-    with place.container():
-        if st.button("Stop", icon=":material/stop_circle:", key="similarity_stop"):
-            st.info("Stopped: nothing was kept.")
-            st.button("Compare", icon=":material/play_arrow:", key="similarity_again")
-            return None
-        try:
-            with PageReport("Comparing the layers") as report:
-                found = _similarity(cache.workspace_root(), choice, report)
-        except LmError:
-            place.empty()
-            raise
+    place, found = st.empty(), None
+    try:
+        with place.container():
+            stopped = st.button("Stop", icon=":material/stop_circle:", key="similarity_stop")
+            if not stopped:
+                with PageReport("Comparing the layers") as report:
+                    found = _similarity(cache.workspace_root(), choice, report)
+    except LmError:
+        place.empty()
+        raise
     place.empty()
+    if stopped:
+        st.info("Stopped: nothing was kept.")
+        st.button("Compare", icon=":material/play_arrow:", key="similarity_again")
     return found
 
 
