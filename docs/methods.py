@@ -20,6 +20,7 @@ STAGE = {
     "head importance": "Analyse",
     "properties": "Analyse",
     "probes": "Analyse",
+    "similarity": "Analyse",
     "alignment": "Analyse",
     "components": "Analyse",
     "projection": "Visualise",

@@ -28,6 +28,7 @@ REGISTRIES: dict[str, str] = {
     "head importance": "lmcore.analysis.importance_methods:IMPORTANCE",
     "properties": "lmcore.analysis.probes.methods:PROPERTIES",
     "probes": "lmcore.analysis.probes.methods:PROBES",
+    "similarity": "lmcore.analysis.similarity.methods:SIMILARITY",
     "alignment": "lmcore.models.linking:ALIGNMENT",
     "components": "lmcore.analysis.sources:COMPONENTS",
     "projection": "lmcore.projection.methods:PROJECTION",

@@ -22,9 +22,17 @@ if TYPE_CHECKING:
     from lmcore.analysis.probabilities import TokenProbabilities, token_probabilities
     from lmcore.analysis.probing import ProbeResult, probe_layers
     from lmcore.analysis.roles import HeadRoles, head_roles
-    from lmcore.analysis.similarity import LayerSimilarity, layer_similarity, linear_cka
+    from lmcore.analysis.similarity.cca import pwcca, svcca
+    from lmcore.analysis.similarity.cka import debiased_cka, linear_cka, rbf_cka
+    from lmcore.analysis.similarity.distances import rsa
+    from lmcore.analysis.similarity.layers import layer_similarity
+    from lmcore.analysis.similarity.methods import SIMILARITY
+    from lmcore.analysis.similarity.origin import trained_from
+    from lmcore.analysis.similarity.result import LayerSimilarity
+    from lmcore.analysis.similarity.rotation import procrustes
 
 _EXPORTS = {
+    "SIMILARITY": "lmcore.analysis.similarity.methods",
     "Activations": "lmcore.analysis.activations",
     "AttentionMaps": "lmcore.analysis.attention",
     "Attribution": "lmcore.analysis.attribution",
@@ -36,7 +44,7 @@ _EXPORTS = {
     "HeadMap": "lmcore.analysis.head_maps",
     "HeadRoles": "lmcore.analysis.roles",
     "InfluenceConfig": "lmcore.analysis.influence",
-    "LayerSimilarity": "lmcore.analysis.similarity",
+    "LayerSimilarity": "lmcore.analysis.similarity.result",
     "NeuronConfig": "lmcore.analysis.neuron_report",
     "NeuronReport": "lmcore.analysis.neuron_report",
     "ProbeResult": "lmcore.analysis.probing",
@@ -53,24 +61,32 @@ _EXPORTS = {
     "concept_from_words": "lmcore.analysis.concepts.sets",
     "concept_vectors": "lmcore.analysis.concepts.directions",
     "cross_rollout": "lmcore.analysis.attention",
+    "debiased_cka": "lmcore.analysis.similarity.cka",
     "extract_activations": "lmcore.analysis.activations",
     "find_factors": "lmcore.analysis.concepts.factors",
     "find_neurons": "lmcore.analysis.neurons",
     "head_importance": "lmcore.analysis.importance",
     "head_roles": "lmcore.analysis.roles",
     "importance_passes": "lmcore.analysis.importance",
-    "layer_similarity": "lmcore.analysis.similarity",
-    "linear_cka": "lmcore.analysis.similarity",
+    "layer_similarity": "lmcore.analysis.similarity.layers",
+    "linear_cka": "lmcore.analysis.similarity.cka",
     "map_heads": "lmcore.analysis.head_maps",
     "neuron_tokens": "lmcore.analysis.neurons",
     "probe_layers": "lmcore.analysis.probing",
+    "procrustes": "lmcore.analysis.similarity.rotation",
+    "pwcca": "lmcore.analysis.similarity.cca",
+    "rbf_cka": "lmcore.analysis.similarity.cka",
     "read_attention": "lmcore.analysis.attention",
+    "rsa": "lmcore.analysis.similarity.distances",
+    "svcca": "lmcore.analysis.similarity.cca",
     "tcav": "lmcore.analysis.concepts.testing",
     "token_probabilities": "lmcore.analysis.probabilities",
+    "trained_from": "lmcore.analysis.similarity.origin",
     "word_influence": "lmcore.analysis.influence",
 }
 
 __all__ = [
+    "SIMILARITY",
     "Activations",
     "AttentionMaps",
     "Attribution",
@@ -99,6 +115,7 @@ __all__ = [
     "concept_from_words",
     "concept_vectors",
     "cross_rollout",
+    "debiased_cka",
     "extract_activations",
     "find_factors",
     "find_neurons",
@@ -110,9 +127,15 @@ __all__ = [
     "map_heads",
     "neuron_tokens",
     "probe_layers",
+    "procrustes",
+    "pwcca",
+    "rbf_cka",
     "read_attention",
+    "rsa",
+    "svcca",
     "tcav",
     "token_probabilities",
+    "trained_from",
     "word_influence",
 ]
 

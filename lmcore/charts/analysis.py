@@ -172,22 +172,6 @@ def head_entropies(entropies: np.ndarray) -> Figure:
     return Figure(chart, said, frame)
 
 
-def layer_similarity(matrix: np.ndarray, *, title: str = "Linear CKA between layers") -> Figure:
-    """Draw how alike the layers' representations are, 0 to 1."""
-    rows = [(i, j, float(matrix[i, j])) for i in range(len(matrix)) for j in range(len(matrix))]
-    frame = pd.DataFrame(rows, columns=["layer", "other", "similarity"])
-    base = alt.Chart(frame, title=title).encode(
-        x=alt.X("other:O", title="Layer (0: embeddings)", axis=alt.Axis(labelAngle=0)),
-        y=alt.Y("layer:O", title="Layer", sort="descending"),
-    )
-    cells = base.mark_rect().encode(
-        color=alt.Color("similarity:Q", title="CKA (0 to 1)", scale=alt.Scale(domain=[0, 1])),
-        tooltip=["layer:O", "other:O", alt.Tooltip("similarity:Q", format=".3f")],
-    )
-    said = f"The first and the last layer are alike to {matrix[0, -1]:.2f}."
-    return Figure(cells.properties(height=bar_height(len(matrix), each=34)), f"{title}. {said}", frame)
-
-
 def _token_axis(title: str) -> alt.X:
     return alt.X(
         "column:N",

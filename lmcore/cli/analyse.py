@@ -32,6 +32,7 @@ _ANALYSES: dict[str, str] = {
     "probe": "lmcore.cli.probe:probe_command",
     "concepts": "lmcore.cli.concepts:concepts_command",
     "head-map": "lmcore.cli.head_map:head_map_command",
+    "similarity": "lmcore.cli.similarity:similarity_command",
     "words": "lmcore.cli.influence:influence_command",
     "rebuild": "lmcore.cli.rebuild:rebuild_command",
 }

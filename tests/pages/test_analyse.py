@@ -74,7 +74,6 @@ def test_other_methods_and_settings(open_app, filled):
     [
         ("Attention", ["Attention in layer 2, all heads averaged", "The most focused head", "Attention rollout"]),
         ("Activations", ["Size of the activations by layer and token"]),
-        ("Layers", ["Linear CKA between layers"]),
     ],
 )
 def test_the_inside_is_shown(open_app, filled, name, expected):

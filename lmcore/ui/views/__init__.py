@@ -51,8 +51,8 @@ VIEWS = {
         View("Activations", "lmcore.ui.views.activations:draw", tasks="any"),
         View("Words", "lmcore.ui.views.words:draw", reads_text=False),
         View("Neurons", "lmcore.ui.views.neurons:draw", reads_text=False, tasks="any"),
-        View("Layers", "lmcore.ui.views.layers:draw", reads_text=False),
         View("Probing", "lmcore.ui.views.probing:draw", reads_text=False),
         View("Concepts", "lmcore.ui.views.concepts:draw", reads_text=False),
+        View("Similarity", "lmcore.ui.views.similarity:draw", reads_text=False),
     )
 }
