@@ -15,6 +15,7 @@ STAGE = {
     "rewards": "Train",
     "compression": "Train",
     "attribution": "Analyse",
+    "edits": "Analyse",
     "alignment": "Analyse",
     "projection": "Visualise",
     "outliers": "Visualise",

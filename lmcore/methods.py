@@ -24,6 +24,7 @@ REGISTRIES: dict[str, str] = {
     "rewards": "lmcore.training.reinforcement.rewards:REWARDS",
     "compression": "lmcore.training.compression.methods:COMPRESSION",
     "attribution": "lmcore.analysis.methods:ATTRIBUTION",
+    "edits": "lmcore.analysis.counterfactual.methods:EDITS",
     "alignment": "lmcore.models.linking:ALIGNMENT",
     "projection": "lmcore.projection.methods:PROJECTION",
     "outliers": "lmcore.projection.methods:OUTLIERS",
