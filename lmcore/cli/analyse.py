@@ -25,7 +25,11 @@ _SHOWN_CLASSES = 10
 
 
 # Further analyses: a command in a file of its own, and a line here.
-_ANALYSES: dict[str, str] = {}
+_ANALYSES: dict[str, str] = {
+    "counterfactuals": "lmcore.cli.counterfactuals:counterfactuals_command",
+    "neighbours": "lmcore.cli.neighbours:neighbours_command",
+    "suite": "lmcore.cli.suite:suite_group",
+}
 
 
 @click.group(

@@ -8,6 +8,8 @@ from itertools import pairwise
 from lmcore.analysis.tokens import word_spans
 from lmcore.types import Input
 
+SHOWN = 60
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Edit:
@@ -31,12 +33,16 @@ class Edit:
 
     def said(self) -> str:
         """Return the edit as a few words, such as ``'great' → 'awful'``."""
-        before, after = self.before.strip(), self.after.strip()
+        before, after = _short(self.before.strip()), _short(self.after.strip())
         if before == after:
-            before, after = self.before, self.after
+            before, after = _short(self.before), _short(self.after)
         if not after:
             return f"without {before!r}"
         return f"with {after!r} put in" if not before else f"{before!r} → {after!r}"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
 
 
 def columns_of(text: Input) -> dict[str, str]:

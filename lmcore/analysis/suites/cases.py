@@ -4,22 +4,17 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 
 from lmcore.analysis.counterfactual.edit import Edit, columns_of
+from lmcore.analysis.suites.expectations import Expectation, check_expectation
 from lmcore.errors import DataError, InputError
 from lmcore.fingerprint import fingerprint, fingerprint_frame
 from lmcore.tasks import load_task
 from lmcore.types import Input, check_name
 
-Expectation = Literal["stays", "changes", "is"]
-EXPECTATIONS: dict[str, str] = {
-    "stays": "the answer stays as it was",
-    "changes": "the answer is another one",
-    "is": "the answer is the label that is given",
-}
 COLUMNS = ("case", "row", "kind", "edit", "text", "edited", "edits", "expectation", "label")
 MAX_CASES = 5000
 BY_HAND = "by hand"
@@ -141,18 +136,6 @@ def _shared(one: str, two: str) -> int:
     """Return how many characters two texts begin with alike."""
     pairs = zip(one, two, strict=False)
     return next((n for n, (a, b) in enumerate(pairs) if a != b), min(len(one), len(two)))
-
-
-def check_expectation(text: str) -> Expectation:
-    """Return an expectation.
-
-    Raises:
-        InputError: it is none.
-    """
-    for known in ("stays", "changes", "is"):
-        if text == known:
-            return known
-    raise InputError(f"The expectation is {text[:40]!r}: give one of {', '.join(EXPECTATIONS)}.")
 
 
 def _cells(number: int, case: Case) -> tuple[Any, ...]:

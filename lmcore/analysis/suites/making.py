@@ -10,7 +10,8 @@ import pandas as pd
 from lmcore.analysis.counterfactual.candidates import single_edits
 from lmcore.analysis.counterfactual.edit import edited
 from lmcore.analysis.counterfactual.methods import BLACK_BOX, EDITS, STAYS
-from lmcore.analysis.suites.cases import MAX_CASES, Case, Suite, check_expectation
+from lmcore.analysis.suites.cases import MAX_CASES, Case, Suite
+from lmcore.analysis.suites.expectations import check_expectation
 from lmcore.data.dataset import TextDataset
 from lmcore.errors import DataError, InputError, OptionError
 from lmcore.tasks import load_task
