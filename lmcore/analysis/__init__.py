@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from lmcore.analysis.counterfactual.run import CounterfactualConfig, counterfactuals
     from lmcore.analysis.examples.influence import Checkpoint, Influences, influential_examples
     from lmcore.analysis.examples.nearest import Neighbours, nearest_examples
+    from lmcore.analysis.influence import InfluenceConfig, WordInfluence, word_influence
     from lmcore.analysis.probing import ProbeResult, probe_layers
     from lmcore.analysis.similarity import LayerSimilarity, layer_similarity, linear_cka
     from lmcore.analysis.suites.cases import Suite
@@ -29,6 +30,7 @@ _EXPORTS = {
     "Counterfactual": "lmcore.analysis.counterfactual.result",
     "CounterfactualConfig": "lmcore.analysis.counterfactual.run",
     "Counterfactuals": "lmcore.analysis.counterfactual.result",
+    "InfluenceConfig": "lmcore.analysis.influence",
     "Influences": "lmcore.analysis.examples.influence",
     "LayerSimilarity": "lmcore.analysis.similarity",
     "Neighbours": "lmcore.analysis.examples.nearest",
@@ -38,6 +40,7 @@ _EXPORTS = {
     "SuiteRun": "lmcore.analysis.suites.running",
     "SuiteStore": "lmcore.analysis.suites.suite_store",
     "WordAlignment": "lmcore.analysis.alignment",
+    "WordInfluence": "lmcore.analysis.influence",
     "align_words": "lmcore.analysis.alignment",
     "attention_maps": "lmcore.analysis.attention",
     "attention_rollout": "lmcore.analysis.attention",
@@ -53,6 +56,7 @@ _EXPORTS = {
     "nearest_examples": "lmcore.analysis.examples.nearest",
     "probe_layers": "lmcore.analysis.probing",
     "run_suite": "lmcore.analysis.suites.running",
+    "word_influence": "lmcore.analysis.influence",
 }
 
 __all__ = [
@@ -63,6 +67,7 @@ __all__ = [
     "Counterfactual",
     "CounterfactualConfig",
     "Counterfactuals",
+    "InfluenceConfig",
     "Influences",
     "LayerSimilarity",
     "Neighbours",
@@ -72,6 +77,7 @@ __all__ = [
     "SuiteRun",
     "SuiteStore",
     "WordAlignment",
+    "WordInfluence",
     "align_words",
     "attention_maps",
     "attention_rollout",
@@ -87,6 +93,7 @@ __all__ = [
     "nearest_examples",
     "probe_layers",
     "run_suite",
+    "word_influence",
 ]
 
 

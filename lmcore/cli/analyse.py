@@ -29,6 +29,7 @@ _ANALYSES: dict[str, str] = {
     "counterfactuals": "lmcore.cli.counterfactuals:counterfactuals_command",
     "neighbours": "lmcore.cli.neighbours:neighbours_command",
     "suite": "lmcore.cli.suite:suite_group",
+    "words": "lmcore.cli.influence:influence_command",
 }
 
 

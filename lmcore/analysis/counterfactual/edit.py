@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
-from lmcore.analysis.tokens import word_spans
+from lmcore.models.text_tokens import word_spans
 from lmcore.types import Input
 
 SHOWN = 60

@@ -9,9 +9,9 @@ from lmcore.analysis.counterfactual.lexicon import written_like
 from lmcore.analysis.counterfactual.source import Change, EditSource, Word
 from lmcore.analysis.counterfactual.vocabulary import Vocabulary, word_vocabulary
 from lmcore.analysis.parity import check_parity
-from lmcore.analysis.tokens import TextTokens, read_tokens
 from lmcore.errors import InputError
 from lmcore.models.load import LoadedModel
+from lmcore.models.text_tokens import TextTokens, read_tokens
 from lmcore.tasks import load_task
 from lmcore.tasks.labelled import LabelTask
 from lmcore.tasks.multilabel import THRESHOLD, read_labels

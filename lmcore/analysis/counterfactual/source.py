@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
-from lmcore.analysis.tokens import word_spans
 from lmcore.models.load import LoadedModel
+from lmcore.models.text_tokens import word_spans
 from lmcore.tasks.relation import MARKS
 from lmcore.types import Prediction
 
