@@ -94,7 +94,7 @@ class Asker:
         self.asked += len(texts)
         try:
             return [_read(item) for item in self._predict(texts)]
-        except Cancelled:
+        except (Cancelled, OptionError):
             raise
         except InputError as error:
             if len(texts) == 1:

@@ -35,6 +35,8 @@ class NegationWords:
         negated_by_not: Chinese words that 不 is put before.
         not_negated: Chinese words that begin like a negation and are none.
         turned: Chinese words to what says the contrary.
+        not_degrees: Chinese words that begin like a degree and are none.
+        joined: a Chinese subject and its verb, where they are cut as one word, to the same with 不 between them.
     """
 
     auxiliaries: frozenset[str]
@@ -47,6 +49,8 @@ class NegationWords:
     negated_by_not: frozenset[str]
     not_negated: frozenset[str]
     turned: dict[str, str]
+    not_degrees: frozenset[str]
+    joined: dict[str, str]
 
 
 @cache

@@ -56,15 +56,17 @@ def _negated_verb(verb: str, before: str) -> str:
 
 def _chinese(text: str, word: Word, after: Word | None) -> list[Change]:
     own, known = word.text, negation_words()
-    if own in known.turned:
-        return [Change(word.start, word.end, known.turned[own])]
+    turned = known.turned.get(own) or known.joined.get(own)
+    if turned:
+        return [Change(word.start, word.end, turned)]
     if own in known.not_negated:
         return []
     if own[0] in "不没":
         # 没用 becomes 有用, but 没去 becomes 去; a verb cannot be told here, so that a lone character is left out.
         put = "有" if own[0] == "没" and len(own) > 1 else ""
         return [Change(word.start, word.start + 1, put)]
-    degree = next((item for item in known.degrees if own.startswith(item)), "")
+    degrees = () if own in known.not_degrees else known.degrees
+    degree = next((item for item in degrees if own.startswith(item)), "")
     said_of = own[len(degree) :] or (after.text if after is not None and after.start == word.end else "")
     if degree and said_of and (said_of in known.not_negated or said_of[0] not in "不没") and _is_han(said_of[0]):
         return [Change(word.start, word.start + len(degree), "不")]

@@ -11,7 +11,7 @@ import pandas as pd
 from lmcore.analysis.counterfactual.edit import Edit, columns_of
 from lmcore.analysis.suites.expectations import Expectation, check_expectation
 from lmcore.errors import DataError, InputError
-from lmcore.fingerprint import fingerprint, fingerprint_frame
+from lmcore.fingerprint import fingerprint
 from lmcore.tasks import load_task
 from lmcore.types import Input, check_name
 
@@ -81,7 +81,7 @@ class Suite:
     @cached_property
     def fingerprint(self) -> str:
         """Hash of the task and of every case."""
-        return fingerprint(self.task, fingerprint_frame(self.to_frame()))
+        return fingerprint(self.task, [list(_cells(number, case)) for number, case in enumerate(self.cases, 1)])
 
     def to_frame(self) -> pd.DataFrame:
         """Return a row for each case; of an input with several texts, these are written as JSON."""
