@@ -30,6 +30,7 @@ _ANALYSES: dict[str, str] = {
     "neighbours": "lmcore.cli.neighbours:neighbours_command",
     "suite": "lmcore.cli.suite:suite_group",
     "words": "lmcore.cli.influence:influence_command",
+    "rebuild": "lmcore.cli.rebuild:rebuild_command",
 }
 
 
