@@ -96,7 +96,10 @@ def test_nearest_and_influential_rows(ask, run, refused, trained_home, data):
     assert "one checkpoint" in influence["method"]
     assert len(influence["rows"]) <= 4
     assert "cosine" in run("analyse", "neighbours", MODEL, TEXT, "--data", data, home=trained_home).stdout
-    assert "either TEXT or --row" in refused("analyse", "neighbours", MODEL, "--data", data, home=trained_home)
+    neither = run("analyse", "neighbours", MODEL, "--data", data, home=trained_home)
+    assert neither.exit_code == 2
+    assert "Give either TEXT or --row." in neither.stderr
+    assert "no row 9999" in refused("analyse", "neighbours", MODEL, "--row", 9999, "--data", data, home=trained_home)
 
 
 def test_a_suite_from_making_to_comparing(ask, run, refused, trained_home, data, tmp_path):
