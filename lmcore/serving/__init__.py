@@ -8,10 +8,11 @@ if TYPE_CHECKING:
     from lmcore.serving.api import build_app
     from lmcore.serving.client import ask_server, send
     from lmcore.serving.monitor import ServingStats, read_stats
-    from lmcore.serving.predictor import Predictor
+    from lmcore.serving.predictor import FailedPrediction, Predictor
     from lmcore.serving.server import ServerState, server_state, start_server, stop_server
 
 _EXPORTS = {
+    "FailedPrediction": "lmcore.serving.predictor",
     "Predictor": "lmcore.serving.predictor",
     "ServerState": "lmcore.serving.server",
     "ServingStats": "lmcore.serving.monitor",
@@ -25,6 +26,7 @@ _EXPORTS = {
 }
 
 __all__ = [
+    "FailedPrediction",
     "Predictor",
     "ServerState",
     "ServingStats",

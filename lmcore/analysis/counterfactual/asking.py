@@ -84,10 +84,6 @@ class Asker:
             self._report.progress(min(self.asked / self._budget, 1.0), message or f"{self.asked} texts asked")
         return [self._known.get(_key(text)) for text in texts]
 
-    def knows(self, text: Input) -> bool:
-        """Say whether the model was asked about an input."""
-        return _key(text) in self._known
-
     def _ask(self, texts: Sequence[Input]) -> list[Prediction | LmError]:
         """Ask about all, or about each half where that fails, down to the one text that is to blame."""
         self.calls += 1

@@ -10,18 +10,17 @@ from lmcore.models.load import LoadedModel
 from lmcore.types import Input, Report
 
 
-def check_decoder(decoder: LoadedModel) -> None:
+def check_decoder(decoder: LoadedModel | None) -> None:
     """Refuse what does not write texts token by token.
 
     Raises:
         InputError: saying what would be right.
     """
+    if decoder is None:
+        return
     config = decoder.model.config
-    if not getattr(config, "is_decoder", False) and not hasattr(decoder.model, "lm_head"):
-        raise InputError(
-            f"{decoder.ref} does not say how well a text reads: give a decoder loaded for text-generation."
-        )
-    if decoder.task not in {"text-generation", "completion"} or getattr(config, "is_encoder_decoder", False):
+    writes = decoder.task in {"text-generation", "completion"} and hasattr(decoder.model, "lm_head")
+    if not writes or getattr(config, "is_encoder_decoder", False):
         raise InputError(f"{decoder.ref} does not say how well a text reads: load a decoder for text-generation.")
 
 

@@ -5,9 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from lmcore.analysis.counterfactual.answers import probability
 from lmcore.analysis.counterfactual.asking import Asker, Model, check_text
 from lmcore.analysis.counterfactual.candidates import chosen_edits, single_edits
 from lmcore.analysis.counterfactual.edit import edited, words_changed
+from lmcore.analysis.counterfactual.fluency import check_decoder, mean_log_probabilities
 from lmcore.analysis.counterfactual.result import Counterfactual, Counterfactuals
 from lmcore.analysis.counterfactual.search import Found, Search, Trial
 from lmcore.errors import InputError, UnknownError
@@ -88,10 +90,7 @@ def counterfactuals(
     report = report or Silent()
     config = replace(config or CounterfactualConfig(), **settings).checked()
     check_text(text)
-    if decoder is not None:
-        from lmcore.analysis.counterfactual.fluency import check_decoder
-
-        check_decoder(decoder)
+    check_decoder(decoder)
     loaded = model if isinstance(model, LoadedModel) else None
     asker = Asker(model, config.budget, Part(report, 0.0, 0.9))
     kinds = chosen_edits(config.wanted(), loaded, text)
@@ -105,11 +104,9 @@ def counterfactuals(
         raise InputError(
             "The text has nothing that the chosen edits change: give one with more words, or choose other edits."
         )
-    search = Search(asker, text, before, config.towards)
-    found = search.run(edits, most_edits=config.most_edits, beam=config.beam)
+    found = Search(asker, text, before, config.towards).run(edits, most_edits=config.most_edits, beam=config.beam)
     tried, minimal = _with_fluency(text, before, found, decoder, Part(report, 0.9, 1.0))
     parameters = asdict(replace(config, edits=None)) | {"edits": kinds, "columns": list(config.columns)}
-    known = loaded.fingerprint if loaded else ""
     return Counterfactuals(
         text=text,
         prediction=before,
@@ -123,23 +120,19 @@ def counterfactuals(
         failed=asker.failed,
         truncated=truncated,
         parameters=parameters,
-        fingerprint=fingerprint(known, json.dumps(text, ensure_ascii=False), parameters),
+        fingerprint=fingerprint(loaded.fingerprint if loaded else "", json.dumps(text, ensure_ascii=False), parameters),
     )
 
 
 def _with_fluency(
     text: Input, before: Prediction, found: Found, decoder: LoadedModel | None, report: Report
 ) -> tuple[list[Counterfactual], list[Counterfactual]]:
-    from lmcore.analysis.counterfactual.answers import probability
-
     first = probability(before, before, same=True)
     tried, minimal = (
         [_counterfactual(text, trial, first) for trial in trials] for trials in (found.singles, found.smallest)
     )
     if decoder is None:
         return tried, minimal
-    from lmcore.analysis.counterfactual.fluency import mean_log_probabilities
-
     means = mean_log_probabilities(decoder, [text, *(item.text for item in (*tried, *minimal))], report)
     scored = [
         replace(item, fluency=float(mean - means[0])) for item, mean in zip([*tried, *minimal], means[1:], strict=True)

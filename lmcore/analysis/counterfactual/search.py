@@ -1,7 +1,7 @@
 """The smallest set of edits that changes an answer: every single edit, then sets of more by greedy and beam search."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -112,11 +112,13 @@ class Search:
 
         tried = set(probes)
         others = [edit for edit in candidates if edit not in tried]
-        ordered = sorted(others, key=weight) if weights else others
         by_kind: dict[str, list[Edit]] = {}
-        for edit in ordered:
+        for edit in sorted(others, key=weight) if weights else others:
             by_kind.setdefault(edit.kind, []).append(edit)
-        return [*probes, *_in_turn(by_kind.values(), room)]
+        groups: Collection[list[Edit]] = by_kind.values()
+        if not weights:
+            groups = [_spread(group, max(1, room // len(by_kind))) for group in by_kind.values()]
+        return [*probes, *_in_turn(groups, room)]
 
     def _greedy(self, ranked: Sequence[Trial], most_edits: int) -> Trial | None:
         """Add the strongest edits one after the other until the answer flips, then take out what is not needed."""

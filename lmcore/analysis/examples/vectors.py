@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from lmcore.analysis.examples.rows import ExampleRows, encode_rows
-from lmcore.errors import OptionError
+from lmcore.errors import OptionError, StorageError
 from lmcore.fingerprint import fingerprint
 from lmcore.models.encode import Encodings
 from lmcore.models.hidden import stream_hidden_states
@@ -57,7 +57,7 @@ def vector_blocks(
 
     Raises:
         Cancelled: the report asked to stop; nothing is kept.
-        StorageError: the disk is full or refuses.
+        StorageError: the disk is full or refuses, or what was kept is damaged.
     """
     report = report or Silent()
     if stores is None:
@@ -90,8 +90,11 @@ def _write(folder: Path, blocks: Iterator[tuple[int, np.ndarray]]) -> None:
 
 
 def _read(folder: Path, report: Report) -> Iterator[tuple[int, np.ndarray]]:
-    count, width = json.loads((folder / _FACTS).read_text(encoding="utf-8"))["shape"]
-    values = np.memmap(folder / _VALUES, dtype="<f4", mode="r", shape=(count, width))
+    try:
+        count, width = json.loads((folder / _FACTS).read_text(encoding="utf-8"))["shape"]
+        values = np.memmap(folder / _VALUES, dtype="<f4", mode="r", shape=(count, width))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StorageError(f"The kept vectors are damaged: delete the folder {folder}.") from error
     for start in range(0, count, BLOCK):
         report.check()
         yield start, np.asarray(values[start : start + BLOCK])

@@ -115,7 +115,7 @@ def _show_flip(item: "Counterfactual", found: "Counterfactuals", answer: str) ->
         before = f"{show.plain(name)}: " if name else ""
         st.markdown(before + _marked(stretches))
     words = "1 word" if item.words == 1 else f"{item.words} words"
-    change = f", the first answer's probability by {item.change:+.1%}" if item.change == item.change else ""
+    change = f"; the first answer's probability moved by {item.change:+.1%}" if item.change == item.change else ""
     st.caption(f"Now **{show.plain(answer)}** with {item.prediction.score:.1%}: {words} changed{change}.")
 
 
@@ -128,7 +128,8 @@ def _marked(stretches: list[tuple[str, str]]) -> str:
         front, back = " " * shown[:1].isspace(), " " * shown[-1:].isspace()
         if core:
             core = {"same": core, "gone": f":red[~~{core}~~]", "new": f":green[**{core}**]"}[kind]
-        pieces.append(f"{front}{core}{back}")
+        joint = " " if kind == "new" and number and stretches[number - 1][0] == "gone" else front
+        pieces.append(f"{joint}{core}{back}")
     return "".join(pieces)
 
 

@@ -1,16 +1,19 @@
 """Edits that change an answer, and the smallest set of them, on models whose rule is known."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
 from lmcore.analysis import CounterfactualConfig, counterfactuals
+from lmcore.analysis.counterfactual.answers import same_answer
 from lmcore.analysis.counterfactual.edit import edited
 from lmcore.analysis.counterfactual.methods import BLACK_BOX
 from lmcore.errors import Cancelled, InputError, OptionError, UnknownError
 from lmcore.models import load_model
 from lmcore.types import Prediction, Silent, Span
 from tests.analysis.planted import CHINESE, ENGLISH, Rule, planted_classifier
+from tests.conftest import build_tiny
 from tests.tasks.speakers import speaker
 
 TEXT = "the film was superb and we left early"
@@ -252,6 +255,26 @@ def test_a_relation_keeps_its_marks(tiny_folder, settings):
     assert found.failed == 0
     assert len(found.tried) > 20
     assert all(find_marked(item.text) for item in (*found.tried, *found.minimal))
+
+
+@pytest.mark.parametrize(
+    ("task", "labels", "text"),
+    [
+        ("named-entity-recognition", ("O", "B-food", "I-food"), "we had bread and soup in a hotel"),
+        ("question-answering", (), {"question": "what did we have", "context": "we had bread and soup in a hotel"}),
+        ("multi-label-classification", ("food", "travel"), "we had bread and soup in a hotel"),
+    ],
+)
+def test_models_of_every_kind_are_asked(tiny_loaded, task, labels, text):
+    model = build_tiny(tiny_loaded.tokenizer, task, labels, seed=2)
+    for parameter in model.parameters():
+        parameter.requires_grad_(False).mul_(3 if parameter.dim() == 2 else 1)
+    loaded = replace(tiny_loaded, task=task, model=model, labels=labels)
+    found = counterfactuals(loaded, text, budget=120)
+    assert found.failed == 0
+    assert found.tried
+    for item in found.tried:
+        assert item.flips == (not same_answer(text, item.edits, found.prediction, item.prediction))
 
 
 def test_a_decoder_says_how_well_the_texts_read(planted):
