@@ -21,8 +21,8 @@ STAGE = {
     "properties": "Analyse",
     "probes": "Analyse",
     "similarity": "Analyse",
+    "edits": "Analyse",
     "alignment": "Analyse",
-    "components": "Analyse",
     "projection": "Visualise",
     "outliers": "Visualise",
 }

@@ -29,6 +29,7 @@ REGISTRIES: dict[str, str] = {
     "properties": "lmcore.analysis.probes.methods:PROPERTIES",
     "probes": "lmcore.analysis.probes.methods:PROBES",
     "similarity": "lmcore.analysis.similarity.methods:SIMILARITY",
+    "edits": "lmcore.analysis.counterfactual.methods:EDITS",
     "alignment": "lmcore.models.linking:ALIGNMENT",
     "components": "lmcore.analysis.sources:COMPONENTS",
     "projection": "lmcore.projection.methods:PROJECTION",

@@ -83,6 +83,7 @@ def test_options_come_from_the_fields_of_a_dataclass() -> None:
                                   "outliers"])  # fmt: skip
                                   "attribution", "properties", "probes", "alignment", "projection", "outliers"])  # fmt: skip
                                   "attribution", "similarity", "alignment", "projection", "outliers"])  # fmt: skip
+                                  "attribution", "edits", "alignment", "projection", "outliers"])  # fmt: skip
 def test_every_entry_of_every_registry_is_real(kind: str) -> None:
     registry = all_registries()[kind]
     assert len(registry) > 0

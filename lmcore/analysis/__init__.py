@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from lmcore.analysis.concepts.factors import Factors, find_factors
     from lmcore.analysis.concepts.sets import Concept, concept_from_slice, concept_from_words
     from lmcore.analysis.concepts.testing import ConceptTest, tcav
+    from lmcore.analysis.counterfactual.result import Counterfactual, Counterfactuals
+    from lmcore.analysis.counterfactual.run import CounterfactualConfig, counterfactuals
+    from lmcore.analysis.examples.influence import Checkpoint, Influences, influential_examples
+    from lmcore.analysis.examples.nearest import Neighbours, nearest_examples
     from lmcore.analysis.flow import attention_flow
     from lmcore.analysis.head_maps import HeadMap, map_heads
     from lmcore.analysis.importance import HeadImportance, head_importance, importance_passes
@@ -22,32 +26,46 @@ if TYPE_CHECKING:
     from lmcore.analysis.probabilities import TokenProbabilities, token_probabilities
     from lmcore.analysis.probing import ProbeResult, probe_layers
     from lmcore.analysis.roles import HeadRoles, head_roles
+    from lmcore.analysis.similarity import LayerSimilarity, layer_similarity, linear_cka
     from lmcore.analysis.similarity.cca import pwcca, svcca
-    from lmcore.analysis.similarity.cka import debiased_cka, linear_cka, rbf_cka
+    from lmcore.analysis.similarity.cka import debiased_cka, rbf_cka
     from lmcore.analysis.similarity.distances import rsa
-    from lmcore.analysis.similarity.layers import layer_similarity
     from lmcore.analysis.similarity.methods import SIMILARITY
     from lmcore.analysis.similarity.origin import trained_from
-    from lmcore.analysis.similarity.result import LayerSimilarity
     from lmcore.analysis.similarity.rotation import procrustes
+    from lmcore.analysis.suites.cases import Suite
+    from lmcore.analysis.suites.comparing import SuiteComparison, compare_runs
+    from lmcore.analysis.suites.making import make_suite
+    from lmcore.analysis.suites.running import SuiteRun, run_suite
+    from lmcore.analysis.suites.suite_store import SuiteStore
 
 _EXPORTS = {
     "SIMILARITY": "lmcore.analysis.similarity.methods",
     "Activations": "lmcore.analysis.activations",
     "AttentionMaps": "lmcore.analysis.attention",
     "Attribution": "lmcore.analysis.attribution",
+    "Checkpoint": "lmcore.analysis.examples.influence",
     "Concept": "lmcore.analysis.concepts.sets",
     "ConceptTest": "lmcore.analysis.concepts.testing",
     "ConceptVectors": "lmcore.analysis.concepts.directions",
+    "Counterfactual": "lmcore.analysis.counterfactual.result",
+    "CounterfactualConfig": "lmcore.analysis.counterfactual.run",
+    "Counterfactuals": "lmcore.analysis.counterfactual.result",
     "Factors": "lmcore.analysis.concepts.factors",
     "HeadImportance": "lmcore.analysis.importance",
     "HeadMap": "lmcore.analysis.head_maps",
     "HeadRoles": "lmcore.analysis.roles",
     "InfluenceConfig": "lmcore.analysis.influence",
-    "LayerSimilarity": "lmcore.analysis.similarity.result",
+    "Influences": "lmcore.analysis.examples.influence",
+    "LayerSimilarity": "lmcore.analysis.similarity",
+    "Neighbours": "lmcore.analysis.examples.nearest",
     "NeuronConfig": "lmcore.analysis.neuron_report",
     "NeuronReport": "lmcore.analysis.neuron_report",
     "ProbeResult": "lmcore.analysis.probing",
+    "Suite": "lmcore.analysis.suites.cases",
+    "SuiteComparison": "lmcore.analysis.suites.comparing",
+    "SuiteRun": "lmcore.analysis.suites.running",
+    "SuiteStore": "lmcore.analysis.suites.suite_store",
     "TokenProbabilities": "lmcore.analysis.probabilities",
     "WordAlignment": "lmcore.analysis.alignment",
     "WordInfluence": "lmcore.analysis.influence",
@@ -57,9 +75,11 @@ _EXPORTS = {
     "attention_rollout": "lmcore.analysis.attention",
     "attribute": "lmcore.analysis.attribution",
     "attribute_texts": "lmcore.analysis.attribution",
+    "compare_runs": "lmcore.analysis.suites.comparing",
     "concept_from_slice": "lmcore.analysis.concepts.sets",
     "concept_from_words": "lmcore.analysis.concepts.sets",
     "concept_vectors": "lmcore.analysis.concepts.directions",
+    "counterfactuals": "lmcore.analysis.counterfactual.run",
     "cross_rollout": "lmcore.analysis.attention",
     "debiased_cka": "lmcore.analysis.similarity.cka",
     "extract_activations": "lmcore.analysis.activations",
@@ -68,9 +88,12 @@ _EXPORTS = {
     "head_importance": "lmcore.analysis.importance",
     "head_roles": "lmcore.analysis.roles",
     "importance_passes": "lmcore.analysis.importance",
-    "layer_similarity": "lmcore.analysis.similarity.layers",
-    "linear_cka": "lmcore.analysis.similarity.cka",
+    "influential_examples": "lmcore.analysis.examples.influence",
+    "layer_similarity": "lmcore.analysis.similarity",
+    "linear_cka": "lmcore.analysis.similarity",
+    "make_suite": "lmcore.analysis.suites.making",
     "map_heads": "lmcore.analysis.head_maps",
+    "nearest_examples": "lmcore.analysis.examples.nearest",
     "neuron_tokens": "lmcore.analysis.neurons",
     "probe_layers": "lmcore.analysis.probing",
     "procrustes": "lmcore.analysis.similarity.rotation",
@@ -78,6 +101,7 @@ _EXPORTS = {
     "rbf_cka": "lmcore.analysis.similarity.cka",
     "read_attention": "lmcore.analysis.attention",
     "rsa": "lmcore.analysis.similarity.distances",
+    "run_suite": "lmcore.analysis.suites.running",
     "svcca": "lmcore.analysis.similarity.cca",
     "tcav": "lmcore.analysis.concepts.testing",
     "token_probabilities": "lmcore.analysis.probabilities",
@@ -90,18 +114,28 @@ __all__ = [
     "Activations",
     "AttentionMaps",
     "Attribution",
+    "Checkpoint",
     "Concept",
     "ConceptTest",
     "ConceptVectors",
+    "Counterfactual",
+    "CounterfactualConfig",
+    "Counterfactuals",
     "Factors",
     "HeadImportance",
     "HeadMap",
     "HeadRoles",
     "InfluenceConfig",
+    "Influences",
     "LayerSimilarity",
+    "Neighbours",
     "NeuronConfig",
     "NeuronReport",
     "ProbeResult",
+    "Suite",
+    "SuiteComparison",
+    "SuiteRun",
+    "SuiteStore",
     "TokenProbabilities",
     "WordAlignment",
     "WordInfluence",
@@ -111,9 +145,11 @@ __all__ = [
     "attention_rollout",
     "attribute",
     "attribute_texts",
+    "compare_runs",
     "concept_from_slice",
     "concept_from_words",
     "concept_vectors",
+    "counterfactuals",
     "cross_rollout",
     "debiased_cka",
     "extract_activations",
@@ -122,9 +158,12 @@ __all__ = [
     "head_importance",
     "head_roles",
     "importance_passes",
+    "influential_examples",
     "layer_similarity",
     "linear_cka",
+    "make_suite",
     "map_heads",
+    "nearest_examples",
     "neuron_tokens",
     "probe_layers",
     "procrustes",
@@ -132,6 +171,7 @@ __all__ = [
     "rbf_cka",
     "read_attention",
     "rsa",
+    "run_suite",
     "svcca",
     "tcav",
     "token_probabilities",

@@ -33,6 +33,9 @@ _ANALYSES: dict[str, str] = {
     "concepts": "lmcore.cli.concepts:concepts_command",
     "head-map": "lmcore.cli.head_map:head_map_command",
     "similarity": "lmcore.cli.similarity:similarity_command",
+    "counterfactuals": "lmcore.cli.counterfactuals:counterfactuals_command",
+    "neighbours": "lmcore.cli.neighbours:neighbours_command",
+    "suite": "lmcore.cli.suite:suite_group",
     "words": "lmcore.cli.influence:influence_command",
     "rebuild": "lmcore.cli.rebuild:rebuild_command",
 }

@@ -54,5 +54,10 @@ VIEWS = {
         View("Probing", "lmcore.ui.views.probing:draw", reads_text=False),
         View("Concepts", "lmcore.ui.views.concepts:draw", reads_text=False),
         View("Similarity", "lmcore.ui.views.similarity:draw", reads_text=False),
+        View("Activations", "lmcore.ui.views.activations:draw"),
+        View("Examples", "lmcore.ui.views.examples:draw"),
+        View("Words", "lmcore.ui.views.words:draw", reads_text=False),
+        View("Suites", "lmcore.ui.views.suites:draw", reads_text=False),
+        View("Layers", "lmcore.ui.views.layers:draw", reads_text=False),
     )
 }
