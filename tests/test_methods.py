@@ -77,13 +77,7 @@ def test_options_come_from_the_fields_of_a_dataclass() -> None:
     assert [item.name for item in options_of(Config, "full")] == ["rate", "kind"]
 
 
-@pytest.mark.parametrize("kind", ["tasks", "samples", "issues", "cleaning", "models", "training", "rewards", "compression",
-                                  "attribution", "alignment", "components", "projection", "outliers"])  # fmt: skip
-                                  "attribution", "components", "head roles", "head importance", "alignment", "projection",
-                                  "outliers"])  # fmt: skip
-                                  "attribution", "properties", "probes", "alignment", "projection", "outliers"])  # fmt: skip
-                                  "attribution", "similarity", "alignment", "projection", "outliers"])  # fmt: skip
-                                  "attribution", "edits", "alignment", "projection", "outliers"])  # fmt: skip
+@pytest.mark.parametrize("kind", REGISTRIES)
 def test_every_entry_of_every_registry_is_real(kind: str) -> None:
     registry = all_registries()[kind]
     assert len(registry) > 0

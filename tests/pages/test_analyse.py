@@ -102,7 +102,7 @@ def test_a_link_opens_its_row(open_app, filled, home):
     assert error["text"] in [element.value for element in app.text]
     assert f"Labelled {error['gold']}." in said(app)
     assert f"**{error['label']}** with {error['score']:.1%}" in said(app)
-    app = view(app, "Layers")
+    app = view(app, "Similarity")
     assert not app.exception
     assert view(app, "Why").query_params["row"] == str(error["id"])
 
