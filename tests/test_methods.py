@@ -3,7 +3,7 @@ from dataclasses import dataclass
 import pytest
 
 from lmcore.errors import OptionError, UnknownError
-from lmcore.methods import Method, Option, Registry, all_registries, option, options_of
+from lmcore.methods import REGISTRIES, Method, Option, Registry, all_registries, option, options_of
 
 STEPS = Option("steps", "int", 5, "How many.", minimum=1, maximum=10)
 
