@@ -134,7 +134,12 @@ def curve_command(session: Session, version: str, shares: tuple[float, ...], bac
     config, data = TrainConfig.from_dict(known.facts["config"]), str(known.facts["data"])
     chosen = shares or SHARES
     if background:
-        return _submit(session, CURVE, curve_config(config, data, chosen), f"Learning curve of {known.ref}")
+        return _submit(
+            session,
+            CURVE,
+            curve_config(config, data, chosen, settings=session.settings),
+            f"Learning curve of {known.ref}",
+        )
     with session.report() as report:
         dataset = DatasetStore(settings.workspace).load(data)
         found = learning_curve(config, dataset, shares=chosen, settings=settings, report=report)

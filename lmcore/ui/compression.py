@@ -66,7 +66,8 @@ def _start(version: "ModelVersion", data: str) -> None:
         weights = sum(path.stat().st_size for path in version.folder.glob("*.safetensors"))
         title = f"Compress {version.ref} ({COMPRESSION[method].title.lower()})"
         needed = PROCESS_BYTES + _COPIES * weights
-        cache.board().submit(TARGET, job_config(config, data), title=title, kind="compress", needs_bytes=needed)
+        told = job_config(config, data, settings=cache.settings())
+        cache.board().submit(TARGET, told, title=title, kind="compress", needs_bytes=needed)
         st.rerun()
     if latest is not None and latest.result:
         st.markdown(show.plain(latest.result["summary"]))
