@@ -108,7 +108,7 @@ def definite(model: str, settings: Settings | None = None) -> str:
         InputError: there is no such version.
     """
     ref = ModelRef.parse(model)
-    if ref.kind == "registry":
+    if ref.kind == "registry" and not ref.version.isdecimal():
         return str(resolve_model(ref, settings or Settings.from_environment()))
     return from_anywhere(model)
 
