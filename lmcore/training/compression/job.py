@@ -2,16 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lmcore.data.store import DatasetStore
-from lmcore.settings import Settings, Workspace
+from lmcore.settings import MIB, Settings, Workspace
 from lmcore.training.compression.config import CompressConfig
-from lmcore.training.compression.run import compress
+from lmcore.training.compression.run import compress, working_bytes
 from lmcore.training.job import definite
 from lmcore.types import Report
 
+if TYPE_CHECKING:
+    from lmcore.models.registry import ModelVersion
+
 TARGET = "lmcore.training.compression.job:run"
+_PROCESS_BYTES = 900 * MIB
 
 
 def job_config(config: CompressConfig, data: str, *, settings: Settings | None = None) -> dict[str, Any]:
@@ -28,6 +32,11 @@ def job_config(config: CompressConfig, data: str, *, settings: Settings | None =
     """
     config = config.checked()
     return {"compress": config.to_dict() | {"version": definite(config.version, settings)}, "data": data}
+
+
+def compress_bytes(version: "ModelVersion") -> int:
+    """Return about how much memory a process takes that compresses a version."""
+    return _PROCESS_BYTES + working_bytes(version)
 
 
 def run(config: Mapping[str, Any], *, workspace: Workspace, report: Report, resume: bool) -> dict[str, Any]:
