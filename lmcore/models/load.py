@@ -257,8 +257,18 @@ def _is_no_load_report(record: logging.LogRecord) -> bool:
 
 
 def _refuse_random_weights(ref: ModelRef, model: Any, missing: Iterable[str], task: str) -> None:
-    """Refuse weights that the files lack: transformers would fill them at random; only a pooler is never read."""
-    lacking = sorted(name for name in missing if "pooler." not in name)
+    """Refuse weights that the files lack: transformers would fill them at random.
+
+    Let pass are a pooler, which is never read, and what the class that was saved does not save since it is made anew, such
+    as Marian's sinusoidal positions; a model without its head knows nothing of that by itself.
+    """
+    made = [re.compile(pattern) for pattern in _unsaved(model.config)]
+    prefix = model.base_model_prefix
+    lacking = sorted(
+        name
+        for name in missing
+        if "pooler." not in name and not any(p.search(name) or p.search(f"{prefix}.{name}") for p in made)
+    )
     if task and lacking and not any(name.startswith(f"{model.base_model_prefix}.") for name in lacking):
         raise InputError(f"The model {ref} has no trained head for {task}: train it first.")
     if lacking:
@@ -266,6 +276,14 @@ def _refuse_random_weights(ref: ModelRef, model: Any, missing: Iterable[str], ta
             f"The model {ref} cannot be loaded: its files lack {len(lacking)} of the weights that its configuration "
             f"names, the first is {lacking[0]}."
         )
+
+
+def _unsaved(config: Any) -> list[str]:
+    """Return the names, as patterns, of the weights that the classes which a configuration names do not save."""
+    import transformers
+
+    classes = [getattr(transformers, name, None) for name in config.architectures or ()]
+    return [pattern for kind in classes for pattern in getattr(kind, "_keys_to_ignore_on_save", None) or ()]
 
 
 def _hub_folder(name: str) -> Path:
