@@ -7,6 +7,7 @@ import pandas as pd
 
 from lmcore.data.cells import text_frame
 from lmcore.errors import DataError, InputError
+from lmcore.hub import is_cut_off
 from lmcore.settings import MIB
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ def _download(name: str, config: str | None, limit_bytes: int) -> "DatasetDict":
     from datasets import load_dataset_builder
     from datasets.exceptions import DatasetsError
 
+    if is_cut_off():
+        raise DataError(_cut_off(name))
     try:
         # The prefix keeps the library from taking a local folder of the same name.
         builder = load_dataset_builder(f"hf://datasets/{name}", config)
@@ -59,14 +62,16 @@ def _download(name: str, config: str | None, limit_bytes: int) -> "DatasetDict":
         builder.download_and_prepare()
         return builder.as_dataset()
     except ConnectionError as error:
-        raise DataError(
-            f"The hub cannot be reached for the data set {name}: check the network, or load a file in its place."
-        ) from error
+        raise DataError(_cut_off(name)) from error
     except (DatasetsError, OSError, ValueError, RuntimeError) as error:
         reason = str(error).strip().partition("\n")[0][:200].rstrip(".")
         raise DataError(
             f"The hub data set {name} cannot be read ({reason}): check its name and configuration."
         ) from error
+
+
+def _cut_off(name: str) -> str:
+    return f"The hub cannot be reached for the data set {name}: check the network, or load a file in its place."
 
 
 def _with_class_names(part: Any) -> pd.DataFrame:

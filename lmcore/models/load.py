@@ -13,6 +13,7 @@ from typing import Any
 
 from lmcore.errors import InputError, OptionError, UnsafeError
 from lmcore.fingerprint import fingerprint, fingerprint_file
+from lmcore.hub import is_cut_off
 from lmcore.models.catalogue import check_hub_id, packaged_folder, resolve_model
 from lmcore.models.decoding import Decoding
 from lmcore.models.structure import shaped
@@ -290,10 +291,15 @@ def _hub_folder(name: str) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
+    name, cut_off = check_hub_id(name), is_cut_off()
     try:
         kept = ["*.safetensors", "*.json", "*.txt", "*.model"]
-        return Path(snapshot_download(check_hub_id(name), allow_patterns=kept))
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
+        return Path(snapshot_download(name, allow_patterns=kept, local_files_only=cut_off))
+    except LocalEntryNotFoundError as error:
+        raise InputError(
+            f"The hub cannot be reached for the model {name}: check the network, or choose a packaged model or a folder."
+        ) from error
+    except (HfHubHTTPError, OSError, ValueError) as error:
         raise InputError(
             f"The hub model {name} cannot be had ({type(error).__name__}): check its name and the network, or choose a "
             "packaged model or a folder."
