@@ -29,8 +29,7 @@ def is_cut_off(seconds: float = PATIENCE) -> bool:
 
 def _ask(answers: "SimpleQueue[bool]", seconds: float) -> None:
     """Put whether the hub answers, whatever it says."""
-    from huggingface_hub import constants
-    from huggingface_hub.utils import get_session
+    from huggingface_hub import constants, get_session
 
     answered = False
     with suppress(Exception):  # each version of the client has another library below, with errors of its own

@@ -23,7 +23,7 @@ def hub(monkeypatch):
         if state.error:
             raise state.error
 
-    monkeypatch.setattr("huggingface_hub.utils.get_session", lambda: SimpleNamespace(head=head))
+    monkeypatch.setattr("huggingface_hub.get_session", lambda: SimpleNamespace(head=head))
     monkeypatch.setattr("huggingface_hub.is_offline_mode", lambda: False)
     yield state
     state.let_go.set()

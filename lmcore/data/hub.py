@@ -33,6 +33,8 @@ def read_hub(identifier: str, limit_bytes: int) -> pd.DataFrame:
     match = _ID.fullmatch(identifier)
     if not match:
         raise InputError(f"{identifier[:80]!r} is not a hub data set: write hub:org/name or hub:org/name:config.")
+    if is_cut_off():
+        raise DataError(_cut_off(match[1]))
     parts = _download(match[1], match[2], limit_bytes)
     tables = []
     for split, part in parts.items():
@@ -48,8 +50,6 @@ def _download(name: str, config: str | None, limit_bytes: int) -> "DatasetDict":
     from datasets import load_dataset_builder
     from datasets.exceptions import DatasetsError
 
-    if is_cut_off():
-        raise DataError(_cut_off(name))
     try:
         # The prefix keeps the library from taking a local folder of the same name.
         builder = load_dataset_builder(f"hf://datasets/{name}", config)
