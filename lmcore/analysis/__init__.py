@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from lmcore.analysis.alignment import WordAlignment, align_words
     from lmcore.analysis.attention import AttentionMaps, attention_maps, attention_rollout
     from lmcore.analysis.attribution import Attribution, attribute, attribute_texts
+    from lmcore.analysis.influence import InfluenceConfig, WordInfluence, word_influence
     from lmcore.analysis.probing import ProbeResult, probe_layers
     from lmcore.analysis.similarity import LayerSimilarity, layer_similarity, linear_cka
 
@@ -16,9 +17,11 @@ _EXPORTS = {
     "Activations": "lmcore.analysis.activations",
     "AttentionMaps": "lmcore.analysis.attention",
     "Attribution": "lmcore.analysis.attribution",
+    "InfluenceConfig": "lmcore.analysis.influence",
     "LayerSimilarity": "lmcore.analysis.similarity",
     "ProbeResult": "lmcore.analysis.probing",
     "WordAlignment": "lmcore.analysis.alignment",
+    "WordInfluence": "lmcore.analysis.influence",
     "align_words": "lmcore.analysis.alignment",
     "attention_maps": "lmcore.analysis.attention",
     "attention_rollout": "lmcore.analysis.attention",
@@ -28,15 +31,18 @@ _EXPORTS = {
     "layer_similarity": "lmcore.analysis.similarity",
     "linear_cka": "lmcore.analysis.similarity",
     "probe_layers": "lmcore.analysis.probing",
+    "word_influence": "lmcore.analysis.influence",
 }
 
 __all__ = [
     "Activations",
     "AttentionMaps",
     "Attribution",
+    "InfluenceConfig",
     "LayerSimilarity",
     "ProbeResult",
     "WordAlignment",
+    "WordInfluence",
     "align_words",
     "attention_maps",
     "attention_rollout",
@@ -46,6 +52,7 @@ __all__ = [
     "layer_similarity",
     "linear_cka",
     "probe_layers",
+    "word_influence",
 ]
 
 

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 
 from lmcore.analysis.parity import check_parity, model_output
-from lmcore.analysis.tokens import TextTokens, read_tokens
 from lmcore.errors import InputError
 from lmcore.fingerprint import fingerprint
 from lmcore.models.load import LoadedModel
+from lmcore.models.text_tokens import TextTokens, read_tokens
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,13 +10,15 @@ from lmcore.errors import DataError
 from lmcore.tasks.answer_text import exact_match, f1, place_answers, read_answers
 from lmcore.tasks.base import Column, Predicted, Task, row_number
 from lmcore.tasks.figures import Metric, Scores
-from lmcore.types import Prediction, Report, Span
+from lmcore.types import Prediction, Report, Span, Target
 
 if TYPE_CHECKING:
     import pandas as pd
+    import torch
 
     from lmcore.models.encode import Encodings
     from lmcore.models.load import LoadedModel
+    from lmcore.models.reading import Reading
     from lmcore.tasks.tally import Tally
 
 ANSWER, NO_ANSWER = "answer", "no answer"
@@ -106,6 +108,34 @@ class QuestionAnswering(Task):
             for row, context, stretch in zip(frame["id"], frame["context"], found, strict=True)
         ]
         return Predicted(predictions, encodings)
+
+    def targets(self, prediction: Prediction) -> list[Target]:
+        """Return the answer as a whole, against no answer, and its two ends."""
+        return [
+            Target("span", label, span.start, span.end, against)
+            for span in prediction.spans
+            for label, against in ((ANSWER, ""), (ANSWER, NO_ANSWER), ("start", ""), ("end", ""))
+        ] or [Target("span", NO_ANSWER)]
+
+    def objective(self, loaded: "LoadedModel", out: Any, reading: "Reading", target: Target) -> "torch.Tensor":
+        """Return the logits of an answer's first and last token, or of one of them, less those of no answer.
+
+        Raises:
+            UnknownError: the target's label is none of ``answer``, ``start``, ``end`` and ``no answer``.
+            InputError: no token of the context stands there.
+        """
+        from lmcore.errors import UnknownError
+
+        nothing: torch.Tensor = out.start_logits[:, 0] + out.end_logits[:, 0]
+        known = (ANSWER, "start", "end", NO_ANSWER)
+        if target.label not in known or target.against not in ("", NO_ANSWER):
+            raise UnknownError("target", target.label, known)
+        if target.label == NO_ANSWER:
+            return nothing
+        places = reading.within(target.start, target.end, "context")
+        first, last = out.start_logits[:, int(places[0])], out.end_logits[:, int(places[-1])]
+        value: torch.Tensor = {"start": first, "end": last}.get(target.label, first + last)
+        return value - nothing if target.against else value
 
     def tune(self, loaded: "LoadedModel", frame: "pd.DataFrame") -> dict[str, float]:
         """Choose on dev how much more than "no answer" a stretch must be worth, for the highest F1."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lmcore.models.decoding import Decoding
     from lmcore.models.encode import Encodings
     from lmcore.models.load import LoadedModel
+    from lmcore.models.reading import Reading
     from lmcore.tasks.tally import Tally
 
 Role = Literal["text", "label", "tags", "answers", "output"]
@@ -334,15 +335,32 @@ class Task(ABC):
         """
         return {}
 
+    def encode_read(self, loaded: "LoadedModel", frame: "pd.DataFrame", output: str = "") -> "Encodings":
+        """Encode one row as it is explained.
+
+        Args:
+            loaded: the model.
+            frame: the row.
+            output: what the model wrote for it, for a task that writes; it becomes the ``labels``.
+        """
+        return self.encode(loaded.tokenizer, frame, loaded.max_length)
+
     def targets(self, prediction: Prediction) -> list[Target]:
         """Return what can be explained about a prediction, the most natural first."""
         return []
 
-    def objective(self, logits: "torch.Tensor", target: Target, labels: Sequence[str]) -> "torch.Tensor":
-        """Return the scalar to explain for each row of a batch, shape (batch,), in logits.
+    def objective(self, loaded: "LoadedModel", out: Any, reading: "Reading", target: Target) -> "torch.Tensor":
+        """Return the value to explain for each row of a batch, shape (batch,), in logits or log probabilities.
+
+        Args:
+            loaded: the model.
+            out: what it returned; every row of it is a variant of the same reading, and may be padded on the right.
+            reading: where the tokens stand, and what was written.
+            target: what is explained.
 
         Raises:
-            InputError: outputs of this task cannot be explained.
+            InputError: outputs of this task cannot be explained, or the target has no place in the reading.
+            UnknownError: the model has no such class.
         """
         raise InputError(f"Attribution is not there for the task {self.name}: choose a version of another task.")
 

@@ -11,6 +11,7 @@ from lmcore.tasks.base import Column, Predicted
 from lmcore.tasks.bio import written_spans
 from lmcore.tasks.entities import same_spans
 from lmcore.tasks.figures import Metric, Scores
+from lmcore.tasks.labelled import label_logits
 from lmcore.tasks.resampling import middle, resampled_sums
 from lmcore.tasks.spans import (
     COUNTS,
@@ -22,13 +23,15 @@ from lmcore.tasks.spans import (
     tally_spans,
 )
 from lmcore.tasks.tagging import ALL_OUTSIDE, UNIGRAM, TaggingTask
-from lmcore.types import Prediction, Report
+from lmcore.types import Prediction, Report, Target
 
 if TYPE_CHECKING:
     import pandas as pd
+    import torch
 
     from lmcore.models.encode import Encodings
     from lmcore.models.load import LoadedModel
+    from lmcore.models.reading import Reading
     from lmcore.tasks.tally import Tally
 
 INTENT = "intent:"
@@ -135,6 +138,24 @@ class SlotFilling(TaggingTask):
             for row, (spans, score), logits in zip(frame["id"], read, sums / counts.clip(min=1), strict=True)
         ]
         return Predicted(predictions, encodings)
+
+    def targets(self, prediction: Prediction) -> list[Target]:
+        """Return the intent, alone and against the others, then the slots."""
+        ranked = sorted(prediction.probabilities, key=lambda c: -prediction.probabilities[c])
+        intents = [Target("class", ranked[0])] if ranked else []
+        intents += [Target("class", ranked[0], against=other) for other in ranked[1:]]
+        return [*intents, *super().targets(prediction)]
+
+    def objective(self, loaded: "LoadedModel", out: Any, reading: "Reading", target: Target) -> "torch.Tensor":
+        """Return an intent's logit, or a tag's, less that of the one it is held against.
+
+        Raises:
+            UnknownError: the model has no such intent or tag.
+            InputError: no token stands there.
+        """
+        if target.kind == "class":
+            return label_logits(out.intent_logits, target, tuple(self.intent_names(loaded.labels)))
+        return super().objective(loaded, out, reading, target)
 
     def measure(
         self, frame: "pd.DataFrame", predictions: Sequence[Prediction], labels: Sequence[str]

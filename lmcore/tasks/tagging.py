@@ -21,12 +21,16 @@ from lmcore.tasks.bio import (
     stretches,
     to_bio,
 )
-from lmcore.types import Span
+from lmcore.tasks.labelled import label_logits
+from lmcore.types import Prediction, Span, Target
 
 if TYPE_CHECKING:
     import pandas as pd
+    import torch
 
     from lmcore.models.encode import Encodings
+    from lmcore.models.load import LoadedModel
+    from lmcore.models.reading import Reading
 
 UNIGRAM, ALL_OUTSIDE = "most frequent tag of each word", "no tag at all"
 
@@ -128,6 +132,27 @@ class TaggingTask(Task):
             sure = probabilities.max(axis=1, initial=0.0)
             found.append((spans_of(best, words, sure.tolist()), float(sure.min(initial=1.0))))
         return found
+
+    def targets(self, prediction: Prediction) -> list[Target]:
+        """Return the tag at the beginning of each stretch that was found, alone and against no tag."""
+        found = []
+        for span in prediction.spans:
+            tag = f"B-{span.label}"
+            found += [
+                Target("tag", tag, span.start, span.end),
+                Target("tag", tag, span.start, span.end, against=OUTSIDE),
+            ]
+        return found
+
+    def objective(self, loaded: "LoadedModel", out: Any, reading: "Reading", target: Target) -> "torch.Tensor":
+        """Return the logit of a tag at the first token of a stretch, less that of the tag it is held against.
+
+        Raises:
+            UnknownError: the model has no such tag.
+            InputError: no token stands there.
+        """
+        place = int(reading.within(target.start, target.end)[0])
+        return label_logits(out.logits[:, place], target, tuple(self.tag_names(loaded.labels)))
 
     def unigram_spans(self, train: "pd.DataFrame", test: "pd.DataFrame") -> list[tuple[Span, ...]]:
         """Return what comes of giving each word its most frequent tag in training, and O where it is new."""

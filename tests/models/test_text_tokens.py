@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from lmcore.analysis.tokens import read_tokens, word_spans
 from lmcore.errors import InputError
 from lmcore.models.configured import train_tokenizer
+from lmcore.models.text_tokens import read_tokens, word_spans
 
 
 @pytest.fixture(scope="module")
