@@ -40,6 +40,7 @@ ALLOWED: dict[str, set[str]] = {
     "demo": _SERVING,
     "overview": _SERVING,
     "reset": _SERVING,
+    "__main__": {"cli"},
     "cli": _SERVING | {"demo", "overview", "reset", "charts", "cli"},
     "ui": _SERVING | {"demo", "overview", "reset", "charts", "ui"},
 }
