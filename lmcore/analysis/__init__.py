@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from lmcore.analysis.alignment import WordAlignment, align_words
     from lmcore.analysis.attention import AttentionMaps, attention_maps, attention_rollout
     from lmcore.analysis.attribution import Attribution, attribute, attribute_texts
+    from lmcore.analysis.cost import AttributionCost, attribution_cost
     from lmcore.analysis.probing import ProbeResult, probe_layers
     from lmcore.analysis.similarity import LayerSimilarity, layer_similarity, linear_cka
 
@@ -16,6 +17,7 @@ _EXPORTS = {
     "Activations": "lmcore.analysis.activations",
     "AttentionMaps": "lmcore.analysis.attention",
     "Attribution": "lmcore.analysis.attribution",
+    "AttributionCost": "lmcore.analysis.cost",
     "LayerSimilarity": "lmcore.analysis.similarity",
     "ProbeResult": "lmcore.analysis.probing",
     "WordAlignment": "lmcore.analysis.alignment",
@@ -24,6 +26,7 @@ _EXPORTS = {
     "attention_rollout": "lmcore.analysis.attention",
     "attribute": "lmcore.analysis.attribution",
     "attribute_texts": "lmcore.analysis.attribution",
+    "attribution_cost": "lmcore.analysis.cost",
     "extract_activations": "lmcore.analysis.activations",
     "layer_similarity": "lmcore.analysis.similarity",
     "linear_cka": "lmcore.analysis.similarity",
@@ -34,6 +37,7 @@ __all__ = [
     "Activations",
     "AttentionMaps",
     "Attribution",
+    "AttributionCost",
     "LayerSimilarity",
     "ProbeResult",
     "WordAlignment",
@@ -42,6 +46,7 @@ __all__ = [
     "attention_rollout",
     "attribute",
     "attribute_texts",
+    "attribution_cost",
     "extract_activations",
     "layer_similarity",
     "linear_cka",
