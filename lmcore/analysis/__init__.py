@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from lmcore.analysis.attention import AttentionMaps, attention_maps, attention_rollout
     from lmcore.analysis.attribution import Attribution, attribute, attribute_texts
     from lmcore.analysis.cost import AttributionCost, attribution_cost
+    from lmcore.analysis.faithfulness import Faithfulness, TrustSettings, measure_faithfulness
     from lmcore.analysis.probing import ProbeResult, probe_layers
     from lmcore.analysis.similarity import LayerSimilarity, layer_similarity, linear_cka
 
@@ -18,8 +19,10 @@ _EXPORTS = {
     "AttentionMaps": "lmcore.analysis.attention",
     "Attribution": "lmcore.analysis.attribution",
     "AttributionCost": "lmcore.analysis.cost",
+    "Faithfulness": "lmcore.analysis.faithfulness",
     "LayerSimilarity": "lmcore.analysis.similarity",
     "ProbeResult": "lmcore.analysis.probing",
+    "TrustSettings": "lmcore.analysis.faithfulness",
     "WordAlignment": "lmcore.analysis.alignment",
     "align_words": "lmcore.analysis.alignment",
     "attention_maps": "lmcore.analysis.attention",
@@ -30,6 +33,7 @@ _EXPORTS = {
     "extract_activations": "lmcore.analysis.activations",
     "layer_similarity": "lmcore.analysis.similarity",
     "linear_cka": "lmcore.analysis.similarity",
+    "measure_faithfulness": "lmcore.analysis.faithfulness",
     "probe_layers": "lmcore.analysis.probing",
 }
 
@@ -38,8 +42,10 @@ __all__ = [
     "AttentionMaps",
     "Attribution",
     "AttributionCost",
+    "Faithfulness",
     "LayerSimilarity",
     "ProbeResult",
+    "TrustSettings",
     "WordAlignment",
     "align_words",
     "attention_maps",
@@ -50,6 +56,7 @@ __all__ = [
     "extract_activations",
     "layer_similarity",
     "linear_cka",
+    "measure_faithfulness",
     "probe_layers",
 ]
 

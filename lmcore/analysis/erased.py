@@ -1,6 +1,6 @@
 """What a target is worth where some of a text is taken away: blanked by another token, or dropped."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from lmcore.analysis.asked import Asked
 from lmcore.analysis.methods import DROP
+from lmcore.analysis.quantities import Quantity
 from lmcore.analysis.runs import run_tokens
 from lmcore.analysis.units import Units
 from lmcore.errors import OptionError
@@ -18,8 +19,6 @@ from lmcore.types import Target
 
 BATCH_TOKENS = 4096
 _BATCH_NUMBERS = 40_000_000
-# Values of a batch, (outputs,) each: the model's output, the readings, and which text each is of.
-Read = Callable[[Any, Sequence[Reading], Sequence[int]], Sequence[np.ndarray]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,16 +30,14 @@ class Erasing:
         asked: the texts.
         units: those of each.
         blank: one of `lmcore.analysis.methods.BLANKS`.
-        read: turns an output into values.
-        options: what the model is told besides, for some rows.
+        quantity: what is read of the model's output.
     """
 
     loaded: LoadedModel
     asked: Sequence[Asked]
     units: Sequence[Units]
     blank: str
-    read: Read
-    options: Callable[[Sequence[Reading]], dict[str, Any]]
+    quantity: Quantity
 
     def __call__(self, numbers: np.ndarray, kept: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Return the values of rows, run in batches of like length."""
@@ -55,9 +52,9 @@ class Erasing:
             rows, order = np.split(order, [max(1, room // int(lengths[order[0]]))])
             readings = [variants[row] for row in rows]
             with torch.inference_mode():
-                out = run_tokens(self.loaded, readings, **self.options(readings))
-                values = self.read(out, readings, [int(numbers[row]) for row in rows])
-            for row, value in zip(rows, values, strict=True):
+                out = run_tokens(self.loaded, readings, **self.quantity.options(readings))
+                values = self.quantity.of(out, readings, [int(numbers[row]) for row in rows])
+            for row, value in zip(rows, values.double().cpu().numpy(), strict=True):
                 found[row] = value
         return found
 

@@ -60,6 +60,29 @@ class OneTarget:
 
 
 @dataclass(frozen=True, eq=False)
+class TargetProbability:
+    """How probable each text's target is, 0 to 1."""
+
+    loaded: LoadedModel
+    asked: Sequence[Asked]
+
+    def of(self, out: Any, readings: Sequence[Reading], numbers: Sequence[int]) -> "torch.Tensor":
+        """Return each row's probability, shape (rows, 1)."""
+        import torch
+
+        task = load_task(self.loaded.task).adapted(self.loaded.model.config)
+        rows = [
+            task.probability(self.loaded, Variants(out, place), reading, self.asked[n].target)[0]
+            for place, (reading, n) in enumerate(zip(readings, numbers, strict=True))
+        ]
+        return torch.stack(rows).float()[:, None]
+
+    def options(self, readings: Sequence[Reading]) -> dict[str, Any]:
+        """Return nothing."""
+        return {}
+
+
+@dataclass(frozen=True, eq=False)
 class EveryToken:
     """How probable each token is that was written, given what stands before it.
 

@@ -96,10 +96,7 @@ def _play(
     settings = game_options(parameters)
     game = ATTRIBUTION[method].load()
 
-    def read(out: Any, readings: Sequence[Reading], numbers: Sequence[int]) -> list[np.ndarray]:
-        return list(quantity.of(out, readings, numbers).double().cpu().numpy())
-
-    erasing = Erasing(loaded, asked, units, parameters["baseline"], read, quantity.options)
+    erasing = Erasing(loaded, asked, units, parameters["baseline"], quantity)
     calls = sum(calls_of(method, tree, parameters) for tree in trees)
     played = play(
         [game(tree, **settings) for tree in trees], [len(u) for u in units], erasing, calls=calls, report=report

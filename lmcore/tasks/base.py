@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from lmcore.errors import DataError, InputError, OptionError
@@ -367,6 +367,23 @@ class Task(ABC):
             UnknownError: the model has no such class.
         """
         raise InputError(f"Attribution is not there for the task {self.name}: choose a version of another task.")
+
+    def rivals(self, loaded: "LoadedModel", target: Target) -> tuple[str, ...]:
+        """Return the labels of which exactly one holds, the target's among them; none where labels exclude no other."""
+        return ()
+
+    def probability(self, loaded: "LoadedModel", out: Any, reading: "Reading", target: Target) -> "torch.Tensor":
+        """Return how probable the target is for each row of a batch, shape (batch,), 0 to 1.
+
+        Where it is held against another label, only these two count. Arguments and errors are those of `objective`.
+        """
+        import torch
+
+        names = () if target.against else self.rivals(loaded, target)
+        if not names:
+            return self.objective(loaded, out, reading, target).sigmoid()
+        values = [self.objective(loaded, out, reading, replace(target, label=name)) for name in names]
+        return (torch.stack(values) / loaded.temperature).softmax(dim=0)[names.index(target.label)]
 
 
 @dataclass(frozen=True, eq=False)
