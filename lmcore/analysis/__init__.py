@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from lmcore.analysis.attribution import Attribution, attribute, attribute_texts
     from lmcore.analysis.cost import AttributionCost, attribution_cost
     from lmcore.analysis.faithfulness import Faithfulness, TrustSettings, measure_faithfulness
+    from lmcore.analysis.output_attribution import OutputAttribution, attribute_output, attribute_outputs
     from lmcore.analysis.probing import ProbeResult, probe_layers
     from lmcore.analysis.similarity import LayerSimilarity, layer_similarity, linear_cka
 
@@ -21,6 +22,7 @@ _EXPORTS = {
     "AttributionCost": "lmcore.analysis.cost",
     "Faithfulness": "lmcore.analysis.faithfulness",
     "LayerSimilarity": "lmcore.analysis.similarity",
+    "OutputAttribution": "lmcore.analysis.output_attribution",
     "ProbeResult": "lmcore.analysis.probing",
     "TrustSettings": "lmcore.analysis.faithfulness",
     "WordAlignment": "lmcore.analysis.alignment",
@@ -28,6 +30,8 @@ _EXPORTS = {
     "attention_maps": "lmcore.analysis.attention",
     "attention_rollout": "lmcore.analysis.attention",
     "attribute": "lmcore.analysis.attribution",
+    "attribute_output": "lmcore.analysis.output_attribution",
+    "attribute_outputs": "lmcore.analysis.output_attribution",
     "attribute_texts": "lmcore.analysis.attribution",
     "attribution_cost": "lmcore.analysis.cost",
     "extract_activations": "lmcore.analysis.activations",
@@ -44,6 +48,7 @@ __all__ = [
     "AttributionCost",
     "Faithfulness",
     "LayerSimilarity",
+    "OutputAttribution",
     "ProbeResult",
     "TrustSettings",
     "WordAlignment",
@@ -51,6 +56,8 @@ __all__ = [
     "attention_maps",
     "attention_rollout",
     "attribute",
+    "attribute_output",
+    "attribute_outputs",
     "attribute_texts",
     "attribution_cost",
     "extract_activations",
