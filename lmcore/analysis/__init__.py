@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from lmcore.analysis.attribution import Attribution, attribute, attribute_texts
     from lmcore.analysis.cost import AttributionCost, attribution_cost
     from lmcore.analysis.faithfulness import Faithfulness, TrustSettings, measure_faithfulness
+    from lmcore.analysis.influence import InfluenceConfig, WordInfluence, word_influence
     from lmcore.analysis.output_attribution import OutputAttribution, attribute_output, attribute_outputs
     from lmcore.analysis.probing import ProbeResult, probe_layers
     from lmcore.analysis.similarity import LayerSimilarity, layer_similarity, linear_cka
@@ -21,11 +22,13 @@ _EXPORTS = {
     "Attribution": "lmcore.analysis.attribution",
     "AttributionCost": "lmcore.analysis.cost",
     "Faithfulness": "lmcore.analysis.faithfulness",
+    "InfluenceConfig": "lmcore.analysis.influence",
     "LayerSimilarity": "lmcore.analysis.similarity",
     "OutputAttribution": "lmcore.analysis.output_attribution",
     "ProbeResult": "lmcore.analysis.probing",
     "TrustSettings": "lmcore.analysis.faithfulness",
     "WordAlignment": "lmcore.analysis.alignment",
+    "WordInfluence": "lmcore.analysis.influence",
     "align_words": "lmcore.analysis.alignment",
     "attention_maps": "lmcore.analysis.attention",
     "attention_rollout": "lmcore.analysis.attention",
@@ -39,6 +42,7 @@ _EXPORTS = {
     "linear_cka": "lmcore.analysis.similarity",
     "measure_faithfulness": "lmcore.analysis.faithfulness",
     "probe_layers": "lmcore.analysis.probing",
+    "word_influence": "lmcore.analysis.influence",
 }
 
 __all__ = [
@@ -47,11 +51,13 @@ __all__ = [
     "Attribution",
     "AttributionCost",
     "Faithfulness",
+    "InfluenceConfig",
     "LayerSimilarity",
     "OutputAttribution",
     "ProbeResult",
     "TrustSettings",
     "WordAlignment",
+    "WordInfluence",
     "align_words",
     "attention_maps",
     "attention_rollout",
@@ -65,6 +71,7 @@ __all__ = [
     "linear_cka",
     "measure_faithfulness",
     "probe_layers",
+    "word_influence",
 ]
 
 

@@ -37,6 +37,7 @@ VIEWS = {
         View("Why", "lmcore.ui.views.why:draw"),
         View("Attention", "lmcore.ui.views.attention:draw"),
         View("Activations", "lmcore.ui.views.activations:draw"),
+        View("Words", "lmcore.ui.views.words:draw", reads_text=False),
         View("Layers", "lmcore.ui.views.layers:draw", reads_text=False),
     )
 }
