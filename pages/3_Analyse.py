@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from lmcore.tasks import reads_task
+from lmcore.tasks import TASKS, load_task, reads_task
 from lmcore.ui import analyse, cache, state
 from lmcore.ui.page import empty_state, open_page, shown_errors
 from lmcore.ui.train import version_label
@@ -13,27 +13,25 @@ open_page("Analyse")
 
 def version_choice() -> str:
     """Choose the version; empty where there is none."""
-    trained = [v for v in cache.versions() if v.available]
-    versions = {str(v.ref): v for v in trained if reads_task(v.task)}
+    versions = {str(v.ref): v for v in cache.versions() if v.available and reads_task(v.task)}
     if not versions:
-        said = (
-            "There is no trained classifier to look into yet."
-            if trained
-            else "There is no trained version to look into yet."
-        )
-        empty_state(said, label="Go to Train", page="pages/2_Train.py")
+        empty_state("There is no trained version to look into yet.", label="Go to Train", page="pages/2_Train.py")
         return ""
     return str(state.pick("version", "Version", list(versions), format_func=lambda r: version_label(versions[r])))
 
 
-def look(version: str, view: View) -> None:
+def look(version: str, task: str, view: View) -> None:
     """Look at what the model makes of a text, or of a data set."""
+    if not view.fits(task):
+        fitting = ", ".join(title for title, other in VIEWS.items() if other.fits(task))
+        st.info(f"This view does not look into versions for {TASKS[task].title.lower()}: choose {fitting}.")
+        return
     if not view.reads_text:
         view.draw(version)
         return
-    text = analyse.text_choice()
-    if text.strip():
-        view.draw(version, text)
+    given = analyse.text_choice(version)
+    if analyse.is_filled(load_task(task), given):
+        view.draw(version, given)
     else:
         empty_state("Type a text, or take a row of a data set, to see what the model makes of it.")
 
@@ -45,4 +43,4 @@ with shown_errors():
         view = st.segmented_control(
             "View", list(VIEWS), default=first, key="analyse_view", required=True, bind="query-params"
         )
-        look(version, VIEWS[str(view)])
+        look(version, cache.registry().get(version).task, VIEWS[str(view)])
