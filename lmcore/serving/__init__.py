@@ -7,14 +7,17 @@ from lmcore.methods import load_target
 if TYPE_CHECKING:
     from lmcore.serving.api import build_app
     from lmcore.serving.client import send
+    from lmcore.serving.explaining import ServedAttribution, attribute_served
     from lmcore.serving.monitor import ServingStats, read_stats
     from lmcore.serving.predictor import Predictor
     from lmcore.serving.server import ServerState, server_state, start_server, stop_server
 
 _EXPORTS = {
     "Predictor": "lmcore.serving.predictor",
+    "ServedAttribution": "lmcore.serving.explaining",
     "ServerState": "lmcore.serving.server",
     "ServingStats": "lmcore.serving.monitor",
+    "attribute_served": "lmcore.serving.explaining",
     "build_app": "lmcore.serving.api",
     "read_stats": "lmcore.serving.monitor",
     "send": "lmcore.serving.client",
@@ -25,8 +28,10 @@ _EXPORTS = {
 
 __all__ = [
     "Predictor",
+    "ServedAttribution",
     "ServerState",
     "ServingStats",
+    "attribute_served",
     "build_app",
     "read_stats",
     "send",

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from lmcore.errors import DataError, InputError, OptionError
@@ -373,17 +373,10 @@ class Task(ABC):
         return ()
 
     def probability(self, loaded: "LoadedModel", out: Any, reading: "Reading", target: Target) -> "torch.Tensor":
-        """Return how probable the target is for each row of a batch, shape (batch,), 0 to 1.
+        """Return how probable the target is, shape (batch,), 0 to 1; see `lmcore.tasks.sureness.label_probability`."""
+        from lmcore.tasks.sureness import label_probability
 
-        Where it is held against another label, only these two count. Arguments and errors are those of `objective`.
-        """
-        import torch
-
-        names = () if target.against else self.rivals(loaded, target)
-        if not names:
-            return self.objective(loaded, out, reading, target).sigmoid()
-        values = [self.objective(loaded, out, reading, replace(target, label=name)) for name in names]
-        return (torch.stack(values) / loaded.temperature).softmax(dim=0)[names.index(target.label)]
+        return label_probability(self, loaded, out, reading, target)
 
 
 @dataclass(frozen=True, eq=False)
