@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from lmcore.tasks import TASKS
+from lmcore.tasks import TASKS, load_task
 from lmcore.ui import analyse, cache, state
 from lmcore.ui.page import empty_state, open_page, shown_errors
 from lmcore.ui.train import version_label
@@ -21,19 +21,18 @@ def version_choice() -> str:
     return str(state.pick("version", "Version", list(versions), format_func=lambda r: version_label(versions[r])))
 
 
-def look(version: str, view: View) -> None:
+def look(version: str, task: str, view: View) -> None:
     """Look at what the model makes of a text, or of a data set."""
-    task = cache.registry().get(version).task
     if not view.fits(task):
-        fitting = ", ".join(title for title, each in VIEWS.items() if each.fits(task))
-        st.info(f"This view does not look into a version for {TASKS[task].title.lower()}: choose {fitting}.")
+        fitting = ", ".join(title for title, other in VIEWS.items() if other.fits(task))
+        st.info(f"This view does not look into versions for {TASKS[task].title.lower()}: choose {fitting}.")
         return
     if not view.reads_text:
         view.draw(version)
         return
-    text = analyse.text_choice()
-    if text.strip():
-        view.draw(version, text)
+    given = analyse.text_choice(version)
+    if analyse.is_filled(load_task(task), given):
+        view.draw(version, given)
     else:
         empty_state("Type a text, or take a row of a data set, to see what the model makes of it.")
 
@@ -46,4 +45,4 @@ with shown_errors():
         view = st.segmented_control(
             "View", list(VIEWS), default=first, key="analyse_view", required=True, bind="query-params"
         )
-        look(version, VIEWS[str(view)])
+        look(version, cache.registry().get(version).task, VIEWS[str(view)])

@@ -7,22 +7,31 @@ from lmcore.methods import load_target
 if TYPE_CHECKING:
     from lmcore.analysis.activations import Activations, extract_activations
     from lmcore.analysis.alignment import WordAlignment, align_words
-    from lmcore.analysis.attention import AttentionMaps, attention_maps, attention_rollout, cross_rollout, read_attention
+    from lmcore.analysis.attention import (
+        AttentionMaps,
+        attention_maps,
+        attention_rollout,
+        cross_rollout,
+        read_attention,
+    )
     from lmcore.analysis.attribution import Attribution, attribute, attribute_texts
     from lmcore.analysis.concepts.directions import ConceptVectors, concept_vectors
     from lmcore.analysis.concepts.factors import Factors, find_factors
     from lmcore.analysis.concepts.sets import Concept, concept_from_slice, concept_from_words
     from lmcore.analysis.concepts.testing import ConceptTest, tcav
+    from lmcore.analysis.cost import AttributionCost, attribution_cost
     from lmcore.analysis.counterfactual.result import Counterfactual, Counterfactuals
     from lmcore.analysis.counterfactual.run import CounterfactualConfig, counterfactuals
     from lmcore.analysis.examples.influence import Checkpoint, Influences, influential_examples
     from lmcore.analysis.examples.nearest import Neighbours, nearest_examples
+    from lmcore.analysis.faithfulness import Faithfulness, TrustSettings, measure_faithfulness
     from lmcore.analysis.flow import attention_flow
     from lmcore.analysis.head_maps import HeadMap, map_heads
     from lmcore.analysis.importance import HeadImportance, head_importance, importance_passes
     from lmcore.analysis.influence import InfluenceConfig, WordInfluence, word_influence
     from lmcore.analysis.neuron_report import NeuronConfig, NeuronReport
     from lmcore.analysis.neurons import find_neurons, neuron_tokens
+    from lmcore.analysis.output_attribution import OutputAttribution, attribute_output, attribute_outputs
     from lmcore.analysis.probabilities import TokenProbabilities, token_probabilities
     from lmcore.analysis.probing import ProbeResult, probe_layers
     from lmcore.analysis.roles import HeadRoles, head_roles
@@ -44,6 +53,7 @@ _EXPORTS = {
     "Activations": "lmcore.analysis.activations",
     "AttentionMaps": "lmcore.analysis.attention",
     "Attribution": "lmcore.analysis.attribution",
+    "AttributionCost": "lmcore.analysis.cost",
     "Checkpoint": "lmcore.analysis.examples.influence",
     "Concept": "lmcore.analysis.concepts.sets",
     "ConceptTest": "lmcore.analysis.concepts.testing",
@@ -52,6 +62,7 @@ _EXPORTS = {
     "CounterfactualConfig": "lmcore.analysis.counterfactual.run",
     "Counterfactuals": "lmcore.analysis.counterfactual.result",
     "Factors": "lmcore.analysis.concepts.factors",
+    "Faithfulness": "lmcore.analysis.faithfulness",
     "HeadImportance": "lmcore.analysis.importance",
     "HeadMap": "lmcore.analysis.head_maps",
     "HeadRoles": "lmcore.analysis.roles",
@@ -61,12 +72,14 @@ _EXPORTS = {
     "Neighbours": "lmcore.analysis.examples.nearest",
     "NeuronConfig": "lmcore.analysis.neuron_report",
     "NeuronReport": "lmcore.analysis.neuron_report",
+    "OutputAttribution": "lmcore.analysis.output_attribution",
     "ProbeResult": "lmcore.analysis.probing",
     "Suite": "lmcore.analysis.suites.cases",
     "SuiteComparison": "lmcore.analysis.suites.comparing",
     "SuiteRun": "lmcore.analysis.suites.running",
     "SuiteStore": "lmcore.analysis.suites.suite_store",
     "TokenProbabilities": "lmcore.analysis.probabilities",
+    "TrustSettings": "lmcore.analysis.faithfulness",
     "WordAlignment": "lmcore.analysis.alignment",
     "WordInfluence": "lmcore.analysis.influence",
     "align_words": "lmcore.analysis.alignment",
@@ -74,7 +87,10 @@ _EXPORTS = {
     "attention_maps": "lmcore.analysis.attention",
     "attention_rollout": "lmcore.analysis.attention",
     "attribute": "lmcore.analysis.attribution",
+    "attribute_output": "lmcore.analysis.output_attribution",
+    "attribute_outputs": "lmcore.analysis.output_attribution",
     "attribute_texts": "lmcore.analysis.attribution",
+    "attribution_cost": "lmcore.analysis.cost",
     "compare_runs": "lmcore.analysis.suites.comparing",
     "concept_from_slice": "lmcore.analysis.concepts.sets",
     "concept_from_words": "lmcore.analysis.concepts.sets",
@@ -93,6 +109,7 @@ _EXPORTS = {
     "linear_cka": "lmcore.analysis.similarity",
     "make_suite": "lmcore.analysis.suites.making",
     "map_heads": "lmcore.analysis.head_maps",
+    "measure_faithfulness": "lmcore.analysis.faithfulness",
     "nearest_examples": "lmcore.analysis.examples.nearest",
     "neuron_tokens": "lmcore.analysis.neurons",
     "probe_layers": "lmcore.analysis.probing",
@@ -114,6 +131,7 @@ __all__ = [
     "Activations",
     "AttentionMaps",
     "Attribution",
+    "AttributionCost",
     "Checkpoint",
     "Concept",
     "ConceptTest",
@@ -122,6 +140,7 @@ __all__ = [
     "CounterfactualConfig",
     "Counterfactuals",
     "Factors",
+    "Faithfulness",
     "HeadImportance",
     "HeadMap",
     "HeadRoles",
@@ -131,12 +150,14 @@ __all__ = [
     "Neighbours",
     "NeuronConfig",
     "NeuronReport",
+    "OutputAttribution",
     "ProbeResult",
     "Suite",
     "SuiteComparison",
     "SuiteRun",
     "SuiteStore",
     "TokenProbabilities",
+    "TrustSettings",
     "WordAlignment",
     "WordInfluence",
     "align_words",
@@ -144,7 +165,10 @@ __all__ = [
     "attention_maps",
     "attention_rollout",
     "attribute",
+    "attribute_output",
+    "attribute_outputs",
     "attribute_texts",
+    "attribution_cost",
     "compare_runs",
     "concept_from_slice",
     "concept_from_words",
@@ -163,6 +187,7 @@ __all__ = [
     "linear_cka",
     "make_suite",
     "map_heads",
+    "measure_faithfulness",
     "nearest_examples",
     "neuron_tokens",
     "probe_layers",

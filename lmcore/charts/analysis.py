@@ -31,7 +31,15 @@ def class_probabilities(probabilities: Mapping[str, float]) -> Figure:
     return Figure((bars + values).properties(height=bar_height(len(frame))), f"Probabilities: {said}.", frame)
 
 
-def token_scores(units: Sequence[str], scores: Sequence[float], *, title: str, towards: str, away: str = "") -> Figure:
+def token_scores(
+    units: Sequence[str],
+    scores: Sequence[float],
+    *,
+    title: str,
+    towards: str,
+    away: str = "",
+    measure: str = "logits",
+) -> Figure:
     """Draw signed attribution scores of tokens or words, in the order of the text.
 
     Args:
@@ -40,6 +48,7 @@ def token_scores(units: Sequence[str], scores: Sequence[float], *, title: str, t
         title: of the chart.
         towards: the class that positive scores speak for.
         away: the class that negative scores speak for; empty for "against".
+        measure: the unit of the scores.
     """
     frame = pd.DataFrame(
         {"position": range(1, len(units) + 1), "unit": list(units), "score": np.asarray(scores, float)}
@@ -63,7 +72,7 @@ def token_scores(units: Sequence[str], scores: Sequence[float], *, title: str, t
                     labelExpr=_AFTER_SPACE,
                 ),
             ),
-            x=alt.X("score:Q", title="Attribution (logits)", scale=alt.Scale(domain=[-limit, limit])),
+            x=alt.X("score:Q", title=f"Attribution ({measure})", scale=alt.Scale(domain=[-limit, limit])),
             color=alt.Color(
                 "speaks for:N",
                 title="Speaks for",

@@ -137,6 +137,10 @@ class QuestionAnswering(Task):
         value: torch.Tensor = {"start": first, "end": last}.get(target.label, first + last)
         return value - nothing if target.against else value
 
+    def rivals(self, loaded: "LoadedModel", target: Target) -> tuple[str, ...]:
+        """Return the target and no answer."""
+        return (target.label, NO_ANSWER) if target.label != NO_ANSWER else ()
+
     def tune(self, loaded: "LoadedModel", frame: "pd.DataFrame") -> dict[str, float]:
         """Choose on dev how much more than "no answer" a stretch must be worth, for the highest F1."""
         from lmcore.models.predict import predict_token_outputs

@@ -364,6 +364,16 @@ class Task(ABC):
         """
         raise InputError(f"Attribution is not there for the task {self.name}: choose a version of another task.")
 
+    def rivals(self, loaded: "LoadedModel", target: Target) -> tuple[str, ...]:
+        """Return the labels of which exactly one holds, the target's among them; none where labels exclude no other."""
+        return ()
+
+    def probability(self, loaded: "LoadedModel", out: Any, reading: "Reading", target: Target) -> "torch.Tensor":
+        """Return how probable the target is, shape (batch,), 0 to 1; see `lmcore.tasks.sureness.label_probability`."""
+        from lmcore.tasks.sureness import label_probability
+
+        return label_probability(self, loaded, out, reading, target)
+
 
 @dataclass(frozen=True, eq=False)
 class Predicted:

@@ -59,6 +59,10 @@ class LabelTask(Task):
         """
         return label_logits(out.logits, target, loaded.labels)
 
+    def rivals(self, loaded: "LoadedModel", target: Target) -> tuple[str, ...]:
+        """Return every label where a row has exactly one."""
+        return loaded.labels if self.exclusive else ()
+
 
 def label_logits(logits: "torch.Tensor", target: Target, labels: Sequence[str]) -> "torch.Tensor":
     """Return a label's logit, less the logit of the one it is held against.

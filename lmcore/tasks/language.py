@@ -9,7 +9,7 @@ import numpy as np
 
 from lmcore.tasks.base import Column, Task
 from lmcore.tasks.figures import Metric, Scores
-from lmcore.tasks.phrases import phrase_value
+from lmcore.tasks.phrases import phrase_probability, phrase_value
 from lmcore.types import Prediction, Target
 
 if TYPE_CHECKING:
@@ -135,6 +135,10 @@ class LanguageTask(Task):
             InputError: it does not stand there.
         """
         return phrase_value(loaded.tokenizer, out.logits, reading, target)
+
+    def probability(self, loaded: "LoadedModel", out: Any, reading: "Reading", target: Target) -> "torch.Tensor":
+        """Return how probable a phrase, or a token at a gap, is, 0 to 1."""
+        return phrase_probability(loaded.tokenizer, out.logits, reading, target)
 
     def is_right(self, prediction: Prediction) -> bool:
         """Say whether a row's guess is what really comes there."""

@@ -57,6 +57,16 @@ def phrase_value(tokenizer: Any, logits: "torch.Tensor", reading: "Reading", tar
     return probabilities.gather(2, chosen)[..., 0].sum(dim=1)
 
 
+def phrase_probability(tokenizer: Any, logits: "torch.Tensor", reading: "Reading", target: Target) -> "torch.Tensor":
+    """Return the probability of what `phrase_value` values, 0 to 1; against another token, among these two alone."""
+    value = phrase_value(tokenizer, logits, reading, target)
+    if target.against:
+        return value.sigmoid()
+    if target.kind == "token":
+        return (value - logits[:, int(reading.written.at[_gap(reading, target)])].logsumexp(dim=-1)).exp()
+    return value.exp()
+
+
 def token_id(tokenizer: Any, text: str) -> int:
     """Return the token that a text is, or else the first one that it begins with.
 

@@ -157,6 +157,10 @@ class SlotFilling(TaggingTask):
             return label_logits(out.intent_logits, target, tuple(self.intent_names(loaded.labels)))
         return super().objective(loaded, out, reading, target)
 
+    def rivals(self, loaded: "LoadedModel", target: Target) -> tuple[str, ...]:
+        """Return the intents or the tags: of each exactly one holds."""
+        return tuple(self.intent_names(loaded.labels)) if target.kind == "class" else super().rivals(loaded, target)
+
     def measure(
         self, frame: "pd.DataFrame", predictions: Sequence[Prediction], labels: Sequence[str]
     ) -> dict[str, float]:

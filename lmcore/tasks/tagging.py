@@ -154,6 +154,10 @@ class TaggingTask(Task):
         place = int(reading.within(target.start, target.end)[0])
         return label_logits(out.logits[:, place], target, tuple(self.tag_names(loaded.labels)))
 
+    def rivals(self, loaded: "LoadedModel", target: Target) -> tuple[str, ...]:
+        """Return the tags: each word has exactly one."""
+        return tuple(self.tag_names(loaded.labels))
+
     def unigram_spans(self, train: "pd.DataFrame", test: "pd.DataFrame") -> list[tuple[Span, ...]]:
         """Return what comes of giving each word its most frequent tag in training, and O where it is new."""
         counts: dict[str, Counter[str]] = defaultdict(Counter)

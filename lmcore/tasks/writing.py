@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from lmcore.tasks.adapters import Adapter, EncoderDecoder, Template
 from lmcore.tasks.base import Predicted, Task
 from lmcore.tasks.figures import Scores
-from lmcore.tasks.phrases import phrase_targets, phrase_value
+from lmcore.tasks.phrases import phrase_probability, phrase_targets, phrase_value
 from lmcore.tasks.prompting import Prompts
 from lmcore.types import Prediction, Report, Target
 
@@ -132,6 +132,10 @@ class WritingTask(Task):
             InputError: the phrase does not stand in what was written.
         """
         return phrase_value(loaded.tokenizer, out.logits, reading, target)
+
+    def probability(self, loaded: "LoadedModel", out: Any, reading: "Reading", target: Target) -> "torch.Tensor":
+        """Return how probable a phrase, or a token at a gap, is, 0 to 1."""
+        return phrase_probability(loaded.tokenizer, out.logits, reading, target)
 
     def settings(self, loaded: "LoadedModel") -> dict[str, Any]:
         """Return how the texts are written."""

@@ -8,7 +8,10 @@ from typing import Literal
 
 from lmcore.methods import load_target
 from lmcore.tasks import TASKS, reads_task
+from lmcore.types import Input
+from lmcore.ui.analyse import joined
 
+CLASS_TASKS = ("text-classification", "multi-label-classification", "relation-extraction")
 LANGUAGE_TASKS = ("text-generation", "completion", "translation", "summarisation", "style-transfer")
 
 
@@ -19,25 +22,33 @@ class View:
     Attributes:
         title: what the page and the link call it.
         target: ``package.module:function`` that draws it.
+        tasks: the versions that it looks into: ``classes`` (those that give a row classes), ``language`` (those that hold
+            tokens probable), ``explained`` (those whose outputs can be explained) or ``any``.
         reads_text: whether it is about one text; else about a data set.
-        tasks: the versions that it looks into: ``explained`` (those that give classes), ``language`` (those that hold
-            tokens probable) or ``any``.
+        reads_columns: whether it is given each column that the task reads; else they are joined.
     """
 
     title: str
     target: str
+    tasks: Literal["classes", "language", "explained", "any"] = "classes"
     reads_text: bool = True
-    tasks: Literal["explained", "language", "any"] = "explained"
+    reads_columns: bool = False
 
     def fits(self, task: str) -> bool:
         """Say whether it looks into versions of a task."""
-        return {"explained": reads_task(task), "language": task in LANGUAGE_TASKS, "any": task in TASKS}[self.tasks]
+        fitting = {
+            "classes": task in CLASS_TASKS,
+            "language": task in LANGUAGE_TASKS,
+            "explained": reads_task(task),
+            "any": task in TASKS,
+        }
+        return fitting[self.tasks]
 
-    def draw(self, version: str, text: str = "") -> None:
+    def draw(self, version: str, text: Input = "") -> None:
         """Draw it."""
         drawing = load_target(self.target)
         if self.reads_text:
-            drawing(version, text)
+            drawing(version, text if self.reads_columns else joined(text))
         else:
             drawing(version)
 
@@ -45,14 +56,14 @@ class View:
 VIEWS = {
     view.title: view
     for view in (
-        View("Why", "lmcore.ui.views.why:draw"),
-        View("Attention", "lmcore.ui.views.attention:draw"),
+        View("Why", "lmcore.ui.views.why:draw", tasks="explained", reads_columns=True),
+        View("Attention", "lmcore.ui.views.attention:draw", tasks="explained", reads_columns=True),
         View("Probabilities", "lmcore.ui.views.probabilities:draw", tasks="language"),
         View("Activations", "lmcore.ui.views.activations:draw", tasks="any"),
         View("Examples", "lmcore.ui.views.examples:draw"),
         View("Words", "lmcore.ui.views.words:draw", reads_text=False),
         View("Suites", "lmcore.ui.views.suites:draw", reads_text=False),
-        View("Neurons", "lmcore.ui.views.neurons:draw", reads_text=False, tasks="any"),
+        View("Neurons", "lmcore.ui.views.neurons:draw", tasks="any", reads_text=False),
         View("Probing", "lmcore.ui.views.probing:draw", reads_text=False),
         View("Concepts", "lmcore.ui.views.concepts:draw", reads_text=False),
         View("Similarity", "lmcore.ui.views.similarity:draw", reads_text=False),
