@@ -72,20 +72,24 @@ class LoadedModel:
 
     @contextmanager
     def attention(self, implementation: str) -> Iterator[Any]:
-        """Lend a twin of the model that shares its weights and has another attention implementation.
+        """Lend a twin of the model that has another attention implementation.
 
         The model itself stays as it is: a forward pass of another thread that is under way would otherwise build its
         mask for one implementation and hand it to the other, and be wrong without an error.
         """
+        twin = self.twin()
+        twin.base_model.set_attn_implementation(implementation)
+        yield twin
+
+    def twin(self) -> Any:
+        """Return a copy of the modules that shares the weights, for hooks and settings that nobody else is to meet."""
         from transformers.utils.output_capturing import maybe_install_capturing_hooks
 
         # A first run that returns hidden states adds hooks: they have to be there before the modules are copied.
         maybe_install_capturing_hooks(self.model.base_model)
         shared = {id(tensor): tensor for tensor in (*self.model.parameters(), *self.model.buffers())}
         with self.lock:
-            twin = copy.deepcopy(self.model, shared)
-        twin.base_model.set_attn_implementation(implementation)
-        yield twin
+            return copy.deepcopy(self.model, shared)
 
 
 def load_model(
