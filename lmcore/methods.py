@@ -25,6 +25,7 @@ REGISTRIES: dict[str, str] = {
     "compression": "lmcore.training.compression.methods:COMPRESSION",
     "attribution": "lmcore.analysis.methods:ATTRIBUTION",
     "alignment": "lmcore.models.linking:ALIGNMENT",
+    "components": "lmcore.analysis.sources:COMPONENTS",
     "projection": "lmcore.projection.methods:PROJECTION",
     "outliers": "lmcore.projection.methods:OUTLIERS",
 }

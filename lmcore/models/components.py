@@ -32,9 +32,11 @@ if TYPE_CHECKING:
     from lmcore.models.layouts import Layout
     from lmcore.models.stacks import Stack
 
-Kind = Literal["embedding", "residual", "attention", "cross_attention", "mlp", "heads", "cross_heads", "neurons"]
+Kind = Literal[
+    "embedding", "residual", "attention", "cross_attention", "mlp", "heads", "cross_heads", "neurons", "normed"
+]  # fmt: skip
 KINDS: tuple[Kind, ...] = (
-    "embedding", "residual", "attention", "cross_attention", "mlp", "heads", "cross_heads", "neurons",
+    "embedding", "residual", "attention", "cross_attention", "mlp", "heads", "cross_heads", "neurons", "normed",
 )  # fmt: skip
 
 
@@ -45,7 +47,7 @@ class Component:
     Attributes:
         kind: ``embedding``, ``residual`` (after the layer), ``attention`` and ``cross_attention`` (what the block adds),
             ``mlp`` (what it adds), ``heads`` and ``cross_heads`` (before the output projection), ``neurons`` (the MLP's
-            hidden units after the activation).
+            hidden units after the activation), ``normed`` (the last residual after the final norm, where there is one).
         layer: from 1; 0 for the embedding, which is the residual of layer 0.
         stack: ``layers``, or of an encoder-decoder ``encoder`` or ``decoder``.
         path: of the module below the model.
@@ -115,6 +117,9 @@ def _stack_parts(stack: "Stack", layout: "Layout", names: dict[int, str], config
         yield Component("neurons", number, stack.name, f"{root}.{layout.mlp}", reads_input=True, width=inner)
         yield Component("mlp", number, stack.name, f"{root}.{layout.mlp}", width=width)
         yield Component("residual", number, stack.name, root, width=width)
+    if layout.final:
+        above = first.split(".")[:-2]  # the list of layers, and the layer's number in it
+        yield Component("normed", len(stack), stack.name, ".".join([*above, layout.final]), width=width)
 
 
 @contextmanager

@@ -48,20 +48,15 @@ def readout(model: Any) -> Readout:
         InputError: it has no language head.
         OptionError: it is of a kind whose parts are not known here.
     """
-    from lmcore.models.layouts import layout_of
-    from lmcore.models.stacks import find_stacks
+    from lmcore.models.components import components
 
-    base = model.base_model
-    layouts = layout_of(str(base.config.model_type))
     linear = model.get_output_embeddings()
     if linear is None:
         raise InputError(
             f"A {type(model).__name__} has no language head: load the model for text-generation or completion."
         )
-    stack = find_stacks(base)[-1]
-    final = layouts[stack.name].final
-    parent = stack.path.rpartition(".")[0]
-    norm = base.get_submodule(f"{parent}.{final}".lstrip(".")) if final else None
+    ends = [part for part in components(model, "normed") if part.stack != "encoder"]
+    norm = model.get_submodule(ends[0].path) if ends else None
     return Readout(norm, _transform(model), linear.weight, _bias(model, linear))
 
 
