@@ -20,6 +20,7 @@ STAGE = {
     "ablated": "Analyse",
     "ablation": "Analyse",
     "alignment": "Analyse",
+    "components": "Analyse",
     "projection": "Visualise",
     "outliers": "Visualise",
 }

@@ -29,13 +29,40 @@ Translate = Callable[[int, "torch.Tensor"], "torch.Tensor"]
 class LayerChoices(Protocol):
     """Logits of every layer; layer 0 is the embedding, and the last one is the model itself."""
 
-    layers: int
-    columns: tuple[str, ...]
-    places: np.ndarray
-    wanted: np.ndarray
-    focus: np.ndarray
-    exclusive: bool
-    values: np.ndarray
+    @property
+    def layers(self) -> int:
+        """The number of layers above the embedding."""
+        ...
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """What each column shows."""
+        ...
+
+    @property
+    def places(self) -> np.ndarray:
+        """The token of each column; -1 for the whole text."""
+        ...
+
+    @property
+    def wanted(self) -> np.ndarray:
+        """The target's choice at each column; -1 where it has none."""
+        ...
+
+    @property
+    def focus(self) -> np.ndarray:
+        """The columns that the target is about."""
+        ...
+
+    @property
+    def exclusive(self) -> bool:
+        """Whether exactly one choice is made at a column."""
+        ...
+
+    @property
+    def values(self) -> np.ndarray:
+        """The target's value at each layer."""
+        ...
 
     def logits(self, layer: int, start: int, end: int) -> "torch.Tensor":
         """Return the logits of one layer at some columns, shape (columns, choices)."""

@@ -92,8 +92,8 @@ class LogitLens:
 
     def to_frame(self) -> pd.DataFrame:
         """Return a row for each layer and column: what it would say, how surely, and where the target stands."""
-        layer, column = np.indices(self.entropy.shape)
-        layer, column = layer.ravel(), column.ravel()
+        layers, columns = np.indices(self.entropy.shape)
+        layer, column = layers.ravel(), columns.ravel()
         first = self.top[..., 0].ravel()
         return pd.DataFrame(
             {
@@ -231,8 +231,9 @@ def _read(
     else:  # each choice is a yes or no of its own
         entropy = (torch.special.entr(shares) + torch.special.entr(1 - shares)).sum(dim=-1)
         own = last.sigmoid()
-        yes, no = torch.nn.functional.logsigmoid, lambda values: torch.nn.functional.logsigmoid(-values)
-        divergence = (own * (yes(last) - yes(logits)) + (1 - own) * (no(last) - no(logits))).sum(dim=-1)
+        softplus = torch.nn.functional.softplus  # the negative log of a sigmoid, of the other sign
+        divergence = own * (softplus(-logits) - softplus(-last)) + (1 - own) * (softplus(logits) - softplus(last))
+        divergence = divergence.sum(dim=-1)
     best = logits.topk(min(top, logits.shape[-1]), dim=-1).indices
     known = wanted.clamp(min=0)[:, None]
     there = (wanted >= 0).int()

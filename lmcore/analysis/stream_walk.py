@@ -52,7 +52,7 @@ def walk_back(model: Any, values: "Mapping[Component, torch.Tensor]", direction:
     """
     stack = next(s for s in find_stacks(model.base_model) if s.name == next(iter(values)).stack)
     layout = layout_of(str(model.base_model.config.model_type))[stack.name]
-    by_place = {(part.kind, part.layer): part for part in values}
+    by_place: dict[tuple[str, int], Component] = {(part.kind, part.layer): part for part in values}
     walk = _Walk(model, values, by_place, layout, stack)
     last = len(stack)
     if ("normed", last) in by_place:
