@@ -35,7 +35,9 @@ def patch_map(found: Patching, stack: str = "") -> Figure:
     shown = own[own["position"] < first + MAX_TOKENS].copy()
     if len(shown) < len(own):
         title = f"{title} (first {MAX_TOKENS} of {own['position'].nunique()} tokens)"
-    shown["token"] = [_pair(*row) for row in zip(shown["position"], shown["clean_token"], shown["corrupted_token"], strict=True)]
+    shown["token"] = [
+        _pair(*row) for row in zip(shown["position"], shown["clean_token"], shown["corrupted_token"], strict=True)
+    ]
     return signed_map(shown, "token:N", "Token", "effect", title=title, unit=unit, height=rows)
 
 
@@ -60,7 +62,9 @@ def ablation_bars(found: Ablation, number: int = 20) -> Figure:
     frame["low"], frame["high"] = frame["change"] - frame["spread"], frame["change"] + frame["spread"]
     ends = base.mark_rule().encode(x="low:Q", x2="high:Q")
     chart = (bars + ends).properties(height=bar_height(len(frame)))
-    listed = ", ".join(f"{name} {change:+.2f}" for name, change in zip(frame["name"][:3], frame["change"][:3], strict=True))
+    listed = ", ".join(
+        f"{name} {change:+.2f}" for name, change in zip(frame["name"][:3], frame["change"][:3], strict=True)
+    )
     return Figure(chart, f"What moves the value most when it is taken out: {listed}.", frame)
 
 
@@ -87,4 +91,6 @@ def steering_curve(found: Steering) -> Figure:
         .properties(height=260)
     )
     before, after = found.value(0.0), found.value(found.strength)
-    return Figure(chart, f"The value goes from {before:.2f} to {after:.2f} at a strength of {found.strength:g}.", found.curve)
+    return Figure(
+        chart, f"The value goes from {before:.2f} to {after:.2f} at a strength of {found.strength:g}.", found.curve
+    )

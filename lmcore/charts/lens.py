@@ -43,13 +43,20 @@ def lens_map(lens: LogitLens, colour: str = "probability") -> Figure:
             "place:N",
             sort=None,
             axis=alt.Axis(
-                title="Read at", labelExpr=_AFTER_SPACE, labelAngle=-40, labelOverlap=False, labelFlush=False, labelLimit=110
+                title="Read at",
+                labelExpr=_AFTER_SPACE,
+                labelAngle=-40,
+                labelOverlap=False,
+                labelFlush=False,
+                labelLimit=110,
             ),
         ),
         y=alt.Y("layer:O", title="Layer (0: embeddings)", sort="descending"),
     )
     cells = base.mark_rect(opacity=0.65).encode(
-        color=alt.Color(f"{colour}:Q", title=title, scale=alt.Scale(domain=domain) if domain else alt.Scale(domainMin=0)),
+        color=alt.Color(
+            f"{colour}:Q", title=title, scale=alt.Scale(domain=domain) if domain else alt.Scale(domainMin=0)
+        ),
         tooltip=[
             alt.Tooltip("at:N", title="read at"),
             "layer:O",
@@ -146,7 +153,15 @@ def head_scores(scores: np.ndarray, *, title: str, unit: str) -> Figure:
 
 
 def signed_map(
-    frame: pd.DataFrame, x: str, x_title: str, value: str, *, title: str, unit: str, height: int, names: Sequence[str] = ()
+    frame: pd.DataFrame,
+    x: str,
+    x_title: str,
+    value: str,
+    *,
+    title: str,
+    unit: str,
+    height: int,
+    names: Sequence[str] = (),
 ) -> Figure:
     """Draw signed numbers by layer and something else as a heat map whose middle is 0.
 
@@ -163,7 +178,9 @@ def signed_map(
     limit = float(frame[value].abs().max()) or 1.0
     field, _, kind = x.partition(":")
     axis = (
-        alt.Axis(title=x_title, labelExpr=_AFTER_SPACE, labelAngle=-40, labelOverlap=False, labelFlush=False, labelLimit=110)
+        alt.Axis(
+            title=x_title, labelExpr=_AFTER_SPACE, labelAngle=-40, labelOverlap=False, labelFlush=False, labelLimit=110
+        )
         if kind == "N"
         else alt.Axis(title=x_title, labelAngle=0)
     )

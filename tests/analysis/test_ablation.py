@@ -55,9 +55,7 @@ def test_a_layer_that_adds_nothing_is_passed_over():
     reading = ask(loaded, [text], [target])[0].reading
     with torch.inference_mode():
         out = run_tokens(replace(loaded, model=changed), [reading])
-    assert found.cells["value"].iloc[0] == pytest.approx(
-        target_values(loaded, out, [reading], [target])[0], abs=1e-4
-    )
+    assert found.cells["value"].iloc[0] == pytest.approx(target_values(loaded, out, [reading], [target])[0], abs=1e-4)
 
 
 def test_the_mean_of_one_token_is_the_token_itself():
@@ -75,7 +73,9 @@ def test_the_reference_matters_and_the_seed_draws():
     own, others = take_out("llama"), take_out("llama", reference=TEXTS)
     assert not np.allclose(own.cells["value"], others.cells["value"])
     assert own.fingerprint != others.fingerprint
-    first, again, other = (take_out("llama", method="resample", reference=TEXTS, seed=seed, draws=3) for seed in (0, 0, 1))
+    first, again, other = (
+        take_out("llama", method="resample", reference=TEXTS, seed=seed, draws=3) for seed in (0, 0, 1)
+    )
     assert np.array_equal(first.cells["value"], again.cells["value"])
     assert not np.allclose(first.cells["value"], other.cells["value"])
     assert first.cells["spread"].max() > 0

@@ -73,7 +73,9 @@ def test_a_head_that_is_taken_out_takes_its_share_along():
         states = run_tokens(loaded, [asked.reading], output_hidden_states=True).hidden_states
     norm = loaded.model.transformer.ln_f
     direction = loaded.model.lm_head.weight.double()
-    names = [loaded.tokenizer(name, add_special_tokens=False)["input_ids"][0] for name in (target.label, target.against)]
+    names = [
+        loaded.tokenizer(name, add_special_tokens=False)["input_ids"][0] for name in (target.label, target.against)
+    ]
     wanted = direction[names[0]] - direction[names[1]]
     embedding = states[0][0, -1].double()
     last = torch.zeros_like(embedding)

@@ -36,7 +36,7 @@ def test_the_last_layer_is_the_model_itself(name):
 
 
 def test_a_decoder_is_read_through_its_final_norm_once():
-    """transformers' states have the norm in the last one and in no other: the lens puts it on the others."""
+    """Transformers' states have the norm in the last one and in no other: the lens puts it on the others."""
     loaded, (text, _, target, _) = model("gpt2"), ASKED["gpt2"]
     found = logit_lens(loaded, text, target)
     asked = ask(loaded, [text], [target])[0]

@@ -112,14 +112,20 @@ def test_both_stacks_of_an_encoder_decoder_are_patched():
 @pytest.mark.parametrize("task", ["named-entity-recognition", "question-answering", "slot-filling"])
 def test_other_tasks_are_patched_too(task):
     text, target, output = CASES[task]
-    other = {k: v.replace("Anna", "Ben") for k, v in text.items()} if isinstance(text, dict) else text.replace("Anna", "Ben")
+    other = (
+        {k: v.replace("Anna", "Ben") for k, v in text.items()}
+        if isinstance(text, dict)
+        else text.replace("Anna", "Ben")
+    )
     found = patch_activations(reader(task), text, other, target, output=output or None, whole=True)
     assert found.cells["effect"].to_numpy() == pytest.approx(1, abs=1e-2)
 
 
 def test_texts_of_another_length_are_refused_with_both_counts():
     with pytest.raises(InputError, match="The clean text has 6 tokens and the corrupted one 10"):
-        patch_activations(model("llama"), "Ben told us on day", "Ben told us on day 7 that nothing is", ASKED["llama"][2])
+        patch_activations(
+            model("llama"), "Ben told us on day", "Ben told us on day 7 that nothing is", ASKED["llama"][2]
+        )
     gap = Target("token", "day")
     with pytest.raises(InputError, match="have their gaps at different tokens"):
         patch_activations(model("bert"), "Ben told us on [MASK] 7", "Ben told [MASK] us on 7", gap)

@@ -36,6 +36,8 @@ VIEWS = {
     for view in (
         View("Why", "lmcore.ui.views.why:draw"),
         View("Attention", "lmcore.ui.views.attention:draw"),
+        View("Output reading", "lmcore.ui.views.output_reading:draw"),
+        View("Causal tests", "lmcore.ui.views.causal_tests:draw"),
         View("Activations", "lmcore.ui.views.activations:draw"),
         View("Layers", "lmcore.ui.views.layers:draw", reads_text=False),
     )
