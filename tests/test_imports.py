@@ -28,7 +28,7 @@ ALLOWED: dict[str, set[str]] = {
     "demo": _SERVING,
     "overview": _SERVING,
     "reset": _SERVING,
-    "cli": _SERVING | {"demo", "overview", "reset", "cli"},
+    "cli": _SERVING | {"demo", "overview", "reset", "charts", "cli"},
     "ui": _SERVING | {"demo", "overview", "reset", "charts", "ui"},
 }
 HEAVY = ("torch", "transformers", "umap", "sklearn", "streamlit", "mlflow", "datasets")

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from lmcore.analysis.attention import AttentionMaps, attention_maps, attention_rollout
     from lmcore.analysis.attribution import Attribution, attribute, attribute_texts
     from lmcore.analysis.direct_logits import LogitAttribution, attribute_logits
+    from lmcore.analysis.influence import InfluenceConfig, WordInfluence, word_influence
     from lmcore.analysis.kept_lens import KeptLens, keep_lens, kept_lenses, load_lens
     from lmcore.analysis.lens import LogitLens, logit_lens
     from lmcore.analysis.patching import Patching, patch_activations, patch_runs
@@ -25,6 +26,7 @@ _EXPORTS = {
     "AttentionMaps": "lmcore.analysis.attention",
     "Attribution": "lmcore.analysis.attribution",
     "Direction": "lmcore.analysis.steering",
+    "InfluenceConfig": "lmcore.analysis.influence",
     "KeptLens": "lmcore.analysis.kept_lens",
     "LayerSimilarity": "lmcore.analysis.similarity",
     "LogitAttribution": "lmcore.analysis.direct_logits",
@@ -34,6 +36,7 @@ _EXPORTS = {
     "Steering": "lmcore.analysis.steering",
     "TunedLens": "lmcore.analysis.tuned_lens",
     "WordAlignment": "lmcore.analysis.alignment",
+    "WordInfluence": "lmcore.analysis.influence",
     "ablate": "lmcore.analysis.ablation",
     "align_words": "lmcore.analysis.alignment",
     "attention_maps": "lmcore.analysis.attention",
@@ -54,6 +57,7 @@ _EXPORTS = {
     "probe_layers": "lmcore.analysis.probing",
     "steer": "lmcore.analysis.steering",
     "train_lens": "lmcore.analysis.tuned_lens",
+    "word_influence": "lmcore.analysis.influence",
 }
 
 __all__ = [
@@ -62,6 +66,7 @@ __all__ = [
     "AttentionMaps",
     "Attribution",
     "Direction",
+    "InfluenceConfig",
     "KeptLens",
     "LayerSimilarity",
     "LogitAttribution",
@@ -71,6 +76,7 @@ __all__ = [
     "Steering",
     "TunedLens",
     "WordAlignment",
+    "WordInfluence",
     "ablate",
     "align_words",
     "attention_maps",
@@ -91,6 +97,7 @@ __all__ = [
     "probe_layers",
     "steer",
     "train_lens",
+    "word_influence",
 ]
 
 

@@ -25,7 +25,10 @@ _SHOWN_CLASSES = 10
 
 
 # Further analyses: a command in a file of its own, and a line here.
-_ANALYSES: dict[str, str] = {}
+_ANALYSES: dict[str, str] = {
+    "words": "lmcore.cli.influence:influence_command",
+    "rebuild": "lmcore.cli.rebuild:rebuild_command",
+}
 
 
 @click.group(

@@ -39,6 +39,7 @@ VIEWS = {
         View("Output reading", "lmcore.ui.views.output_reading:draw"),
         View("Causal tests", "lmcore.ui.views.causal_tests:draw"),
         View("Activations", "lmcore.ui.views.activations:draw"),
+        View("Words", "lmcore.ui.views.words:draw", reads_text=False),
         View("Layers", "lmcore.ui.views.layers:draw", reads_text=False),
     )
 }
