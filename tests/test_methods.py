@@ -78,7 +78,7 @@ def test_options_come_from_the_fields_of_a_dataclass() -> None:
 
 
 @pytest.mark.parametrize("kind", ["tasks", "samples", "issues", "cleaning", "models", "training", "rewards", "compression",
-                                  "attribution", "alignment", "projection", "outliers"])  # fmt: skip
+                                  "attribution", "alignment", "components", "projection", "outliers"])  # fmt: skip
 def test_every_entry_of_every_registry_is_real(kind: str) -> None:
     registry = all_registries()[kind]
     assert len(registry) > 0

@@ -81,23 +81,25 @@ def token_scores(units: Sequence[str], scores: Sequence[float], *, title: str, t
     return Figure(chart, f"{title}. {said}", frame[["position", "unit", "score"]])
 
 
-def layer_by_token(values: np.ndarray, tokens: Sequence[str], *, title: str, unit: str) -> Figure:
+def layer_by_token(values: np.ndarray, tokens: Sequence[str], *, title: str, unit: str, first: int = 0) -> Figure:
     """Draw one value for each layer and token as a heat map.
 
     Args:
-        values: shape (layers + 1, tokens), layer 0 being the embeddings.
+        values: shape (layers, tokens).
         tokens: at most the first 64 are drawn.
         title: of the chart.
         unit: title of the colour scale.
+        first: the number of the first layer; 0 is the embeddings.
     """
     frame = _grid(values[:, :MAX_TOKENS], tokens[:MAX_TOKENS])
+    frame["row"] += first
     frame["share"] = frame["value"] / frame.groupby("row")["value"].transform("max").replace(0, 1)
     chart = (
         alt.Chart(frame, title=_cut(title, len(tokens)))
         .mark_rect()
         .encode(
             x=_token_axis("Token"),
-            y=alt.Y("row:O", title="Layer (0: embeddings)", sort="descending"),
+            y=alt.Y("row:O", title="Layer" if first else "Layer (0: embeddings)", sort="descending"),
             color=alt.Color("share:Q", title=unit, scale=alt.Scale(domain=[0, 1])),
             tooltip=["token:N", alt.Tooltip("row:O", title="layer"), alt.Tooltip("value:Q", format=".3f")],
         )

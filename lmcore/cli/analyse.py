@@ -26,6 +26,8 @@ _SHOWN_CLASSES = 10
 
 # Further analyses: a command in a file of its own, and a line here.
 _ANALYSES: dict[str, str] = {
+    "neurons": "lmcore.cli.neurons:neurons_command",
+    "probabilities": "lmcore.cli.probabilities:probabilities_command",
     "words": "lmcore.cli.influence:influence_command",
     "rebuild": "lmcore.cli.rebuild:rebuild_command",
 }

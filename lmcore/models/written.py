@@ -13,7 +13,7 @@ from lmcore.types import Report
 def output_ids(
     loaded: LoadedModel, read: Encodings, outputs: Sequence[str] | None, *, report: Report | None = None
 ) -> list[list[int]]:
-    """Return the tokens of an encoder-decoder's outputs, each with its end token.
+    """Return the tokens of an encoder-decoder's outputs, each with its end token where it came to its end.
 
     Args:
         loaded: an encoder-decoder.
@@ -30,7 +30,7 @@ def output_ids(
             raise InputError(f"{loaded.ref} has no head to write with: give what its decoder is to read.")
         from lmcore.models.generate import write_texts
 
-        outputs = [item.text for item in write_texts(loaded, read, report=report)]
+        return [list(item.ids) for item in write_texts(loaded, read, report=report)]
     if len(outputs) != len(read):
         raise InputError(f"There are {len(outputs)} outputs for {len(read)} texts: give one for each.")
     whole = loaded.tokenizer(text_target=list(outputs), verbose=False)["input_ids"]
