@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 
 from lmcore.analysis.tuned_lens import TunedLens, train_lens
+from lmcore.data.dataset import TextDataset
 from lmcore.data.store import DatasetStore
-from lmcore.errors import StorageError, UnknownError
-from lmcore.models.load import load_model
+from lmcore.errors import DataError, StorageError, UnknownError
+from lmcore.models.load import LoadedModel, load_model
 from lmcore.settings import Settings, Workspace
 from lmcore.storage import FINISHED, whole_folder, write_json
 from lmcore.tasks import load_task
-from lmcore.types import Part, Report
+from lmcore.types import Input, Part, Report
 
 TARGET = "lmcore.analysis.kept_lens:run_lens"
 _WEIGHTS, _FACTS = "lens.safetensors", "lens.json"
@@ -119,12 +120,24 @@ def run_lens(config: Mapping[str, Any], *, workspace: Workspace, report: Report,
     """
     report.progress(0.0, "Loading the model")
     loaded = load_model(config["version"], settings=replace(Settings.from_environment(), workspace=workspace))
-    data = DatasetStore(workspace).load(config["data"])
-    frame = data.part("train").frame if data.is_split else data.frame
-    columns = load_task(loaded.task).inputs(frame)
-    texts = [dict(zip(columns, row, strict=True)) for row in frame[columns].itertuples(index=False)]
+    texts = lens_texts(loaded, DatasetStore(workspace).load(config["data"]))
     lens = train_lens(loaded, texts, report=Part(report, 0.05, 1.0), **config["options"])
     return {"lens": keep_lens(workspace, lens)}
+
+
+def lens_texts(loaded: LoadedModel, data: TextDataset) -> list[Input]:
+    """Return what a model reads of the rows of a data set, of one that is split of those for training.
+
+    Raises:
+        DataError: the data set lacks a column that the model's task reads.
+    """
+    frame = data.part("train").frame if data.is_split else data.frame
+    task = load_task(loaded.task)
+    missing = [name for name in task.required() if name not in frame.columns]
+    if missing:
+        raise DataError(f"{data.called} has no column {missing[0]}, which {loaded.ref} reads: choose another data set.")
+    columns = task.inputs(frame)
+    return [dict(zip(columns, row, strict=True)) for row in frame[columns].itertuples(index=False)]
 
 
 def _folder(workspace: Workspace) -> Path:

@@ -26,6 +26,11 @@ _SHOWN_CLASSES = 10
 
 # Further analyses: a command in a file of its own, and a line here.
 _ANALYSES: dict[str, str] = {
+    "lens": "lmcore.cli.lens:lens_command",
+    "logits": "lmcore.cli.logits:logits_command",
+    "patch": "lmcore.cli.patch:patch_command",
+    "ablate": "lmcore.cli.ablate:ablate_command",
+    "steer": "lmcore.cli.steer:steer_command",
     "neurons": "lmcore.cli.neurons:neurons_command",
     "probabilities": "lmcore.cli.probabilities:probabilities_command",
     "words": "lmcore.cli.influence:influence_command",

@@ -193,17 +193,12 @@ def _ablated(
     *, _report: Report,
 ) -> "Ablation":  # fmt: skip
     from lmcore.analysis import ablate
-    from lmcore.tasks import load_task
+    from lmcore.analysis.kept_lens import lens_texts
 
     texts: list[Input] | None = None
     with cache.pool().lease(version) as loaded:
         if reference:
-            frame = cache.dataset(reference).frame
-            columns = load_task(loaded.task).inputs(frame)
-            texts = [
-                dict(zip(columns, row, strict=True))
-                for row in frame[columns].head(REFERENCE_TEXTS).itertuples(index=False)
-            ]
+            texts = lens_texts(loaded, cache.dataset(reference))[:REFERENCE_TEXTS]
         return ablate(
             loaded, thawed(text), target, part=part, method=method, reference=texts, output=output or None, draws=draws,
             report=_report,
