@@ -195,7 +195,7 @@ def signed_map(
         )
         .properties(height=bar_height(height, each=_ROW))
     )
-    top = frame.loc[frame[value].abs().idxmax()]
+    top = frame.iloc[int(frame[value].abs().to_numpy().argmax())]
     where = f"{x_title.lower()} {visible(str(top[field]))} of layer {top['layer']}"
     return Figure(chart, f"{title}. The largest is {top[value]:+.2f} at {where}.", frame)
 

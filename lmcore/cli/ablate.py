@@ -71,7 +71,7 @@ def ablate_command(
         "cells": records(found.to_frame()),
         "fingerprint": found.fingerprint,
     }
-    shown = [
+    shown: list[Any] = [
         f"{titled(found.target)} is worth {found.value:+.3f} with everything in place; {found.runs} runs.",
         "What moves it most when it is taken out; a change below 0: the part speaks for the target",
         table(tuple(_COLUMNS), found.strongest(_SHOWN)[_COLUMNS].itertuples(index=False)),

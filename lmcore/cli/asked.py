@@ -93,10 +93,8 @@ def named_target(loaded: "LoadedModel", question: Question) -> Target | None:
     if question.target is None and question.against is None:
         return None
     task = load_task(loaded.task).adapted(loaded.model.config)
-    if question.output is None:
-        prediction = predict_texts(loaded, [question.text])[0]
-    else:
-        prediction = Prediction(0, text=question.output)
+    written = question.output
+    prediction = predict_texts(loaded, [question.text])[0] if written is None else Prediction(0, text=written)
     offered = task.targets(prediction)
     kind = offered[0].kind if offered else "token"
     against = question.against or ""

@@ -137,16 +137,20 @@ def _steering(version: str, text: Input, target: Target, output: str) -> None:
             help="In lengths of a typical vector at that layer; below 0 the other way.",
         )  # fmt: skip
         reads = st.selectbox("A text counts by its", ["mean", "last"], key="analyse_reads", bind="query-params")
-    sets = tuple(tuple(line.strip() for line in lines.splitlines() if line.strip()) for lines in (towards, away))
-    if not all(sets):
+    first, second = _lines(towards), _lines(away)
+    if not (first and second):
         st.info("Give at least one text in each set: the direction goes from the mean of one to that of the other.")
         return
-    wanted = (version, frozen(text), target, output, *sets, layer, strength, str(reads))
-    cost = f"The model reads {len(sets[0]) + len(sets[1])} texts, predicts twice, and runs once for each strength."
+    wanted = (version, frozen(text), target, output, first, second, layer, strength, str(reads))
+    cost = f"The model reads {len(first) + len(second)} texts, predicts twice, and runs once for each strength."
     if begins("Steer", cost, wanted, "steer"):
         with PageReport("Steering") as report:
             found = _steered(cache.workspace_root(), *wanted, _report=report)
         _show_steering(found)
+
+
+def _lines(text: str) -> tuple[str, ...]:
+    return tuple(line.strip() for line in text.splitlines() if line.strip())
 
 
 def _show_steering(found: "Steering") -> None:

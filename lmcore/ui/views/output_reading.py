@@ -45,7 +45,7 @@ def draw(version: str, text: Input) -> None:
     if found.off_distribution:
         st.caption(_OFF)
     colour = st.segmented_control(
-        "Colour", list(_COLOURS), default="probability", format_func=_COLOURS.get, key="analyse_lens_colour",
+        "Colour", list(_COLOURS), default="probability", format_func=_COLOURS.__getitem__, key="analyse_lens_colour",
         required=True, bind="query-params",
     )  # fmt: skip
     show.figure(charts.lens_map(found, str(colour)), "analyse_lens_map")
