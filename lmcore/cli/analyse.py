@@ -6,6 +6,11 @@ from lmcore.cli.command import DefaultGroup
 
 # Further analyses: a command in a file of its own, and a line here.
 _ANALYSES: dict[str, str] = {
+    "lens": "lmcore.cli.lens:lens_command",
+    "logits": "lmcore.cli.logits:logits_command",
+    "patch": "lmcore.cli.patch:patch_command",
+    "ablate": "lmcore.cli.ablate:ablate_command",
+    "steer": "lmcore.cli.steer:steer_command",
     "neurons": "lmcore.cli.neurons:neurons_command",
     "probabilities": "lmcore.cli.probabilities:probabilities_command",
     "attention": "lmcore.cli.attention:attention_command",

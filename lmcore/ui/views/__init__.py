@@ -58,6 +58,8 @@ VIEWS = {
     for view in (
         View("Why", "lmcore.ui.views.why:draw", tasks="explained", reads_columns=True),
         View("Attention", "lmcore.ui.views.attention:draw", tasks="explained", reads_columns=True),
+        View("Output reading", "lmcore.ui.views.output_reading:draw", tasks="explained", reads_columns=True),
+        View("Causal tests", "lmcore.ui.views.causal_tests:draw", tasks="explained", reads_columns=True),
         View("Probabilities", "lmcore.ui.views.probabilities:draw", tasks="language"),
         View("Activations", "lmcore.ui.views.activations:draw", tasks="any"),
         View("Examples", "lmcore.ui.views.examples:draw"),
