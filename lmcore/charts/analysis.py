@@ -80,23 +80,25 @@ def token_scores(units: Sequence[str], scores: Sequence[float], *, title: str, t
     return Figure(chart, f"{title}. {said}", frame[["position", "unit", "score"]])
 
 
-def layer_by_token(values: np.ndarray, tokens: Sequence[str], *, title: str, unit: str) -> Figure:
+def layer_by_token(values: np.ndarray, tokens: Sequence[str], *, title: str, unit: str, first: int = 0) -> Figure:
     """Draw one value for each layer and token as a heat map.
 
     Args:
-        values: shape (layers + 1, tokens), layer 0 being the embeddings.
+        values: shape (layers, tokens).
         tokens: at most the first 64 are drawn.
         title: of the chart.
         unit: title of the colour scale.
+        first: the number of the first layer; 0 is the embeddings.
     """
     frame = _grid(values[:, :MAX_TOKENS], tokens[:MAX_TOKENS])
+    frame["row"] += first
     frame["share"] = frame["value"] / frame.groupby("row")["value"].transform("max").replace(0, 1)
     chart = (
         alt.Chart(frame, title=_cut(title, len(tokens)))
         .mark_rect()
         .encode(
             x=_token_axis("Token"),
-            y=alt.Y("row:O", title="Layer (0: embeddings)", sort="descending"),
+            y=alt.Y("row:O", title="Layer" if first else "Layer (0: embeddings)", sort="descending"),
             color=alt.Color("share:Q", title=unit, scale=alt.Scale(domain=[0, 1])),
             tooltip=["token:N", alt.Tooltip("row:O", title="layer"), alt.Tooltip("value:Q", format=".3f")],
         )
@@ -168,22 +170,6 @@ def head_entropies(entropies: np.ndarray) -> Figure:
         f"The most focused head is head {low['head']:.0f} of layer {low['layer']:.0f} with {low['entropy']:.2f} nats."
     )
     return Figure(chart, said, frame)
-
-
-def layer_similarity(matrix: np.ndarray, *, title: str = "Linear CKA between layers") -> Figure:
-    """Draw how alike the layers' representations are, 0 to 1."""
-    rows = [(i, j, float(matrix[i, j])) for i in range(len(matrix)) for j in range(len(matrix))]
-    frame = pd.DataFrame(rows, columns=["layer", "other", "similarity"])
-    base = alt.Chart(frame, title=title).encode(
-        x=alt.X("other:O", title="Layer (0: embeddings)", axis=alt.Axis(labelAngle=0)),
-        y=alt.Y("layer:O", title="Layer", sort="descending"),
-    )
-    cells = base.mark_rect().encode(
-        color=alt.Color("similarity:Q", title="CKA (0 to 1)", scale=alt.Scale(domain=[0, 1])),
-        tooltip=["layer:O", "other:O", alt.Tooltip("similarity:Q", format=".3f")],
-    )
-    said = f"The first and the last layer are alike to {matrix[0, -1]:.2f}."
-    return Figure(cells.properties(height=bar_height(len(matrix), each=34)), f"{title}. {said}", frame)
 
 
 def _token_axis(title: str) -> alt.X:

@@ -7,7 +7,6 @@ from lmcore.charts.analysis import (
     class_probabilities,
     head_entropies,
     layer_by_token,
-    layer_similarity,
     token_by_token,
     token_scores,
 )
@@ -97,10 +96,3 @@ def test_how_widely_the_heads_look(check, shape):
     figure = head_entropies(entropies)
     check(figure)
     assert figure.alt == "The most focused head is head 1 of layer 1 with 0.50 nats."
-
-
-@pytest.mark.parametrize("layers", [1, 7])
-def test_how_alike_the_layers_are(check, layers):
-    figure = layer_similarity(np.eye(layers))
-    check(figure)
-    assert len(figure.data) == layers**2
