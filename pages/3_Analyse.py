@@ -1,8 +1,8 @@
-"""Why this answer to this text: probabilities, attribution, attention, activations, and the layers over a data set."""
+"""Why this answer to this text: probabilities, attribution, attention, activations, and neurons and layers over a data set."""
 
 import streamlit as st
 
-from lmcore.tasks import reads_task
+from lmcore.tasks import TASKS
 from lmcore.ui import analyse, cache, state
 from lmcore.ui.page import empty_state, open_page, shown_errors
 from lmcore.ui.train import version_label
@@ -14,20 +14,20 @@ open_page("Analyse")
 def version_choice() -> str:
     """Choose the version; empty where there is none."""
     trained = [v for v in cache.versions() if v.available]
-    versions = {str(v.ref): v for v in trained if reads_task(v.task)}
+    versions = {str(v.ref): v for v in trained if any(view.fits(v.task) for view in VIEWS.values())}
     if not versions:
-        said = (
-            "There is no trained classifier to look into yet."
-            if trained
-            else "There is no trained version to look into yet."
-        )
-        empty_state(said, label="Go to Train", page="pages/2_Train.py")
+        empty_state("There is no trained version to look into yet.", label="Go to Train", page="pages/2_Train.py")
         return ""
     return str(state.pick("version", "Version", list(versions), format_func=lambda r: version_label(versions[r])))
 
 
 def look(version: str, view: View) -> None:
     """Look at what the model makes of a text, or of a data set."""
+    task = cache.registry().get(version).task
+    if not view.fits(task):
+        fitting = ", ".join(title for title, each in VIEWS.items() if each.fits(task))
+        st.info(f"This view does not look into a version for {TASKS[task].title.lower()}: choose {fitting}.")
+        return
     if not view.reads_text:
         view.draw(version)
         return
@@ -41,7 +41,8 @@ def look(version: str, view: View) -> None:
 with shown_errors():
     version = version_choice()
     if version:
-        first = next(iter(VIEWS))
+        task = cache.registry().get(version).task
+        first = next(title for title, view in VIEWS.items() if view.fits(task))
         view = st.segmented_control(
             "View", list(VIEWS), default=first, key="analyse_view", required=True, bind="query-params"
         )

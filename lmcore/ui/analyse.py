@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from lmcore.tasks import load_task
 from lmcore.ui import cache, show, state
 
 LINK_LENGTH = 500
@@ -38,7 +39,8 @@ def _row_text() -> str:
     if ref is None:
         st.info("There is no data set to take a row from.")
         return ""
-    frame = cache.dataset(ref).frame
+    data = cache.dataset(ref)
+    frame = data.frame
     wanted = state.chosen("row")
     ids = frame["id"].astype(int)
     first, last = int(ids.min()) + 1, int(ids.max()) + 1
@@ -53,8 +55,9 @@ def _row_text() -> str:
     if found.empty:
         st.info(f"Row {number} was dropped in cleaning: choose another.")
         return ""
-    row = found.iloc[0]
+    text = str(load_task(data.task).texts(found).iloc[0])
     with st.container(border=True):
-        st.text(str(row["text"])[:SHOWN_CHARACTERS])
-        st.caption(f"Labelled {show.plain(str(row['label'])) or 'not at all'}.")
-    return str(row["text"])
+        st.text(text[:SHOWN_CHARACTERS])
+        if "label" in found:
+            st.caption(f"Labelled {show.plain(str(found['label'].iloc[0])) or 'not at all'}.")
+    return text

@@ -4,8 +4,12 @@ A view's module has ``draw(version, text)``, or ``draw(version)`` where it looks
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 from lmcore.methods import load_target
+from lmcore.tasks import TASKS, reads_task
+
+LANGUAGE_TASKS = ("text-generation", "completion", "translation", "summarisation", "style-transfer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,11 +20,18 @@ class View:
         title: what the page and the link call it.
         target: ``package.module:function`` that draws it.
         reads_text: whether it is about one text; else about a data set.
+        tasks: the versions that it looks into: ``explained`` (those that give classes), ``language`` (those that hold
+            tokens probable) or ``any``.
     """
 
     title: str
     target: str
     reads_text: bool = True
+    tasks: Literal["explained", "language", "any"] = "explained"
+
+    def fits(self, task: str) -> bool:
+        """Say whether it looks into versions of a task."""
+        return {"explained": reads_task(task), "language": task in LANGUAGE_TASKS, "any": task in TASKS}[self.tasks]
 
     def draw(self, version: str, text: str = "") -> None:
         """Draw it."""
@@ -36,10 +47,14 @@ VIEWS = {
     for view in (
         View("Why", "lmcore.ui.views.why:draw"),
         View("Attention", "lmcore.ui.views.attention:draw"),
-        View("Activations", "lmcore.ui.views.activations:draw"),
+        View("Probabilities", "lmcore.ui.views.probabilities:draw", tasks="language"),
+        View("Activations", "lmcore.ui.views.activations:draw", tasks="any"),
         View("Examples", "lmcore.ui.views.examples:draw"),
         View("Words", "lmcore.ui.views.words:draw", reads_text=False),
         View("Suites", "lmcore.ui.views.suites:draw", reads_text=False),
-        View("Layers", "lmcore.ui.views.layers:draw", reads_text=False),
+        View("Neurons", "lmcore.ui.views.neurons:draw", reads_text=False, tasks="any"),
+        View("Probing", "lmcore.ui.views.probing:draw", reads_text=False),
+        View("Concepts", "lmcore.ui.views.concepts:draw", reads_text=False),
+        View("Similarity", "lmcore.ui.views.similarity:draw", reads_text=False),
     )
 }
