@@ -66,7 +66,7 @@ VIEWS = {
         View("Words", "lmcore.ui.views.words:draw", reads_text=False),
         View("Suites", "lmcore.ui.views.suites:draw", reads_text=False),
         View("Neurons", "lmcore.ui.views.neurons:draw", tasks="any", reads_text=False),
-        View("Probing", "lmcore.ui.views.probing:draw", reads_text=False),
+        View("Probing", "lmcore.ui.views.probing:draw", tasks="any", reads_text=False),
         View("Concepts", "lmcore.ui.views.concepts:draw", reads_text=False),
         View("Similarity", "lmcore.ui.views.similarity:draw", reads_text=False),
     )
