@@ -8,12 +8,19 @@ if TYPE_CHECKING:
     from lmcore.analysis.ablation import Ablation, ablate
     from lmcore.analysis.activations import Activations, extract_activations
     from lmcore.analysis.alignment import WordAlignment, align_words
-    from lmcore.analysis.attention import AttentionMaps, attention_maps, attention_rollout, cross_rollout, read_attention
+    from lmcore.analysis.attention import (
+        AttentionMaps,
+        attention_maps,
+        attention_rollout,
+        cross_rollout,
+        read_attention,
+    )
     from lmcore.analysis.attribution import Attribution, attribute, attribute_texts
     from lmcore.analysis.concepts.directions import ConceptVectors, concept_vectors
     from lmcore.analysis.concepts.factors import Factors, find_factors
     from lmcore.analysis.concepts.sets import Concept, concept_from_slice, concept_from_words
     from lmcore.analysis.concepts.testing import ConceptTest, tcav
+    from lmcore.analysis.contrasting import Contrast, contrast
     from lmcore.analysis.cost import AttributionCost, attribution_cost
     from lmcore.analysis.counterfactual.result import Counterfactual, Counterfactuals
     from lmcore.analysis.counterfactual.run import CounterfactualConfig, counterfactuals
@@ -60,6 +67,7 @@ _EXPORTS = {
     "Concept": "lmcore.analysis.concepts.sets",
     "ConceptTest": "lmcore.analysis.concepts.testing",
     "ConceptVectors": "lmcore.analysis.concepts.directions",
+    "Contrast": "lmcore.analysis.contrasting",
     "Counterfactual": "lmcore.analysis.counterfactual.result",
     "CounterfactualConfig": "lmcore.analysis.counterfactual.run",
     "Counterfactuals": "lmcore.analysis.counterfactual.result",
@@ -106,6 +114,7 @@ _EXPORTS = {
     "concept_from_slice": "lmcore.analysis.concepts.sets",
     "concept_from_words": "lmcore.analysis.concepts.sets",
     "concept_vectors": "lmcore.analysis.concepts.directions",
+    "contrast": "lmcore.analysis.contrasting",
     "counterfactuals": "lmcore.analysis.counterfactual.run",
     "cross_rollout": "lmcore.analysis.attention",
     "debiased_cka": "lmcore.analysis.similarity.cka",
@@ -157,6 +166,7 @@ __all__ = [
     "Concept",
     "ConceptTest",
     "ConceptVectors",
+    "Contrast",
     "Counterfactual",
     "CounterfactualConfig",
     "Counterfactuals",
@@ -203,6 +213,7 @@ __all__ = [
     "concept_from_slice",
     "concept_from_words",
     "concept_vectors",
+    "contrast",
     "counterfactuals",
     "cross_rollout",
     "debiased_cka",

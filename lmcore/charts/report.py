@@ -97,7 +97,7 @@ def chart_svg(figure: Figure) -> str:
     """Return a chart as a drawing."""
     import vl_convert
 
-    drawing: str = vl_convert.vegalite_to_svg(figure.chart.to_dict())
+    drawing: str = vl_convert.vegalite_to_svg(_specification(figure))
     return drawing
 
 
@@ -105,8 +105,17 @@ def chart_png(figure: Figure, *, scale: float = 2.0) -> bytes:
     """Return a chart as a picture; ``scale`` is pixels of it for each of the chart."""
     import vl_convert
 
-    picture: bytes = vl_convert.vegalite_to_png(figure.chart.to_dict(), scale=scale)
+    picture: bytes = vl_convert.vegalite_to_png(_specification(figure), scale=scale)
     return picture
+
+
+def _specification(figure: Figure) -> dict[str, Any]:
+    """Return a chart with all of its rows, however many there are."""
+    import altair as alt
+
+    with alt.data_transformers.enable("default", max_rows=None):
+        found: dict[str, Any] = figure.chart.to_dict()
+    return found
 
 
 def _figure(figure: Figure) -> str:

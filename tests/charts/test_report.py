@@ -100,3 +100,12 @@ def test_a_chart_is_a_picture():
     assert chart_png(figure)[:8] == b"\x89PNG\r\n\x1a\n"
     assert chart_svg(figure).startswith("<svg")
     assert np.isfinite(len(chart_svg(figure)))
+
+
+def test_a_chart_of_many_rows_is_drawn_too():
+    import altair as alt
+
+    from lmcore.charts.figure import Figure
+
+    frame = pd.DataFrame({"x": np.arange(6000.0)})
+    assert chart_svg(Figure(alt.Chart(frame).mark_point().encode(x="x:Q"), "many", frame)).startswith("<svg")

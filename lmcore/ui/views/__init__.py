@@ -57,6 +57,7 @@ VIEWS = {
     view.title: view
     for view in (
         View("Why", "lmcore.ui.views.why:draw", tasks="explained", reads_columns=True),
+        View("Compare", "lmcore.ui.views.compare:draw", tasks="explained", reads_columns=True),
         View("Attention", "lmcore.ui.views.attention:draw", tasks="explained", reads_columns=True),
         View("Output reading", "lmcore.ui.views.output_reading:draw", tasks="explained", reads_columns=True),
         View("Causal tests", "lmcore.ui.views.causal_tests:draw", tasks="explained", reads_columns=True),
