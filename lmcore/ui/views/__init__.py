@@ -51,8 +51,12 @@ VIEWS = {
         View("Causal tests", "lmcore.ui.views.causal_tests:draw", tasks="any"),
         View("Probabilities", "lmcore.ui.views.probabilities:draw", tasks="language"),
         View("Activations", "lmcore.ui.views.activations:draw", tasks="any"),
+        View("Examples", "lmcore.ui.views.examples:draw"),
         View("Words", "lmcore.ui.views.words:draw", reads_text=False),
+        View("Suites", "lmcore.ui.views.suites:draw", reads_text=False),
         View("Neurons", "lmcore.ui.views.neurons:draw", reads_text=False, tasks="any"),
-        View("Layers", "lmcore.ui.views.layers:draw", reads_text=False),
+        View("Probing", "lmcore.ui.views.probing:draw", reads_text=False),
+        View("Concepts", "lmcore.ui.views.concepts:draw", reads_text=False),
+        View("Similarity", "lmcore.ui.views.similarity:draw", reads_text=False),
     )
 }
