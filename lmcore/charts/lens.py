@@ -92,11 +92,8 @@ def lens_trajectory(lens: LogitLens, column: int) -> Figure:
     frame = lens.trajectory(column).rename(columns={"target_probability": "target", "target_rank": "rank"})
     known = bool((frame["rank"] > 0).all())
     rows = [("Probability of the target", "target"), ("Rank of the target", "rank")] if known else []
-    rows += (
-        [("Entropy (nats)", "entropy")]
-        if known
-        else [("Probability of what it says", "probability"), ("Entropy (nats)", "entropy")]
-    )
+    rows += [] if known else [("Probability of what it says", "probability")]
+    rows.append(("Entropy (nats)", "entropy"))
     charts = []
     for title, name in rows:
         scale = alt.Scale(type="log", domainMin=1, reverse=True) if name == "rank" else alt.Scale(domainMin=0)
