@@ -209,7 +209,8 @@ def _measure(choices: LayerChoices, top: int, report: Report) -> dict[str, np.nd
                 logits = choices.logits(layer, start, end)
                 for name, values in _read(logits, last, wanted.to(last.device), top, choices.exclusive).items():
                     found.setdefault(name, []).append(values)
-                report.progress((start + (end - start) * (layer + 1) / (choices.layers + 1)) / columns)
+                done = (start + (end - start) * (layer + 1) / (choices.layers + 1)) / columns
+                report.progress(done, f"{layer} of {choices.layers} layers read")
     layers = choices.layers + 1
     return {
         name: np.concatenate([np.stack(pieces[n : n + layers]) for n in range(0, len(pieces), layers)], axis=1)

@@ -248,7 +248,6 @@ ABLATED = Registry(
 )
 ABLATIONS = Registry(
     "ablation",
-    Method("zero", "Zero", "Puts zeros in the place of what a part gives.", _ABLATION),
     Method("mean", "Mean", "Puts the part's mean over the reference texts in its place.", _ABLATION),
     Method(
         "resample",
@@ -256,4 +255,5 @@ ABLATIONS = Registry(
         "Puts what the part gives at tokens drawn from the reference texts in its place, and averages over the draws.",
         _ABLATION,
     ),
+    Method("zero", "Zero", "Puts zeros in the place of what a part gives.", _ABLATION),
 )

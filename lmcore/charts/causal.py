@@ -24,7 +24,7 @@ def patch_map(found: Patching, stack: str = "") -> Figure:
     own = found.cells[found.cells["stack"] == (stack or stacks[-1])].copy()
     by_head, whole = bool((own["head"] > 0).any()), bool((own["position"] < 0).all())
     title = f"Effect of patching{_STACKS[str(own['stack'].iloc[0])]}"
-    unit = "Effect (1: as the clean text, 0: as the corrupted)"
+    unit = "Effect (1: as clean)"
     rows = own["layer"].nunique()
     if by_head:
         return signed_map(own, "head:O", "Head", "effect", title=title, unit=unit, height=rows)

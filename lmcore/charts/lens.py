@@ -53,7 +53,7 @@ def lens_map(lens: LogitLens, colour: str = "probability") -> Figure:
         ),
         y=alt.Y("layer:O", title="Layer (0: embeddings)", sort="descending"),
     )
-    cells = base.mark_rect(opacity=0.65).encode(
+    cells = base.mark_rect(opacity=0.45).encode(
         color=alt.Color(
             f"{colour}:Q", title=title, scale=alt.Scale(domain=domain) if domain else alt.Scale(domainMin=0)
         ),
@@ -92,7 +92,8 @@ def lens_trajectory(lens: LogitLens, column: int) -> Figure:
     frame = lens.trajectory(column).rename(columns={"target_probability": "target", "target_rank": "rank"})
     known = bool((frame["rank"] > 0).all())
     rows = [("Probability of the target", "target"), ("Rank of the target", "rank")] if known else []
-    rows += [("Probability of what it says", "probability"), ("Entropy (nats)", "entropy")]
+    rows += [] if known else [("Probability of what it says", "probability")]
+    rows.append(("Entropy (nats)", "entropy"))
     charts = []
     for title, name in rows:
         scale = alt.Scale(type="log", domainMin=1, reverse=True) if name == "rank" else alt.Scale(domainMin=0)
@@ -202,7 +203,8 @@ def signed_map(
 
 def visible(token: str) -> str:
     """Return a token as one line in which its spaces can be seen where they are all that it has."""
-    return token if token.strip() and "\n" not in token else token.replace("\n", "↵").replace("\t", "⇥") or "∅"
+    shown = token.replace("\n", "↵").replace("\t", "⇥")
+    return shown if token.strip() else shown.replace(" ", "␣") or "∅"
 
 
 def _shown_columns(lens: LogitLens) -> list[int]:

@@ -64,7 +64,7 @@ def test_signed_maps_have_zero_in_the_middle(check):
 
 
 @pytest.mark.parametrize(
-    ("token", "shown"), [(" Paris", " Paris"), ("\n", "↵"), ("", "∅"), ("a\nb", "a↵b"), ("\t", "⇥")]
+    ("token", "shown"), [(" Paris", " Paris"), ("\n", "↵"), ("", "∅"), ("a\nb", "a↵b"), ("\t", "⇥"), (" ", "␣")]
 )
 def test_tokens_without_letters_can_be_seen(token, shown):
     assert visible(token) == shown

@@ -48,7 +48,7 @@ def test_the_layers_of_a_classifier_are_read(open_app: Any, filled: Any) -> None
 
 
 def test_the_layers_of_a_decoder_are_read_by_place(open_app: Any, speaking: str) -> None:
-    app = open_app(PAGE, version=speaking, text=NEXT, analyse_view="Output reading", analyse_lens_colour="entropy")
+    app = open_app(PAGE, version=speaking, text=NEXT, analyse_view="Output reading", analyse_lens_colour="Entropy")
     assert not app.exception
     assert not app.error
     assert app.segmented_control(key="analyse_lens_colour").value == "entropy"
@@ -59,11 +59,11 @@ def test_the_layers_of_a_decoder_are_read_by_place(open_app: Any, speaking: str)
     assert words(app)[1] != before
     app = app.text_input(key="analyse_against").set_value(" is").run()
     assert not app.exception
-    assert app.query_params["analyse_against"] == " is"
+    assert not app.error
 
 
 def test_a_tuned_lens_is_chosen_once_there_is_one(open_app: Any, speaking: str, home: Settings) -> None:
-    app = open_app(PAGE, version=speaking, text=NEXT, analyse_view="Output reading", analyse_lens="tuned")
+    app = open_app(PAGE, version=speaking, text=NEXT, analyse_view="Output reading", analyse_lens="Tuned lens")
     assert not app.exception
     assert "Train" in [button.label for button in app.button]
     assert not words(app)
@@ -82,7 +82,6 @@ def test_two_texts_are_patched(open_app: Any, filled: Any) -> None:
     assert not app.exception
     assert app.info[0].value.startswith("Change a word of the corrupted text")
     app = app.text_area(key="analyse_corrupted").set_value(OTHER).run()
-    assert app.query_params["analyse_corrupted"] == OTHER
     assert any("The model runs " in caption.value for caption in app.caption)
     assert not words(app)
     app = press(app, "Patch")
@@ -102,9 +101,9 @@ def test_texts_that_cannot_be_patched_are_told_in_one_sentence(open_app: Any, fi
 
 
 def test_parts_are_taken_out(open_app: Any, filled: Any) -> None:
-    app = open_app(PAGE, text=TEXT, analyse_view="Causal tests", analyse_test="Ablation", analyse_ablated="layers")
+    app = open_app(PAGE, text=TEXT, analyse_view="Causal tests", analyse_test="Ablation", analyse_ablated="Layers")
     assert not app.exception
-    assert not {"cross_heads", "cross_attention"} & set(app.selectbox(key="analyse_ablated").options)
+    assert app.selectbox(key="analyse_ablated").options == ["Heads", "Attention", "MLP", "Layers", "Tokens"]
     app = press(app, "Take out")
     assert not app.exception
     assert not app.error

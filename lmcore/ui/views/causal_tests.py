@@ -86,6 +86,9 @@ def _show_patching(found: "Patching") -> None:
     right.metric("Value for the corrupted text", f"{found.corrupted_value:+.3f}", border=True)
     if found.weak:
         st.warning("Both texts have about the same value: effects are shares of a difference that hardly is one.")
+    st.caption(
+        "An effect of 1 is the output of the clean text, 0 that of the corrupted one; below 0 and above 1 go beyond."
+    )
     for stack in dict.fromkeys(found.cells["stack"]):
         show.figure(charts.patch_map(found, stack), f"analyse_patch_{stack}")
 
