@@ -139,9 +139,10 @@ def show(results: dict[str, Any]) -> None:
     for part in results["runs"]:
         times, faster = part["times"], part["faster"]
         print(
-            f"  {part['prompts']} prompt(s): peer {times['peer']['median_clock']:.2f} s, here {times['own']['median_clock']:.2f} s: "
-            f"{faster['clock']:.2f} × by the clock, {faster['processor']:.2f} × by processor time; largest difference of a score "
-            f"{part['largest_difference']:.1e} (largest score {part['largest_score']:.2g})"
+            f"  {part['prompts']} prompt(s): peer {times['peer']['median_clock']:.2f} s, here "
+            f"{times['own']['median_clock']:.2f} s: {faster['clock']:.2f} × by the clock, {faster['processor']:.2f} × by "
+            f"processor time; largest difference of a score {part['largest_difference']:.1e} (largest score "
+            f"{part['largest_score']:.2g})"
         )
     print(f"load of the machine: {results['machine']}")
 
