@@ -1,4 +1,4 @@
-"""Why this answer to this text: probabilities, attribution, attention, activations, and the layers over a data set."""
+"""Why this answer to this text: probabilities, attribution, attention, activations, and neurons and layers over a data set."""
 
 import streamlit as st
 
@@ -39,7 +39,8 @@ def look(version: str, task: str, view: View) -> None:
 with shown_errors():
     version = version_choice()
     if version:
-        first = next(iter(VIEWS))
+        task = cache.registry().get(version).task
+        first = next(title for title, view in VIEWS.items() if view.fits(task))
         view = st.segmented_control(
             "View", list(VIEWS), default=first, key="analyse_view", required=True, bind="query-params"
         )

@@ -7,6 +7,16 @@ from lmcore.cli.command import DefaultGroup
 # Further analyses: a command in a file of its own, and a line here.
 _ANALYSES: dict[str, str] = {
     "why": "lmcore.cli.why:why_command",
+    "neurons": "lmcore.cli.neurons:neurons_command",
+    "probabilities": "lmcore.cli.probabilities:probabilities_command",
+    "attention": "lmcore.cli.attention:attention_command",
+    "probe": "lmcore.cli.probe:probe_command",
+    "concepts": "lmcore.cli.concepts:concepts_command",
+    "head-map": "lmcore.cli.head_map:head_map_command",
+    "similarity": "lmcore.cli.similarity:similarity_command",
+    "counterfactuals": "lmcore.cli.counterfactuals:counterfactuals_command",
+    "neighbours": "lmcore.cli.neighbours:neighbours_command",
+    "suite": "lmcore.cli.suite:suite_group",
     "words": "lmcore.cli.influence:influence_command",
     "rebuild": "lmcore.cli.rebuild:rebuild_command",
 }

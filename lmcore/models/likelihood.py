@@ -54,7 +54,7 @@ def score_tokens(
     """
     places, targets = encodings.notes["places"], encodings.notes["targets"]
     found: list[Any] = [()] * len(encodings)
-    batch_size = _batch_size(loaded, encodings, batch_size)
+    batch_size = output_batch_size(loaded, encodings, batch_size)
     for windows, out in forward_batches(loaded, encodings, batch_size=batch_size, report=report):
         for place, window in enumerate(windows):
             found[window] = _read(out.logits[place], places[window], targets[window])
@@ -91,7 +91,7 @@ def likely_tokens(
         Cancelled: the report asked to stop.
     """
     found: list[list[tuple[np.ndarray, np.ndarray]]] = [[] for _ in range(len(encodings))]
-    batch_size = _batch_size(loaded, encodings, batch_size)
+    batch_size = output_batch_size(loaded, encodings, batch_size)
     for windows, out in forward_batches(loaded, encodings, batch_size=batch_size, report=report):
         for place, window in enumerate(windows):
             chosen = out.logits[place][encodings.notes["places"][window]].float().softmax(dim=-1)
@@ -100,7 +100,7 @@ def likely_tokens(
     return found
 
 
-def _batch_size(loaded: LoadedModel, encodings: Encodings, wanted: int) -> int:
+def output_batch_size(loaded: LoadedModel, encodings: Encodings, wanted: int) -> int:
     """Return how many windows go in one pass so that its output stays at a quarter of a gigabyte."""
     if not len(encodings):
         return wanted

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from lmcore.models.encode import Encodings
     from lmcore.models.load import LoadedModel
     from lmcore.models.reading import Reading
+    from lmcore.tasks.tally import Tally
 
 ANSWER, NO_ANSWER = "answer", "no answer"
 
@@ -202,6 +203,14 @@ class QuestionAnswering(Task):
                 "p:answer": [p.probabilities[ANSWER] for p in predictions],
             }
         )
+
+    def tally(self, table: "pd.DataFrame") -> "Tally":
+        """Return F1 and exact match of each question, whose means the metrics are."""
+        from lmcore.tasks.tally import Tally
+
+        values = table[["f1", "correct"]].to_numpy(dtype=float)
+        rows = np.hstack([values, np.ones((len(values), 1))])
+        return Tally(rows, lambda sums: {m.name: sums[..., n] / sums[..., 2] for n, m in enumerate(self.metrics)})
 
     def baselines(
         self,

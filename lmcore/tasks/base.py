@@ -300,13 +300,9 @@ class Task(ABC):
         Comparisons and slices measure resampled rows with it. Without a tally of its own a task is judged by the share
         of rows that are right.
         """
-        import numpy as np
+        from lmcore.tasks.tally import share_tally
 
-        from lmcore.tasks.tally import Tally
-
-        right = table["correct"].to_numpy(dtype=float)
-        rows = np.column_stack([right, np.ones(len(right))])
-        return Tally(rows, lambda sums: {"share_right": sums[..., 0] / sums[..., 1]})
+        return share_tally(table)
 
     def baselines(
         self,

@@ -13,7 +13,15 @@ from lmcore.tasks.entities import same_spans
 from lmcore.tasks.figures import Metric, Scores
 from lmcore.tasks.labelled import label_logits
 from lmcore.tasks.resampling import middle, resampled_sums
-from lmcore.tasks.spans import count_spans, measure_spans, span_intervals, span_tables
+from lmcore.tasks.spans import (
+    COUNTS,
+    count_spans,
+    measure_spans,
+    span_columns,
+    span_intervals,
+    span_tables,
+    tally_spans,
+)
 from lmcore.tasks.tagging import ALL_OUTSIDE, UNIGRAM, TaggingTask
 from lmcore.types import Prediction, Report, Target
 
@@ -24,6 +32,7 @@ if TYPE_CHECKING:
     from lmcore.models.encode import Encodings
     from lmcore.models.load import LoadedModel
     from lmcore.models.reading import Reading
+    from lmcore.tasks.tally import Tally
 
 INTENT = "intent:"
 
@@ -187,7 +196,10 @@ class SlotFilling(TaggingTask):
         )
 
     def table(self, frame: "pd.DataFrame", predictions: Sequence[Prediction]) -> "pd.DataFrame":
-        """Set predictions beside the rows; ``intent`` and ``slots`` say which part is right."""
+        """Set predictions beside the rows; ``intent_correct`` and ``slots_correct`` say which part is right.
+
+        ``right``, ``found`` and ``wanted`` are how many slots of a row are right, were found and were to be found.
+        """
         import pandas as pd
 
         gold = self.gold_spans(frame)
@@ -209,8 +221,27 @@ class SlotFilling(TaggingTask):
                 "correct": right[:, 1].astype(bool),
                 "intent_correct": right[:, 0].astype(bool),
                 "slots_correct": same_spans(gold, predictions),
+                **span_columns(count_spans(gold, [p.spans for p in predictions])),
             }
         )
+
+    def tally(self, table: "pd.DataFrame") -> "Tally":
+        """Return right rows, right intents and the counts of slots, which all metrics are made of."""
+        from lmcore.tasks.tally import Tally
+
+        if not set(COUNTS) <= set(table.columns):
+            return super().tally(table)
+        slots = tally_spans(table)
+        flags = table[["correct", "intent_correct"]].to_numpy(dtype=float)
+
+        def read(sums: np.ndarray) -> dict[str, np.ndarray]:
+            return {
+                "frame_accuracy": sums[..., 0] / sums[..., 2],
+                "intent_accuracy": sums[..., 1] / sums[..., 2],
+                **{f"slot_{name}": values for name, values in slots.read(sums[..., 3:]).items()},
+            }
+
+        return Tally(np.hstack([flags, np.ones((len(flags), 1)), slots.rows]), read)
 
     def baselines(
         self,

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from lmcore.models.load import LoadedModel
     from lmcore.models.reading import Reading
     from lmcore.tasks.overlap import Overlap
+    from lmcore.tasks.tally import Tally
 
 
 class WritingTask(Task):
@@ -203,6 +204,13 @@ class WritingTask(Task):
         table["correct"] = table["gold"].str.strip() == table["label"]
         table[self.row_metric] = self._overlaps(frame, predictions)[self.row_metric].each
         return table
+
+    def tally(self, table: "pd.DataFrame") -> "Tally":
+        """Return the counts that every metric is made of, the main one first."""
+        from lmcore.tasks.overlap import tally_overlaps
+
+        texts = (table[name].tolist() for name in ("text", "gold", "label"))
+        return tally_overlaps(self.overlaps(*texts), first=self.main_metric)
 
     def _overlaps(self, frame: "pd.DataFrame", predictions: Sequence[Prediction]) -> "Mapping[str, Overlap]":
         written = [p.text for p in predictions]

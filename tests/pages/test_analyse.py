@@ -74,7 +74,6 @@ def test_other_methods_and_settings(open_app, filled):
     [
         ("Attention", ["Attention in layer 2, all heads averaged", "The most focused head", "Attention rollout"]),
         ("Activations", ["Size of the activations by layer and token"]),
-        ("Layers", ["Linear CKA between layers", "does best on dev"]),
     ],
 )
 def test_the_inside_is_shown(open_app, filled, name, expected):
@@ -103,7 +102,7 @@ def test_a_link_opens_its_row(open_app, filled, home):
     assert error["text"] in [element.value for element in app.text]
     assert f"Labelled {error['gold']}." in said(app)
     assert f"**{error['label']}** with {error['score']:.1%}" in said(app)
-    app = view(app, "Layers")
+    app = view(app, "Similarity")
     assert not app.exception
     assert view(app, "Why").query_params["row"] == str(error["id"])
 

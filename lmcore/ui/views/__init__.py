@@ -4,12 +4,15 @@ A view's module has ``draw(version, text)``, or ``draw(version)`` where it looks
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 from lmcore.methods import load_target
+from lmcore.tasks import TASKS
 from lmcore.types import Input
 from lmcore.ui.analyse import joined
 
-_CLASSES = ("text-classification", "multi-label-classification", "relation-extraction")
+CLASS_TASKS = ("text-classification", "multi-label-classification", "relation-extraction")
+LANGUAGE_TASKS = ("text-generation", "completion", "translation", "summarisation", "style-transfer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,19 +23,20 @@ class View:
         title: what the page and the link call it.
         target: ``package.module:function`` that draws it.
         reads_text: whether it is about one text; else about a data set.
+        tasks: the versions that it looks into: ``classes`` (those that give classes), ``language`` (those that hold
+            tokens probable) or ``any``.
         reads_columns: whether it is given each column that the task reads; else they are joined.
-        tasks: the tasks whose versions it can look into; all of them where empty.
     """
 
     title: str
     target: str
     reads_text: bool = True
+    tasks: Literal["classes", "language", "any"] = "classes"
     reads_columns: bool = False
-    tasks: tuple[str, ...] = ()
 
     def fits(self, task: str) -> bool:
         """Say whether it looks into versions of a task."""
-        return not self.tasks or task in self.tasks
+        return task in {"classes": CLASS_TASKS, "language": LANGUAGE_TASKS, "any": tuple(TASKS)}[self.tasks]
 
     def draw(self, version: str, text: Input = "") -> None:
         """Draw it."""
@@ -46,10 +50,16 @@ class View:
 VIEWS = {
     view.title: view
     for view in (
-        View("Why", "lmcore.ui.views.why:draw", reads_columns=True),
-        View("Attention", "lmcore.ui.views.attention:draw", tasks=_CLASSES),
-        View("Activations", "lmcore.ui.views.activations:draw", tasks=_CLASSES),
+        View("Why", "lmcore.ui.views.why:draw", tasks="any", reads_columns=True),
+        View("Attention", "lmcore.ui.views.attention:draw", tasks="any", reads_columns=True),
+        View("Probabilities", "lmcore.ui.views.probabilities:draw", tasks="language"),
+        View("Activations", "lmcore.ui.views.activations:draw", tasks="any"),
+        View("Examples", "lmcore.ui.views.examples:draw"),
         View("Words", "lmcore.ui.views.words:draw", reads_text=False),
-        View("Layers", "lmcore.ui.views.layers:draw", reads_text=False, tasks=_CLASSES),
+        View("Suites", "lmcore.ui.views.suites:draw", reads_text=False),
+        View("Neurons", "lmcore.ui.views.neurons:draw", reads_text=False, tasks="any"),
+        View("Probing", "lmcore.ui.views.probing:draw", reads_text=False),
+        View("Concepts", "lmcore.ui.views.concepts:draw", reads_text=False),
+        View("Similarity", "lmcore.ui.views.similarity:draw", reads_text=False),
     )
 }
