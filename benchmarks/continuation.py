@@ -25,16 +25,16 @@ from lmcore.settings import Settings, Workspace
 
 STEPS = 16
 PROMPTS = (
-    "The capital of France is a city on the river Seine, and for a long time its name has been known",
-    "My friends and I went to the market on Sunday because the shop in our street was once more",
-    "When water is heated to one hundred degrees at the level of the sea, it begins at once",
-    "The letter that was lost for thirty years came back to her on the very day on which",
+    "The capital of France is a city on the river Seine, and its name is known",
+    "My friends went to the market on Sunday because the shop in our street was",
+    "When water is heated to one hundred degrees at the level of the sea it begins",
+    "The letter that was lost for thirty years came back to her on the day that",
 )
 OUTPUTS = (
-    " all over the world as Paris to everybody",
-    " closed for the whole of the long weekend",
-    " to boil and turns into steam very quickly",
-    " she had moved to another town with him",
+    " all over the world as Paris",
+    " closed for the whole long weekend",
+    " to boil and turns into steam",
+    " she had moved to another town",
 )
 TOKENS, WRITTEN = 17, 6
 
@@ -141,8 +141,8 @@ def show(results: dict[str, Any]) -> None:
         print(
             f"  {part['prompts']} prompt(s): peer {times['peer']['median_clock']:.2f} s, here "
             f"{times['own']['median_clock']:.2f} s: {faster['clock']:.2f} × by the clock, {faster['processor']:.2f} × by "
-            f"processor time; largest difference of a score {part['largest_difference']:.1e} (largest score "
-            f"{part['largest_score']:.2g})"
+            "processor time; largest difference of a score "
+            f"{part['largest_difference']:.1e} (largest score {part['largest_score']:.2g})"
         )
     print(f"load of the machine: {results['machine']}")
 

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from lmcore.tasks import TASKS, load_task, reads_task
+from lmcore.tasks import TASKS, load_task
 from lmcore.ui import analyse, cache, state
 from lmcore.ui.page import empty_state, open_page, shown_errors
 from lmcore.ui.train import version_label
@@ -13,7 +13,8 @@ open_page("Analyse")
 
 def version_choice() -> str:
     """Choose the version; empty where there is none."""
-    versions = {str(v.ref): v for v in cache.versions() if v.available and reads_task(v.task)}
+    trained = [v for v in cache.versions() if v.available]
+    versions = {str(v.ref): v for v in trained if any(view.fits(v.task) for view in VIEWS.values())}
     if not versions:
         empty_state("There is no trained version to look into yet.", label="Go to Train", page="pages/2_Train.py")
         return ""

@@ -187,3 +187,73 @@ def is_black_box(method: str) -> bool:
         UnknownError: there is no such method.
     """
     return bool(ATTRIBUTION[method].facts.get("black_box"))
+
+
+LENSES = Registry(
+    "lens",
+    Method(
+        name="logit",
+        title="Logit lens",
+        summary="Reads every layer through the model's own final norm and unembedding, or its task's head.",
+        target="lmcore.analysis.lens:logit_lens",
+    ),
+    Method(
+        name="tuned",
+        title="Tuned lens",
+        summary="Moves each layer's vectors to where the last layer's would be, by an affine map that was trained on texts "
+        "for the last layer's distribution, and reads them then.",
+        target="lmcore.analysis.tuned_lens:train_lens",
+        options=(
+            Option("tokens", "int", 2000, "Tokens of the texts that are learnt from, at most.", minimum=32, maximum=100_000),
+            Option("steps", "int", 60, "Steps of training for each layer.", minimum=0, maximum=10_000),
+            Option("batch", "int", 64, "Tokens in a step.", minimum=1, maximum=4096),
+            Option(
+                "learning_rate",
+                "float",
+                0.02,
+                "Largest change of a vector in the first step, as a share of its size.",
+                minimum=1e-6,
+                maximum=1.0,
+            ),
+            Option("seed", "int", 0, "Draws the texts that are held out, and the tokens of each step.", minimum=0),
+        ),
+    ),
+)  # fmt: skip
+
+_PATCHING = "lmcore.analysis.patching:patch_activations"
+PATCHING = Registry(
+    "part to patch",
+    Method(
+        "residual", "Residual stream", "All that a layer passes on at a token: what is known there by then.", _PATCHING
+    ),
+    Method("attention", "Attention output", "What a layer's self-attention adds at a token.", _PATCHING),
+    Method(
+        "cross_attention", "Cross-attention output", "What a decoder's look at the encoder adds at a token.", _PATCHING
+    ),
+    Method("mlp", "MLP output", "What a layer's MLP adds at a token.", _PATCHING),
+    Method("heads", "Heads", "What one head adds, at all tokens at once.", _PATCHING),
+    Method("cross_heads", "Cross-attention heads", "What one head of a decoder's look at the encoder adds.", _PATCHING),
+)
+
+_ABLATION = "lmcore.analysis.ablation:ablate"
+ABLATED = Registry(
+    "part to take out",
+    Method("heads", "Heads", "One head at a time, at all tokens.", _ABLATION),
+    Method("attention", "Attention", "The self-attention of one layer, at all tokens.", _ABLATION),
+    Method("cross_attention", "Cross-attention", "A decoder's look at the encoder in one layer.", _ABLATION),
+    Method("cross_heads", "Cross-attention heads", "One head of that at a time.", _ABLATION),
+    Method("mlp", "MLP", "The MLP of one layer, at all tokens.", _ABLATION),
+    Method("layers", "Layers", "All that one layer adds, so that it is passed over.", _ABLATION),
+    Method("tokens", "Tokens", "What stands for one token before the first layer.", _ABLATION),
+)
+ABLATIONS = Registry(
+    "ablation",
+    Method("zero", "Zero", "Puts zeros in the place of what a part gives.", _ABLATION),
+    Method("mean", "Mean", "Puts the part's mean over the reference texts in its place.", _ABLATION),
+    Method(
+        "resample",
+        "Resample",
+        "Puts what the part gives at tokens drawn from the reference texts in its place, and averages over the draws.",
+        _ABLATION,
+    ),
+)

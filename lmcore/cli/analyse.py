@@ -6,7 +6,11 @@ from lmcore.cli.command import DefaultGroup
 
 # Further analyses: a command in a file of its own, and a line here.
 _ANALYSES: dict[str, str] = {
-    "why": "lmcore.cli.why:why_command",
+    "lens": "lmcore.cli.lens:lens_command",
+    "logits": "lmcore.cli.logits:logits_command",
+    "patch": "lmcore.cli.patch:patch_command",
+    "ablate": "lmcore.cli.ablate:ablate_command",
+    "steer": "lmcore.cli.steer:steer_command",
     "neurons": "lmcore.cli.neurons:neurons_command",
     "probabilities": "lmcore.cli.probabilities:probabilities_command",
     "attention": "lmcore.cli.attention:attention_command",
@@ -17,6 +21,7 @@ _ANALYSES: dict[str, str] = {
     "counterfactuals": "lmcore.cli.counterfactuals:counterfactuals_command",
     "neighbours": "lmcore.cli.neighbours:neighbours_command",
     "suite": "lmcore.cli.suite:suite_group",
+    "why": "lmcore.cli.why:why_command",
     "words": "lmcore.cli.influence:influence_command",
     "rebuild": "lmcore.cli.rebuild:rebuild_command",
 }

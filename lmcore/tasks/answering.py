@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from lmcore.models.encode import Encodings
     from lmcore.models.load import LoadedModel
     from lmcore.models.reading import Reading
+    from lmcore.tasks.outcomes import Outcomes
     from lmcore.tasks.tally import Tally
 
 ANSWER, NO_ANSWER = "answer", "no answer"
@@ -140,6 +141,25 @@ class QuestionAnswering(Task):
     def rivals(self, loaded: "LoadedModel", target: Target) -> tuple[str, ...]:
         """Return the target and no answer."""
         return (target.label, NO_ANSWER) if target.label != NO_ANSWER else ()
+
+    def outcomes(self, loaded: "LoadedModel", out: Any, reading: "Reading", target: Target) -> "Outcomes":
+        """Return which token an answer begins and which it ends with; the first token stands for no answer.
+
+        Raises:
+            InputError: no token of the context stands where the target does.
+        """
+        import torch
+
+        from lmcore.tasks.outcomes import Outcomes
+
+        wanted = np.zeros(2, dtype=np.int64)
+        if target.label != NO_ANSWER:
+            places = reading.within(target.start, target.end, "context")
+            wanted = np.array([places[0], places[-1]])
+            wanted = np.where([target.label == "end", target.label == "start"], -1, wanted)
+        logits = torch.stack([out.start_logits, out.end_logits], dim=1)
+        names = tuple(f"{place} {token}" for place, token in enumerate(reading.tokens.tokens))
+        return Outcomes(logits, ("start", "end"), np.array([-1, -1]), (NO_ANSWER, *names[1:]), wanted)
 
     def tune(self, loaded: "LoadedModel", frame: "pd.DataFrame") -> dict[str, float]:
         """Choose on dev how much more than "no answer" a stretch must be worth, for the highest F1."""

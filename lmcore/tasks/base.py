@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lmcore.models.encode import Encodings
     from lmcore.models.load import LoadedModel
     from lmcore.models.reading import Reading
+    from lmcore.tasks.outcomes import Outcomes
     from lmcore.tasks.tally import Tally
 
 Role = Literal["text", "label", "tags", "answers", "output"]
@@ -373,6 +374,21 @@ class Task(ABC):
         from lmcore.tasks.sureness import label_probability
 
         return label_probability(self, loaded, out, reading, target)
+
+    def outcomes(self, loaded: "LoadedModel", out: Any, reading: "Reading", target: Target) -> "Outcomes":
+        """Return what the model chooses among for each row of a batch, for a task with a fixed set of choices.
+
+        Args:
+            loaded: the model.
+            out: what it returned; every row of it is a variant of the same reading.
+            reading: where the tokens stand.
+            target: what is explained.
+
+        Raises:
+            InputError: the task has no fixed set of choices, or the target has no place in the reading.
+            UnknownError: the model has no such choice.
+        """
+        raise InputError(f"The task {self.name} has no fixed set of choices: choose a version of another task.")
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lmcore.models.linear import LinearFit
     from lmcore.models.load import LoadedModel
     from lmcore.models.reading import Reading
+    from lmcore.tasks.outcomes import Outcomes
 
 
 class LabelTask(Task):
@@ -62,6 +63,16 @@ class LabelTask(Task):
     def rivals(self, loaded: "LoadedModel", target: Target) -> tuple[str, ...]:
         """Return every label where a row has exactly one."""
         return loaded.labels if self.exclusive else ()
+
+    def outcomes(self, loaded: "LoadedModel", out: Any, reading: "Reading", target: Target) -> "Outcomes":
+        """Return the labels of the whole text.
+
+        Raises:
+            UnknownError: the model has no such label.
+        """
+        from lmcore.tasks.outcomes import whole_text
+
+        return whole_text(out.logits, loaded.labels, target.label, exclusive=self.exclusive)
 
 
 def label_logits(logits: "torch.Tensor", target: Target, labels: Sequence[str]) -> "torch.Tensor":

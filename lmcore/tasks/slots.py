@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from lmcore.models.encode import Encodings
     from lmcore.models.load import LoadedModel
     from lmcore.models.reading import Reading
+    from lmcore.tasks.outcomes import Outcomes
     from lmcore.tasks.tally import Tally
 
 INTENT = "intent:"
@@ -160,6 +161,19 @@ class SlotFilling(TaggingTask):
     def rivals(self, loaded: "LoadedModel", target: Target) -> tuple[str, ...]:
         """Return the intents or the tags: of each exactly one holds."""
         return tuple(self.intent_names(loaded.labels)) if target.kind == "class" else super().rivals(loaded, target)
+
+    def outcomes(self, loaded: "LoadedModel", out: Any, reading: "Reading", target: Target) -> "Outcomes":
+        """Return the intents of the whole text, or the tags of each token.
+
+        Raises:
+            UnknownError: the model has no such intent or tag.
+            InputError: no token stands where the target does.
+        """
+        from lmcore.tasks.outcomes import whole_text
+
+        if target.kind == "class":
+            return whole_text(out.intent_logits, self.intent_names(loaded.labels), target.label)
+        return super().outcomes(loaded, out, reading, target)
 
     def measure(
         self, frame: "pd.DataFrame", predictions: Sequence[Prediction], labels: Sequence[str]

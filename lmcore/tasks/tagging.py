@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from lmcore.errors import DataError
+from lmcore.errors import DataError, UnknownError
 from lmcore.tasks.base import Column, Task
 from lmcore.tasks.bio import (
     OUTSIDE,
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from lmcore.models.encode import Encodings
     from lmcore.models.load import LoadedModel
     from lmcore.models.reading import Reading
+    from lmcore.tasks.outcomes import Outcomes
 
 UNIGRAM, ALL_OUTSIDE = "most frequent tag of each word", "no tag at all"
 
@@ -157,6 +158,23 @@ class TaggingTask(Task):
     def rivals(self, loaded: "LoadedModel", target: Target) -> tuple[str, ...]:
         """Return the tags: each word has exactly one."""
         return tuple(self.tag_names(loaded.labels))
+
+    def outcomes(self, loaded: "LoadedModel", out: Any, reading: "Reading", target: Target) -> "Outcomes":
+        """Return the tags of each token that stands for a part of the text.
+
+        Raises:
+            UnknownError: the model has no such tag.
+            InputError: no token stands where the target does.
+        """
+        from lmcore.tasks.outcomes import Outcomes
+
+        tags = tuple(self.tag_names(loaded.labels))
+        if target.label not in tags:
+            raise UnknownError("tag", target.label, tags)
+        places = np.flatnonzero(~reading.tokens.special)
+        wanted = np.where(places == reading.within(target.start, target.end)[0], tags.index(target.label), -1)
+        shown = tuple(reading.tokens.tokens[place] for place in places)
+        return Outcomes(out.logits[:, places.tolist()], shown, places, tags, wanted)
 
     def unigram_spans(self, train: "pd.DataFrame", test: "pd.DataFrame") -> list[tuple[Span, ...]]:
         """Return what comes of giving each word its most frequent tag in training, and O where it is new."""

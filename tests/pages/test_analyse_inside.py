@@ -25,12 +25,11 @@ def register(home: Settings, name: str, loaded: Any) -> str:
     return str(ModelRegistry(home.workspace).register(name, folder, task=loaded.task, facts={}).ref)
 
 
-def test_a_language_model_is_opened_on_its_probabilities(open_app: Any, filled: Any, home: Settings) -> None:
+def test_a_language_model_has_probabilities(open_app: Any, filled: Any, home: Settings) -> None:
     version = register(home, "writer", speaker("text-generation"))
-    app = open_app(PAGE, version=version, text=TEXT)
+    app = open_app(PAGE, version=version, text=TEXT, analyse_view="Probabilities")
     assert not app.exception
     assert not app.error
-    assert app.segmented_control(key="analyse_view").value == "Probabilities"
     assert [alt.split(".")[0] for alt in words(app)] == [
         "How surprising each token is",
         "Surprisal of each token, and how undecided the model was",
@@ -44,11 +43,11 @@ def test_a_language_model_is_opened_on_its_probabilities(open_app: Any, filled: 
 
 def test_a_masked_model_and_a_translator_have_theirs(open_app: Any, filled: Any, home: Settings) -> None:
     masked = register(home, "gaps", speaker("completion", encoder=True))
-    app = open_app(PAGE, version=masked, text=TEXT)
+    app = open_app(PAGE, version=masked, text=TEXT, analyse_view="Probabilities")
     assert not app.exception
     assert "pseudo-likelihood" in " ".join(caption.value for caption in app.caption)
     marian = register(home, "marian", translator())
-    app = open_app(PAGE, version=marian, text=TEXT, analyse_output="apples")
+    app = open_app(PAGE, version=marian, text=TEXT, analyse_view="Probabilities", analyse_output="apples")
     assert not app.exception
     assert app.query_params["analyse_output"] == "apples"
     assert "".join(app.dataframe[0].value["token"]).startswith("apples")
@@ -57,9 +56,9 @@ def test_a_masked_model_and_a_translator_have_theirs(open_app: Any, filled: Any,
 def test_a_view_that_does_not_fit_says_which_do(open_app: Any, filled: Any, home: Settings) -> None:
     app = open_app(PAGE, version=filled.version, text=TEXT, analyse_view="Probabilities")
     assert not app.exception
-    assert app.info[0].value.startswith("This view does not look into a version for text classification: choose Why,")
+    assert app.info[0].value.startswith("This view does not look into versions for text classification: choose Why,")
     version = register(home, "writer", speaker("text-generation"))
-    app = open_app(PAGE, version=version, text=TEXT, analyse_view="Why")
+    app = open_app(PAGE, version=version, text=TEXT, analyse_view="Examples")
     assert not app.exception
     assert "Probabilities, Activations, Neurons" in app.info[0].value
 

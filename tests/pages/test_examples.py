@@ -86,7 +86,11 @@ def test_a_suite_is_made_run_and_compared(open_app, filled, home):
     assert any(f"{filled.version}: Of all cases" in alt for alt in words(app))
     store = SuiteStore(home.workspace, filled.split)
     assert [run.version for run in store.runs("small@1")] == [filled.version]
+    app.text_input(key="suite_name").set_value("other")
+    app = fine(app.button(key="suite_keep").click().run())
+    assert app.selectbox(key="analyse_suite").value == "other@1"
     again = fine(open_app(PAGE, analyse_view="Suites", dataset=filled.split, analyse_suite="small@1"))
+    assert again.selectbox(key="analyse_suite").value == "small@1"
     assert "cases failed" in said(again)
 
 

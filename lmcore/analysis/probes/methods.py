@@ -65,7 +65,8 @@ PROPERTIES = Registry(
     Method(
         name="word_identity",
         title="Word identity",
-        summary="Which word a vector is of, among the most frequent ones.",
+        summary="Which word a vector is of, among the most frequent ones; a control task labels words too, so that "
+        "selectivity is about 0.",
         target="lmcore.analysis.probes.words:identity",
         options=(Option("words", "int", 20, "How many of the most frequent words.", minimum=2, maximum=500),),
         facts={"level": "word"},

@@ -1,6 +1,5 @@
 """Suites: test cases that are kept with a data set, how a version does on them, and how two versions differ."""
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -13,7 +12,6 @@ from lmcore.types import SPLITS
 from lmcore.ui import access, cache, show, state
 from lmcore.ui.jobs import as_job, running_bytes
 from lmcore.ui.progress import PageReport
-from lmcore.ui.train import version_label
 
 if TYPE_CHECKING:
     from lmcore.analysis.suites.cases import Suite
@@ -46,15 +44,14 @@ def draw(version: str) -> None:
     key = "analyse_suite"
     if st.session_state.get(key) not in suites:
         st.session_state.pop(key, None)
-    name = st.selectbox(
-        "Suite", list(suites), format_func=lambda n: f"{n} · {suites[n].cases:,} cases", key=key, bind="query-params"
-    )
+    # Without a function that formats them: the link then carries the names themselves.
+    name = st.selectbox("Suite", list(suites), key=key, bind="query-params")
     suite = store.load(str(name))
     run = _run_of(store, suite, version)
     if run is not None:
         _show_run(run)
         _compare(store, suite, run)
-    with st.expander("Cases", icon=":material/list:"):
+    with st.expander(f"The {len(suite):,} cases", icon=":material/list:"):
         frame = suite.to_frame().drop(columns=["edits"])
         shown = frame.assign(row=frame["row"] + 1)
         show.table(
@@ -164,18 +161,13 @@ def _show_run(run: "SuiteRun") -> None:
 
 
 def _compare(store: "SuiteStore", suite: "Suite", run: "SuiteRun") -> None:
-    versions: Mapping[str, str] = {
-        str(v.ref): version_label(v)
-        for v in cache.versions()
-        if v.available and v.task == suite.task and str(v.ref) != run.version
-    }
+    found = [v for v in cache.versions() if v.available and v.task == suite.task]
+    versions = [str(v.ref) for v in found if str(v.ref) != run.version]
     if not versions:
         return
     st.subheader("Beside another version")
     key = "analyse_suite_against"
-    other = st.selectbox(
-        "Compare with", [_NOBODY, *versions], format_func=lambda n: versions.get(n, n), key=key, bind="query-params"
-    )
+    other = st.selectbox("Compare with", [_NOBODY, *versions], key=key, bind="query-params")
     if other == _NOBODY:
         return
     second = _run_of(store, suite, str(other))
@@ -183,16 +175,17 @@ def _compare(store: "SuiteStore", suite: "Suite", run: "SuiteRun") -> None:
         return
     from lmcore.analysis import compare_runs
 
-    found = compare_runs(run, second)
-    st.markdown(show.plain(found.verdict()))
-    show.figure(charts.rate_differences(found.rates, found.first, found.second), "analyse_suite_differences")
+    comparison = compare_runs(run, second)
+    st.markdown(show.plain(comparison.verdict()))
+    figure = charts.rate_differences(comparison.rates, comparison.first, comparison.second)
+    show.figure(figure, "analyse_suite_differences")
     st.caption("95 % intervals by a paired bootstrap of the rows.")
-    if len(found.changed):
-        changed = found.changed.assign(
-            row=found.changed["row"] + 1,
-            better=found.changed["better"].map({"first": found.first, "second": found.second}),
+    if len(comparison.changed):
+        changed = comparison.changed.assign(
+            row=comparison.changed["row"] + 1,
+            better=comparison.changed["better"].map({"first": comparison.first, "second": comparison.second}),
         )
-        names = {"first_after": found.first, "second_after": found.second}
+        names = {"first_after": comparison.first, "second_after": comparison.second}
         show.table(
             changed.rename(columns=names),
             "analyse_suite_changed",
