@@ -1,6 +1,6 @@
 """Running a model over variants of readings: other embeddings in place of the tokens' own."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -111,22 +111,6 @@ def run_tokens(
         decoder_attention_mask=_mask(totals - firsts, tokens.device),
         **given,
     )
-
-
-def embedding_objective(
-    loaded: LoadedModel, readings: Sequence[Reading], targets: Sequence[Target]
-) -> "Callable[[torch.Tensor, np.ndarray, np.ndarray], torch.Tensor]":
-    """Return what gives each row of a batch of embeddings the value of its target, shape (rows,)."""
-    import torch
-
-    task = load_task(loaded.task).adapted(loaded.model.config)
-
-    def objective(inputs: "torch.Tensor", numbers: np.ndarray, lengths: np.ndarray) -> "torch.Tensor":
-        out = run_embeddings(loaded, readings, inputs, numbers)
-        values = [task.objective(loaded, Variants(out, i), readings[n], targets[n])[0] for i, n in enumerate(numbers)]
-        return torch.stack(values).float()
-
-    return objective
 
 
 def target_values(loaded: LoadedModel, out: Any, readings: Sequence[Reading], targets: Sequence[Target]) -> np.ndarray:

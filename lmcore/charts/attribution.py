@@ -60,7 +60,9 @@ def _part_map(shown: pd.DataFrame, part: str, limit: float, measure: str) -> Any
                 ),
             ),
             color=alt.Color(
-                "score:Q", title=f"Score ({measure})", scale=alt.Scale(domain=[-limit, limit], scheme="blueorange")
+                "score:Q",
+                title=f"Score ({measure})",
+                scale=alt.Scale(domain=[-limit, limit], scheme="blueorange", reverse=True),
             ),
             tooltip=["unit:N", "output:N", alt.Tooltip("score:Q", format="+.4f")],
         )
