@@ -27,12 +27,6 @@ STAGE = {
     "probes": "Analyse",
     "similarity": "Analyse",
     "edits": "Analyse",
-    "lenses": "Analyse",
-    "patching": "Analyse",
-    "ablated": "Analyse",
-    "ablation": "Analyse",
-    "alignment": "Analyse",
-    "components": "Analyse",
     "projection": "Visualise",
     "outliers": "Visualise",
 }
