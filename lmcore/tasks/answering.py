@@ -8,8 +8,9 @@ import numpy as np
 
 from lmcore.errors import DataError
 from lmcore.tasks.answer_text import exact_match, f1, place_answers, read_answers
-from lmcore.tasks.base import Column, Predicted, Task, row_number
+from lmcore.tasks.base import Column, Task
 from lmcore.tasks.figures import Metric, Scores
+from lmcore.tasks.predicted import Predicted, row_number
 from lmcore.types import Prediction, Report, Span, Target
 
 if TYPE_CHECKING:

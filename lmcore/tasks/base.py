@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from lmcore.errors import DataError, InputError, OptionError
 from lmcore.tasks.figures import Metric, Scores
+from lmcore.tasks.predicted import Predicted
 from lmcore.types import Prediction, Report, Target
 
 if TYPE_CHECKING:
@@ -389,21 +390,3 @@ class Task(ABC):
             UnknownError: the model has no such choice.
         """
         raise InputError(f"The task {self.name} has no fixed set of choices: choose a version of another task.")
-
-
-@dataclass(frozen=True, eq=False)
-class Predicted:
-    """What a model said about some rows.
-
-    Attributes:
-        predictions: one a row, in the order of the rows.
-        encodings: the rows as the model saw them.
-    """
-
-    predictions: list[Prediction]
-    encodings: "Encodings"
-
-
-def row_number(frame: "pd.DataFrame", position: int) -> int:
-    """Return the number, from 1, that a row has in its file."""
-    return int(frame["id"].iloc[position]) + 1

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from lmcore.errors import InputError
-from lmcore.tasks.base import Predicted
 from lmcore.tasks.figures import Metric
 from lmcore.tasks.language import (
     PERPLEXITY,
@@ -18,6 +17,7 @@ from lmcore.tasks.language import (
     perplexity,
     text_sizes,
 )
+from lmcore.tasks.predicted import Predicted
 from lmcore.types import Prediction, Report, Target
 
 if TYPE_CHECKING:

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from lmcore.tasks.base import Predicted
 from lmcore.tasks.bio import written_spans
 from lmcore.tasks.figures import Metric, Scores
+from lmcore.tasks.predicted import Predicted
 from lmcore.tasks.spans import (
     COUNTS,
     count_spans,

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from lmcore.tasks.base import Predicted
 from lmcore.tasks.figures import Metric
 from lmcore.tasks.language import PERPLEXITY, LanguageTask, gather, ngram_rivals, perplexity, text_sizes
 from lmcore.tasks.phrases import phrase_targets
+from lmcore.tasks.predicted import Predicted
 from lmcore.tasks.prompting import Prompts
 from lmcore.types import Part, Prediction, Report, Silent, Target
 

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lmcore.errors import DataError
-from lmcore.tasks.base import Column, Predicted
+from lmcore.tasks.base import Column
 from lmcore.tasks.bio import written_spans
 from lmcore.tasks.entities import same_spans
 from lmcore.tasks.figures import Metric, Scores
 from lmcore.tasks.labelled import label_logits
+from lmcore.tasks.predicted import Predicted
 from lmcore.tasks.resampling import middle, resampled_sums
 from lmcore.tasks.spans import (
     COUNTS,

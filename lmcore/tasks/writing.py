@@ -6,9 +6,10 @@ from copy import copy
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from lmcore.tasks.adapters import Adapter, EncoderDecoder, Template
-from lmcore.tasks.base import Predicted, Task
+from lmcore.tasks.base import Task
 from lmcore.tasks.figures import Scores
 from lmcore.tasks.phrases import phrase_probability, phrase_targets, phrase_value
+from lmcore.tasks.predicted import Predicted
 from lmcore.tasks.prompting import Prompts
 from lmcore.types import Prediction, Report, Target
 

@@ -22,8 +22,9 @@ from lmcore.models.load import LoadedModel, load_model, model_folder
 from lmcore.settings import Settings, Workspace
 from lmcore.storage import FINISHED, whole_folder, write_json
 from lmcore.tasks import load_task
-from lmcore.tasks.base import Predicted, Task
+from lmcore.tasks.base import Task
 from lmcore.tasks.figures import Metric
+from lmcore.tasks.predicted import Predicted
 from lmcore.training.baseline import score_baselines
 from lmcore.training.continual.lineage import lineage
 from lmcore.types import ModelRef, Report, Silent

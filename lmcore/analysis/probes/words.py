@@ -10,8 +10,8 @@ from lmcore.analysis.probes.bins import Bins
 from lmcore.analysis.probes.examples import Examples, Prepared, Source, check_classes, column_of, words_of
 from lmcore.errors import DataError
 from lmcore.models.encode import counted
-from lmcore.tasks.base import row_number
 from lmcore.tasks.bio import Place, spaced_words
+from lmcore.tasks.predicted import row_number
 
 if TYPE_CHECKING:
     import pandas as pd
