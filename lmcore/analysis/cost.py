@@ -12,8 +12,10 @@ from lmcore.models.load import LoadedModel
 from lmcore.types import Input, Target
 
 _TEXT = frozenset({"unit", "baseline"})
-# A call over a token takes about two floating-point operations for each weight, and a gradient as much again.
+# A call over a token takes about two floating-point operations for each weight, and a gradient as much again. Where points
+# are added until the sum is right, a tenth of the most is typical.
 _SLOW = 2e11
+_SLOW_AT_MOST = 1e12
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ class AttributionCost:
     @property
     def slow(self) -> bool:
         """Whether a page should ask before it begins."""
-        return self.operations > _SLOW
+        return self.operations > (_SLOW_AT_MOST if self.most else _SLOW)
 
     def sentence(self) -> str:
         """Say it in a sentence."""
@@ -70,7 +72,8 @@ def attribution_cost(
 
     parameters = ATTRIBUTION[method].check(options)
     reading = ask(loaded, [text], [target], None if output is None else [output])[0].reading
-    weights = sum(parameter.numel() for parameter in loaded.model.parameters())
+    looked_up = loaded.model.get_input_embeddings().weight.numel()
+    weights = sum(parameter.numel() for parameter in loaded.model.parameters()) - looked_up
     if is_black_box(method):
         units = text_units(loaded, reading, parameters["unit"])
         calls, gradients = 2 + calls_of(method, hierarchy(reading, units), parameters), 0
