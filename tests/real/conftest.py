@@ -17,11 +17,11 @@ long = pytest.mark.skipif(not LONG, reason="takes many minutes; set LMSCOPE_REAL
 
 @pytest.fixture(autouse=True)
 def all_threads() -> Iterator[None]:
-    """Let torch use every core, as it does outside the tests."""
+    """Let torch use every core, as it does outside the tests, or as many as OMP_NUM_THREADS says."""
     import torch
 
     before = torch.get_num_threads()
-    torch.set_num_threads(os.cpu_count() or 1)
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1))
     yield
     torch.set_num_threads(before)
 

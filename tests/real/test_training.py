@@ -61,7 +61,7 @@ def test_sst2_by_gradient(method, sst2, settings, tracked, figures):
     figures(
         "SST-2", result.evaluation, what=f"MiniLM, {method}", settings=said, rows=(6920, 1821), seconds=result.seconds
     )
-    assert result.metrics["dev_accuracy"] >= 0.87
+    assert result.metrics["dev_accuracy"] >= {"full": 0.87, "lora": 0.85}[method]
 
 
 @long
