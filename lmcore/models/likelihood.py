@@ -53,21 +53,24 @@ def score_tokens(
         Cancelled: the report asked to stop.
     """
     places, targets = encodings.notes["places"], encodings.notes["targets"]
-    found: list[Any] = [()] * len(encodings)
+    counts = np.array([len(each) for each in targets], dtype=np.int64)
+    starts = np.concatenate([[0], np.cumsum(counts)])
+    # Filled in place: an array kept for each window would stand between the large buffers of the next ones, so that the
+    # memory that these free could not be used again.
+    nll, sureness = np.empty(starts[-1]), np.empty(starts[-1])
+    ranks, best = np.empty(starts[-1], dtype=np.int64), np.empty(starts[-1], dtype=np.int64)
     batch_size = output_batch_size(loaded, encodings, batch_size)
     for windows, out in forward_batches(loaded, encodings, batch_size=batch_size, report=report):
         for place, window in enumerate(windows):
-            found[window] = _read(out.logits[place], places[window], targets[window])
-    counts = [len(each) for each in targets]
+            own = slice(starts[window], starts[window + 1])
+            nll[own], ranks[own], best[own], sureness[own] = _read(out.logits[place], places[window], targets[window])
     owners = np.arange(len(encodings)) if encodings.rows is None else encodings.rows
-    columns = list(zip(*found, strict=True)) if found else [()] * 4
-    nll, ranks, best, sureness = (np.concatenate([*column, np.zeros(0)]) for column in columns)
     return TokenScores(
         rows=np.repeat(owners, counts).astype(np.int64),
         targets=np.array([token for each in targets for token in each], dtype=np.int64),
         nll=nll,
-        ranks=ranks.astype(np.int64),
-        best=best.astype(np.int64),
+        ranks=ranks,
+        best=best,
         sureness=sureness,
     )
 
