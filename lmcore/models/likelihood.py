@@ -53,20 +53,19 @@ def score_tokens(
         Cancelled: the report asked to stop.
     """
     places, targets = encodings.notes["places"], encodings.notes["targets"]
-    counts = np.array([len(each) for each in targets], dtype=np.int64)
-    starts = np.concatenate([[0], np.cumsum(counts)])
-    # Filled in place: an array kept for each window would stand between the large buffers of the next ones, so that the
-    # memory that these free could not be used again.
-    nll, sureness = np.empty(starts[-1]), np.empty(starts[-1])
-    ranks, best = np.empty(starts[-1], dtype=np.int64), np.empty(starts[-1], dtype=np.int64)
+    ends = np.cumsum([0, *(len(each) for each in targets)])
+    # Small arrays kept from each window would pin the large ones freed between them, and memory would grow to gigabytes.
+    nll, sureness = np.zeros(ends[-1]), np.zeros(ends[-1])
+    ranks, best = np.zeros(ends[-1], dtype=np.int64), np.zeros(ends[-1], dtype=np.int64)
     batch_size = output_batch_size(loaded, encodings, batch_size)
     for windows, out in forward_batches(loaded, encodings, batch_size=batch_size, report=report):
         for place, window in enumerate(windows):
-            own = slice(starts[window], starts[window + 1])
-            nll[own], ranks[own], best[own], sureness[own] = _read(out.logits[place], places[window], targets[window])
+            own = slice(ends[window], ends[window + 1])
+            read = _read(out.logits[place], places[window], targets[window])
+            nll[own], ranks[own], best[own], sureness[own] = read
     owners = np.arange(len(encodings)) if encodings.rows is None else encodings.rows
     return TokenScores(
-        rows=np.repeat(owners, counts).astype(np.int64),
+        rows=np.repeat(owners, np.diff(ends)).astype(np.int64),
         targets=np.array([token for each in targets for token in each], dtype=np.int64),
         nll=nll,
         ranks=ranks,
