@@ -1,7 +1,6 @@
 """The neurons of a model over a data set: how active, how selective, and which texts they answer to."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from lmcore.analysis.selectivity import halves
 from lmcore.analysis.sources import Source, open_source
 from lmcore.errors import InputError
 from lmcore.fingerprint import fingerprint
+from lmcore.methods import with_settings
 from lmcore.models.encode import encode_texts
 from lmcore.models.hidden import BATCH_SIZE
 from lmcore.models.load import LoadedModel
@@ -52,7 +52,7 @@ def find_neurons(
         OptionError: a setting is not valid, or the model has no such component.
         Cancelled: the report asked to stop.
     """
-    config = replace(config or NeuronConfig(), **settings)
+    config = with_settings(config or NeuronConfig(), settings, name="find_neurons")
     texts, labels = _texts_and_labels(texts, labels)
     report = report or Silent()
     source = _open(loaded, texts, config)
