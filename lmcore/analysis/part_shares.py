@@ -99,7 +99,9 @@ def stream_contributions(loaded: LoadedModel, text: Input, *, output: str | None
     parts = [part for part in every if part.stack == every[-1].stack and part.kind not in ("neurons", "normed")]
     with torch.inference_mode(), record(twin.model, parts) as kept:
         run_tokens(twin, [asked.reading])
-        values = {(part.kind, part.layer): (part, kept[part].float()) for part in parts}
+        values: dict[tuple[str, int], tuple[Component, torch.Tensor]] = {
+            (part.kind, part.layer): (part, kept[part].float()) for part in parts
+        }
         frames = list(_frames(twin.model, parts[-1].stack, values))
     tokens = asked.reading.tokens.tokens
     shares = pd.concat(frames, ignore_index=True)
