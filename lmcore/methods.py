@@ -7,11 +7,12 @@ heavy. Forms, command-line help, `lmcore methods --json` and the README's tables
 
 import importlib
 from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, Field, asdict, dataclass, field, fields
-from typing import Any, Literal
+from dataclasses import MISSING, Field, asdict, dataclass, field, fields, replace
+from typing import Any, Literal, TypeVar
 
 from lmcore.errors import OptionError, UnknownError
 
+Config = TypeVar("Config")
 OptionKind = Literal["int", "float", "bool", "choice", "text"]
 
 REGISTRIES: dict[str, str] = {
@@ -181,6 +182,24 @@ class Registry(Mapping[str, Method]):
     def describe(self) -> dict[str, Any]:
         """Return every entry as JSON-like values."""
         return {name: method.describe() for name, method in self._methods.items()}
+
+
+def with_settings(config: Config, settings: Mapping[str, Any], *, name: str) -> Config:
+    """Return a configuration dataclass with some of its fields set.
+
+    Args:
+        config: the configuration.
+        settings: fields and their values.
+        name: of the function that takes them, for the message.
+
+    Raises:
+        OptionError: it has no such field.
+    """
+    known = [each.name for each in fields(config)]  # type: ignore[arg-type]
+    for key in settings:
+        if key not in known:
+            raise OptionError(f"{name} has no option {key!r}; it takes: {', '.join(known)}.")
+    return replace(config, **settings)  # type: ignore[type-var]
 
 
 def load_target(target: str) -> Any:

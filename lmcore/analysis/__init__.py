@@ -8,13 +8,7 @@ if TYPE_CHECKING:
     from lmcore.analysis.ablation import Ablation, ablate
     from lmcore.analysis.activations import Activations, extract_activations
     from lmcore.analysis.alignment import WordAlignment, align_words
-    from lmcore.analysis.attention import (
-        AttentionMaps,
-        attention_maps,
-        attention_rollout,
-        cross_rollout,
-        read_attention,
-    )
+    from lmcore.analysis.attention import AttentionMaps, attention_maps, attention_rollout, cross_rollout, read_attention
     from lmcore.analysis.attribution import Attribution, attribute, attribute_texts
     from lmcore.analysis.concepts.directions import ConceptVectors, concept_vectors
     from lmcore.analysis.concepts.factors import Factors, find_factors
@@ -37,7 +31,9 @@ if TYPE_CHECKING:
     from lmcore.analysis.neuron_report import NeuronConfig, NeuronReport
     from lmcore.analysis.neurons import find_neurons, neuron_tokens
     from lmcore.analysis.output_attribution import OutputAttribution, attribute_output, attribute_outputs
+    from lmcore.analysis.part_shares import StreamShares, part_contributions, stream_contributions
     from lmcore.analysis.patching import Patching, patch_activations, patch_runs
+    from lmcore.analysis.plain_gradients import integrated_gradients
     from lmcore.analysis.probabilities import TokenProbabilities, token_probabilities
     from lmcore.analysis.probing import ProbeResult, probe_layers
     from lmcore.analysis.roles import HeadRoles, head_roles
@@ -90,6 +86,7 @@ _EXPORTS = {
     "Patching": "lmcore.analysis.patching",
     "ProbeResult": "lmcore.analysis.probing",
     "Steering": "lmcore.analysis.steering",
+    "StreamShares": "lmcore.analysis.part_shares",
     "Suite": "lmcore.analysis.suites.cases",
     "SuiteComparison": "lmcore.analysis.suites.comparing",
     "SuiteRun": "lmcore.analysis.suites.running",
@@ -126,6 +123,7 @@ _EXPORTS = {
     "head_roles": "lmcore.analysis.roles",
     "importance_passes": "lmcore.analysis.importance",
     "influential_examples": "lmcore.analysis.examples.influence",
+    "integrated_gradients": "lmcore.analysis.plain_gradients",
     "keep_lens": "lmcore.analysis.kept_lens",
     "kept_lenses": "lmcore.analysis.kept_lens",
     "layer_similarity": "lmcore.analysis.similarity",
@@ -137,6 +135,7 @@ _EXPORTS = {
     "measure_faithfulness": "lmcore.analysis.faithfulness",
     "nearest_examples": "lmcore.analysis.examples.nearest",
     "neuron_tokens": "lmcore.analysis.neurons",
+    "part_contributions": "lmcore.analysis.part_shares",
     "patch_activations": "lmcore.analysis.patching",
     "patch_runs": "lmcore.analysis.patching",
     "probe_layers": "lmcore.analysis.probing",
@@ -147,6 +146,7 @@ _EXPORTS = {
     "rsa": "lmcore.analysis.similarity.distances",
     "run_suite": "lmcore.analysis.suites.running",
     "steer": "lmcore.analysis.steering",
+    "stream_contributions": "lmcore.analysis.part_shares",
     "svcca": "lmcore.analysis.similarity.cca",
     "tcav": "lmcore.analysis.concepts.testing",
     "token_probabilities": "lmcore.analysis.probabilities",
@@ -189,6 +189,7 @@ __all__ = [
     "Patching",
     "ProbeResult",
     "Steering",
+    "StreamShares",
     "Suite",
     "SuiteComparison",
     "SuiteRun",
@@ -225,6 +226,7 @@ __all__ = [
     "head_roles",
     "importance_passes",
     "influential_examples",
+    "integrated_gradients",
     "keep_lens",
     "kept_lenses",
     "layer_similarity",
@@ -236,6 +238,7 @@ __all__ = [
     "measure_faithfulness",
     "nearest_examples",
     "neuron_tokens",
+    "part_contributions",
     "patch_activations",
     "patch_runs",
     "probe_layers",
@@ -246,6 +249,7 @@ __all__ = [
     "rsa",
     "run_suite",
     "steer",
+    "stream_contributions",
     "svcca",
     "tcav",
     "token_probabilities",

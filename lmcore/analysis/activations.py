@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from lmcore.analysis.layer_file import LAYER_FILE, LayerFile
+from lmcore.analysis.room import fitting_batch
 from lmcore.analysis.sources import STATES, open_source
 from lmcore.errors import InputError, StorageError
 from lmcore.fingerprint import fingerprint
@@ -124,12 +125,13 @@ def extract_activations(
         stack: of an encoder-decoder ``encoder`` (where None) or ``decoder``.
         outputs: what the decoder of an encoder-decoder writes for each text; where None, what the model writes itself.
         store: a folder that does not exist yet; it appears under this name once it is complete and on disk.
-        batch_size: texts in one forward pass.
+        batch_size: texts in one forward pass, at most: fewer where memory is short.
         report: progress and cancellation.
 
     Raises:
         InputError: there are no texts, or the model answers otherwise when it returns its states.
         OptionError: the model has no such component or stack, or its parts are not known.
+        ResourceError: the longest text would not fit into memory.
         StorageError: the disk is full or refuses, or the store is there already.
         Cancelled: the report asked to stop; no store is left.
     """
@@ -138,6 +140,7 @@ def extract_activations(
         raise InputError("There are no texts: give at least one.")
     if store is not None and store.exists():
         raise _exists(store)
+    batch_size = fitting_batch(loaded, int(encodings.lengths.max()), batch_size)
     source = open_source(loaded, encodings, component, stack, outputs, report=report)
     own = source.own
     order = np.concatenate(list(length_sorted_batches(source.read.lengths, batch_size)))

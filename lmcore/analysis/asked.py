@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from lmcore.analysis.room import check_room
 from lmcore.analysis.runs import run_tokens, target_values
 from lmcore.errors import InputError
 from lmcore.models.load import LoadedModel
@@ -30,7 +31,7 @@ class Asked:
 def ask(
     loaded: LoadedModel,
     texts: Sequence[Input],
-    targets: Sequence[Target | None] | None = None,
+    targets: Sequence[Target | str | None] | None = None,
     outputs: Sequence[str] | None = None,
 ) -> list[Asked]:
     """Read texts for what is to be explained about each; what is not given is what the model predicts.
@@ -38,13 +39,14 @@ def ask(
     Args:
         loaded: a model with a task's head.
         texts: texts, or each of the columns that the task reads.
-        targets: what is explained of each.
+        targets: what is explained of each; a text names a class, a token or a phrase that the model can give.
         outputs: for a model that writes, what it is taken to have written for each.
 
     Raises:
         InputError: a text is empty, the model has no head or predicts nothing that can be explained, or a target has no
             place in what it reads or writes.
         UnknownError: there is no such class.
+        ResourceError: the longest text would not fit into memory.
     """
     if not loaded.task:
         raise InputError(f"{loaded.ref} has no trained head: choose a registered version, or name a task for it.")
@@ -59,28 +61,48 @@ def ask(
         _ask_one(loaded, text, target, output, predicted.get(n))
         for n, (text, target, output) in enumerate(zip(texts, wanted, written, strict=True))
     ]
+    check_room(loaded, max((len(one.reading) for one in asked), default=0))
     _check_targets(loaded, asked)
     return asked
 
 
-def _is_open(target: Target | None, output: str | None) -> bool:
+def _is_open(target: Target | str | None, output: str | None) -> bool:
     """Say whether the model has to be asked first: for the target, or for the output in which it stands."""
-    return target is None or (target.kind == "phrase" and output is None)
+    return target is None or isinstance(target, str) or (target.kind == "phrase" and output is None)
 
 
 def _ask_one(
-    loaded: LoadedModel, text: Input, target: Target | None, output: str | None, predicted: Prediction | None
+    loaded: LoadedModel, text: Input, target: Target | str | None, output: str | None, predicted: Prediction | None
 ) -> Asked:
     task = load_task(loaded.task).adapted(loaded.model.config)
     writes = task.decoding(loaded) is not None
     if output is None:
         output = predicted.text if predicted is not None and writes else ""
-    if target is None:
+    if not isinstance(target, Target):
         offered = task.targets(Prediction(0, text=output) if output or predicted is None else predicted)
         if not offered:
             raise InputError("The model predicts nothing here that could be explained: name what is to be.")
-        target = offered[0]
+        target = offered[0] if target is None else _named(target, offered, output)
     return Asked(read_row(loaded, text, target, output=output), target, output)
+
+
+def _named(name: str, offered: Sequence[Target], output: str) -> Target:
+    """Return the target that a name stands for: one that is offered, a class or token besides, or words of the output.
+
+    Raises:
+        InputError: it stands for none.
+    """
+    for target in offered:
+        if target.label == name and not target.against:
+            return target
+    kind = offered[0].kind
+    if kind in ("class", "token"):
+        return Target(kind, name)
+    start = output.find(name)
+    if kind == "phrase" and name and start >= 0:
+        return Target(kind, name, start, start + len(name))
+    known = ", ".join(dict.fromkeys(target.label for target in offered))
+    raise InputError(f"There is no {name!r} to be explained here: name one of {known}, or give a Target.")
 
 
 def _check_targets(loaded: LoadedModel, asked: Sequence[Asked]) -> None:

@@ -95,7 +95,7 @@ class Attribution:
 def attribute(
     loaded: LoadedModel,
     text: Input,
-    target: Target | None = None,
+    target: Target | str | None = None,
     *,
     method: str = "integrated_gradients",
     output: str | None = None,
@@ -107,7 +107,7 @@ def attribute(
     Args:
         loaded: a model with a head.
         text: what it reads: a text, or each of the columns that its task reads.
-        target: what is explained; what the model predicts where None.
+        target: what is explained, or the name of a class, token or phrase; what the model predicts where None.
         method: a name of the registry ATTRIBUTION.
         output: for a model that writes, the text that is explained as if it had written it; its own where None.
         report: progress and cancellation.
@@ -127,7 +127,7 @@ def attribute(
 def attribute_texts(
     loaded: LoadedModel,
     texts: Sequence[Input],
-    targets: Sequence[Target | None] | None = None,
+    targets: Sequence[Target | str | None] | None = None,
     *,
     method: str = "integrated_gradients",
     outputs: Sequence[str] | None = None,

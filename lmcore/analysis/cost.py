@@ -55,7 +55,7 @@ class AttributionCost:
 def attribution_cost(
     loaded: LoadedModel,
     text: Input,
-    target: Target | None = None,
+    target: Target | str | None = None,
     *,
     method: str = "integrated_gradients",
     output: str | None = None,

@@ -69,7 +69,7 @@ class LogitAttribution:
 
 
 def attribute_logits(
-    loaded: LoadedModel, text: Input, target: Target | None = None, *, output: str | None = None
+    loaded: LoadedModel, text: Input, target: Target | str | None = None, *, output: str | None = None
 ) -> LogitAttribution:
     """Split a logit into what each part of the model adds to it directly.
 
@@ -81,7 +81,8 @@ def attribute_logits(
     Args:
         loaded: a model whose head is linear: a language model, a tagger, a classifier of the mean token vector.
         text: what it reads: a text, or each of the columns that its task reads.
-        target: what is explained; what the model predicts where None. A phrase alone counts as its tokens' logits.
+        target: what is explained, or the name of a class, token or phrase; what the model predicts where None. A phrase alone
+            counts as its tokens' logits.
         output: for a model that writes, the text that is explained as if it had written it; its own where None.
 
     Raises:

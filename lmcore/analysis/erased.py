@@ -86,12 +86,13 @@ def batch_tokens(loaded: LoadedModel) -> int:
 
 
 def blank_token(tokenizer: Any, blank: str) -> int:
-    """Return the token that stands for nothing.
+    """Return the token that stands for nothing; decoders without a pad token are padded with the end of a text.
 
     Raises:
         OptionError: the tokenizer has no such token.
     """
-    names = {"pad": tokenizer.pad_token_id, "mask": tokenizer.mask_token_id, "unknown": tokenizer.unk_token_id}
+    pad = tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
+    names = {"pad": pad, "mask": tokenizer.mask_token_id, "unknown": tokenizer.unk_token_id}
     if names[blank] is None:
         others = ", ".join(name for name, token in names.items() if token is not None)
         raise OptionError(f"This model's tokenizer has no {blank} token: choose another baseline ({others or 'drop'}).")

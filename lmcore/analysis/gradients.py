@@ -36,7 +36,7 @@ def gradient_shap(
     """Average gradient · (x − baseline) over random points of the way (Lundberg & Lee 2017, Erion et al. 2021).
 
     Args:
-        function: see `integrated_gradients`.
+        function: see `integrate_paths`.
         paths: the inputs; one with several baselines has one for each sample.
         samples: points; each lies in a stretch of the way of its own, so that they are spread evenly.
         noise: standard deviation of what is added to the input, as a share of that of its embeddings.

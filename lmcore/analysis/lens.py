@@ -135,7 +135,7 @@ def first_kept(holds: np.ndarray) -> np.ndarray:
 def logit_lens(
     loaded: LoadedModel,
     text: Input,
-    target: Target | None = None,
+    target: Target | str | None = None,
     *,
     output: str | None = None,
     lens: "TunedLens | None" = None,
@@ -151,7 +151,7 @@ def logit_lens(
     Args:
         loaded: a model with a head.
         text: what it reads: a text, or each of the columns that its task reads.
-        target: what is followed; what the model predicts where None.
+        target: what is followed, or the name of a class, token or phrase; what the model predicts where None.
         output: for a model that writes, the text that is explained as if it had written it; its own where None.
         lens: a tuned lens of this model; the plain one where None.
         top: how many choices are kept at each layer and column.

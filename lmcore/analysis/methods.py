@@ -43,7 +43,7 @@ ATTRIBUTION = Registry(
         title="Integrated gradients",
         summary="Adds up the gradients along the straight way from the baseline to the text; the scores sum to the "
         "difference of the outputs.",
-        target="lmcore.analysis.integrated_gradients:integrated_gradients",
+        target="lmcore.analysis.path_integrals:integrate_paths",
         options=(
             _BASELINE,
             Option(
@@ -72,7 +72,7 @@ ATTRIBUTION = Registry(
         name="input_x_gradient",
         title="Input times gradient",
         summary="Multiplies the gradient at the text with the step from the baseline: one pass, exact only for linear models.",
-        target="lmcore.analysis.integrated_gradients:input_x_gradient",
+        target="lmcore.analysis.path_integrals:input_x_gradient",
         options=(_BASELINE,),
     ),
     Method(

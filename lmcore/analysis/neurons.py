@@ -1,7 +1,6 @@
 """The neurons of a model over a data set: how active, how selective, and which texts they answer to."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,10 +9,12 @@ import pandas as pd
 from lmcore.analysis.neuron_reader import NeuronReader
 from lmcore.analysis.neuron_report import NeuronConfig, NeuronReport, NeuronTokens
 from lmcore.analysis.probabilities import token_text
+from lmcore.analysis.room import fitting_batch
 from lmcore.analysis.selectivity import halves
 from lmcore.analysis.sources import Source, open_source
 from lmcore.errors import InputError
 from lmcore.fingerprint import fingerprint
+from lmcore.methods import with_settings
 from lmcore.models.encode import encode_texts
 from lmcore.models.hidden import BATCH_SIZE
 from lmcore.models.load import LoadedModel
@@ -43,19 +44,21 @@ def find_neurons(
         texts: what it reads: texts, or a data set's rows, whose ``label`` is then read too.
         labels: one a text; None for the rows' own, or none.
         config: how neurons are looked at.
-        batch_size: texts in one forward pass.
+        batch_size: texts in one forward pass, at most: fewer where memory is short.
         report: progress and cancellation.
         **settings: fields of `NeuronConfig`, in place of those of ``config``.
 
     Raises:
         InputError: there are no texts, or not as many labels.
         OptionError: a setting is not valid, or the model has no such component.
+        ResourceError: the longest text would not fit into memory.
         Cancelled: the report asked to stop.
     """
-    config = replace(config or NeuronConfig(), **settings)
+    config = with_settings(config or NeuronConfig(), settings, name="find_neurons")
     texts, labels = _texts_and_labels(texts, labels)
     report = report or Silent()
     source = _open(loaded, texts, config)
+    batch_size = fitting_batch(loaded, int(source.read.lengths.max()), batch_size)
     activation, signed = _activation(loaded, source)
     split = halves(labels if labels is not None else [""] * len(texts), config.seed)
     reader = NeuronReader(source, config, signed, split, batch_size)

@@ -88,7 +88,7 @@ def patch_activations(
     loaded: LoadedModel,
     clean: Input,
     corrupted: Input,
-    target: Target | None = None,
+    target: Target | str | None = None,
     *,
     component: str = "residual",
     direction: Direction = "denoise",

@@ -13,6 +13,7 @@ from lmcore.analysis.games import Played, play
 from lmcore.analysis.methods import ATTRIBUTION, is_black_box
 from lmcore.analysis.paths import SMALL, Path, PathScores
 from lmcore.analysis.quantities import Quantity, embedding_values
+from lmcore.analysis.room import check_room
 from lmcore.analysis.runs import check_embeddings, token_embeddings
 from lmcore.analysis.units import Units, cut_units, hierarchy, open_places
 from lmcore.errors import InputError
@@ -61,6 +62,7 @@ def score_texts(
     Raises:
         InputError: the model cannot be run so, a gradient is no number, or nothing of a text can be taken away.
         OptionError: the tokenizer has no such baseline token.
+        ResourceError: the longest text would not fit into memory.
         Cancelled: the report asked to stop.
     """
     if not asked:
@@ -121,6 +123,7 @@ def _differentiate(
     report: Report,
 ) -> list[Found]:
     readings = [each.reading for each in asked]
+    check_room(loaded, max(len(reading) for reading in readings), gradients=True)
     check_embeddings(loaded, readings)
     paths = [_path(loaded, reading, parameters) for reading in readings]
     settings = {name: value for name, value in parameters.items() if name != "baseline"}

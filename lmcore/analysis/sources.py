@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lmcore.analysis.parity import check_parity
+from lmcore.analysis.parity import check_parity, model_output
 from lmcore.errors import OptionError
 from lmcore.methods import Method, Registry
 from lmcore.models.components import Component, components, record
@@ -133,8 +133,6 @@ def _check_states(loaded: LoadedModel, encodings: Encodings) -> None:
     """Compare, on the shortest text, a run that returns all states with a plain one."""
     import torch
 
-    from lmcore.analysis.parity import model_output
-
     batch = _shortest(loaded, encodings)
     with torch.inference_mode():
         plain, full = loaded.model(**batch), loaded.model(**batch, output_hidden_states=True)
@@ -150,8 +148,8 @@ def _check_parts(loaded: LoadedModel, encodings: Encodings, parts: Sequence[Comp
     batch = {name: value for name, value in _shortest(loaded, encodings).items() if name in READ}
     twin = loaded.twin()
     with torch.inference_mode(), record(twin, parts) as kept:
-        plain = stack_runner(loaded.model, parts[0].stack)(**batch).last_hidden_state
-        other = stack_runner(twin, parts[0].stack)(**batch).last_hidden_state
+        plain = model_output(stack_runner(loaded.model, parts[0].stack)(**batch))
+        other = model_output(stack_runner(twin, parts[0].stack)(**batch))
     check_parity(loaded, plain, other, "hooks on its parts")
     if any(part not in kept for part in parts):
         raise OptionError(f"{loaded.ref} passes {parts[0]} by when it runs: choose another component.")

@@ -125,6 +125,8 @@ def columns_of(loaded: LoadedModel, row: Input) -> dict[str, str]:
         InputError: a column is missing, or its text is empty.
     """
     names = load_task(loaded.task).required()
+    if not isinstance(row, str | Mapping):
+        raise InputError(f"The text is a {type(row).__name__}: give one text, or a mapping from its columns to texts.")
     texts = {names[0]: row} if isinstance(row, str) else {str(name): text for name, text in row.items()}
     for name in names:
         if not texts.get(name, "").strip():

@@ -141,6 +141,26 @@ def test_an_encoder_decoder_with_a_final_norm_gives_it_with_the_states() -> None
         extract_activations(loaded, TEXTS[:1], stack="decoder")
 
 
+def test_a_decoder_whose_head_and_base_are_one_model_is_read_too() -> None:
+    import transformers
+
+    tokenizer = decoder_tokenizer()
+    config = transformers.T5Config(
+        vocab_size=len(tokenizer), d_model=32, d_kv=8, d_ff=48, num_layers=2, num_heads=4, pad_token_id=0,
+        decoder_start_token_id=0,
+    )  # fmt: skip
+    model = transformers.T5ForConditionalGeneration(config).eval()
+    loaded = LoadedModel(ModelRef("folder", "x"), "translation", model, tokenizer, (), "f", "cpu", 0, 64)
+    blocks = ("embedding", "attention", "cross_attention", "mlp")
+    found = {
+        kind: extract_activations(
+            loaded, ["Anna told us"], component=kind, stack="decoder", outputs=["on day 3"]
+        ).values
+        for kind in (*blocks, "residual")
+    }
+    assert close(sum(found[kind].sum(axis=0) for kind in blocks), found["residual"][-1])
+
+
 def test_rows_of_a_language_task_are_read_as_they_stand(llama: LoadedModel) -> None:
     """Its own encoding is for measuring: it hides tokens of an encoder's texts and cuts long ones into windows."""
     encoder = speaker("completion", encoder=True)

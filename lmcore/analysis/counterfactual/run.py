@@ -14,7 +14,7 @@ from lmcore.analysis.counterfactual.result import Counterfactual, Counterfactual
 from lmcore.analysis.counterfactual.search import Found, Search, Trial
 from lmcore.errors import InputError, UnknownError
 from lmcore.fingerprint import fingerprint
-from lmcore.methods import option, options_of
+from lmcore.methods import option, options_of, with_settings
 from lmcore.models.load import LoadedModel
 from lmcore.tasks import load_task
 from lmcore.tasks.labelled import LabelTask
@@ -88,7 +88,7 @@ def counterfactuals(
         Cancelled: the report asked to stop.
     """
     report = report or Silent()
-    config = replace(config or CounterfactualConfig(), **settings).checked()
+    config = with_settings(config or CounterfactualConfig(), settings, name="counterfactuals").checked()
     check_text(text)
     check_decoder(decoder)
     loaded = model if isinstance(model, LoadedModel) else None

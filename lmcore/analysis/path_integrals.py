@@ -11,13 +11,13 @@ from lmcore.analysis.quadrature import embedding_path, gauss_legendre
 if TYPE_CHECKING:
     from lmcore.analysis.paths import Function
 
-__all__ = ["Path", "PathScores", "input_x_gradient", "integrated_gradients"]
+__all__ = ["Path", "PathScores", "input_x_gradient", "integrate_paths"]
 
 FIRST_PANELS = 6
 AGREEMENT = 0.1
 
 
-def integrated_gradients(
+def integrate_paths(
     function: "Function",
     paths: Sequence[Path],
     *,

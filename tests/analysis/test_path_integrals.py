@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from lmcore.analysis.integrated_gradients import Path, input_x_gradient, integrated_gradients
+from lmcore.analysis.path_integrals import Path, input_x_gradient, integrate_paths
 
 
 def path(x, baseline=None):
@@ -24,16 +24,16 @@ def rows_only(function):
     ],
 )
 def test_two_networks_of_one_function_get_the_same_scores(function):
-    (fixed,) = integrated_gradients(rows_only(function), [path([3.0, 1.0])], steps=50)
+    (fixed,) = integrate_paths(rows_only(function), [path([3.0, 1.0])], steps=50)
     assert fixed.scores == pytest.approx([1.5, -0.5], abs=1e-12)
-    (adaptive,) = integrated_gradients(rows_only(function), [path([3.0, 1.0])], tolerance=0.02)
+    (adaptive,) = integrate_paths(rows_only(function), [path([3.0, 1.0])], tolerance=0.02)
     assert adaptive.scores == pytest.approx([1.5, -0.5], abs=0.06)
     assert adaptive.completeness_error <= 0.02
     assert (adaptive.value, adaptive.baseline_value) == (1.0, 0.0)
 
 
 def test_a_linear_function_gives_its_weights_times_the_step_whatever_the_baseline():
-    (found,) = integrated_gradients(rows_only(lambda x: 2 * x[:, 0] - 3 * x[:, 1]), [path([4.0, 1.0], [1.0, 2.0])])
+    (found,) = integrate_paths(rows_only(lambda x: 2 * x[:, 0] - 3 * x[:, 1]), [path([4.0, 1.0], [1.0, 2.0])])
     assert found.scores == pytest.approx([6.0, 3.0], rel=1e-3)
     assert found.steps <= 17
     (plain,) = input_x_gradient(rows_only(lambda x: 2 * x[:, 0] - 3 * x[:, 1]), [path([4.0, 1.0], [1.0, 2.0])])
@@ -42,7 +42,7 @@ def test_a_linear_function_gives_its_weights_times_the_step_whatever_the_baselin
 
 
 def test_a_product_is_shared_evenly():
-    (found,) = integrated_gradients(rows_only(lambda x: x[:, 0] * x[:, 1]), [path([2.0, 5.0])])
+    (found,) = integrate_paths(rows_only(lambda x: x[:, 0] * x[:, 1]), [path([2.0, 5.0])])
     assert found.scores == pytest.approx([5.0, 5.0], rel=1e-3)
 
 
@@ -56,9 +56,7 @@ def test_each_input_gets_as_many_points_as_it_needs():
     def function(x):
         return torch.where(x[:, 1] == 0, x[:, 0], torch.atan(60 * (x[:, 0] - 0.7)))
 
-    easy, hard = integrated_gradients(
-        rows_only(function), [path([1.0, 0.0]), path([1.0, 1.0], [0.0, 1.0])], tolerance=1e-3
-    )
+    easy, hard = integrate_paths(rows_only(function), [path([1.0, 0.0]), path([1.0, 1.0], [0.0, 1.0])], tolerance=1e-3)
     assert easy.steps <= 17
     assert hard.steps > 30
     assert hard.completeness_error <= 1e-3
@@ -70,14 +68,14 @@ def test_a_sum_that_is_right_by_accident_is_not_taken():
         wave = torch.sin(40 * x[:, 0]) / 40
         return wave + (0.5 * x[:, 1] - torch.sin(40 * x[:, 1]) / 40)
 
-    (found,) = integrated_gradients(rows_only(function), [path([1.0, 1.0])])
+    (found,) = integrate_paths(rows_only(function), [path([1.0, 1.0])])
     expected = float(torch.sin(torch.tensor(40.0))) / 40
     assert found.steps > 17
     assert found.scores == pytest.approx([expected, 0.5 - expected], abs=0.05)
 
 
 def test_the_most_points_are_kept_to_and_the_error_is_told():
-    (found,) = integrated_gradients(
+    (found,) = integrate_paths(
         rows_only(lambda x: torch.sin(300 * x[:, 0])), [path([1.0])], tolerance=1e-6, max_steps=20
     )
     assert found.steps <= 20
@@ -93,12 +91,12 @@ def test_inputs_of_different_lengths_do_not_disturb_each_other():
         assert [len(paths[n].x) for n in numbers] == lengths.tolist()
         return (inputs[..., 0] ** 2).sum(dim=1)
 
-    found = integrated_gradients(function, paths, steps=5)
+    found = integrate_paths(function, paths, steps=5)
     assert [list(f.scores) for f in found] == [pytest.approx([1, 4, 9]), pytest.approx([16]), pytest.approx([0.25, 1])]
     assert seen[0] == (15, 3, 1)
 
 
 def test_an_input_that_is_its_baseline_scores_nothing():
-    (found,) = integrated_gradients(rows_only(lambda x: x[:, 0] ** 2), [path([2.0], [2.0])])
+    (found,) = integrate_paths(rows_only(lambda x: x[:, 0] ** 2), [path([2.0], [2.0])])
     assert found.scores == pytest.approx([0.0])
     assert found.completeness_error == 0.0

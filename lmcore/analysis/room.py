@@ -1,0 +1,72 @@
+"""Whether a text is short enough for the memory that is free, said before anything is run."""
+
+from lmcore.errors import ResourceError
+from lmcore.memory import read_memory
+from lmcore.models.load import LoadedModel, reading_config
+from lmcore.models.structure import HEADS
+from lmcore.settings import MIB
+
+_FLOAT = 4
+_GRADIENT_COPIES = 20  # vectors of the model's width that a layer leaves behind for the way back, about
+_FORWARD_COPIES = 20  # those that are there at once while one layer runs
+_LOGIT_COPIES = {False: 3, True: 4}
+_MAP_COPIES = 3
+
+
+def pass_bytes(loaded: LoadedModel, tokens: int, *, gradients: bool = False) -> int:
+    """Return what running a text takes beside the weights: its vectors at every layer, and outputs over the vocabulary.
+
+    Args:
+        loaded: the model.
+        tokens: of the text.
+        gradients: whether it is also run backwards, for which every layer keeps what it made.
+    """
+    config = reading_config(loaded.model.base_model.config)
+    layers = int(config.num_hidden_layers) * (2 if loaded.model.config.is_encoder_decoder else 1)
+    head = loaded.model.get_output_embeddings()
+    outputs = 0 if head is None else int(head.weight.shape[0])
+    vectors = layers * _GRADIENT_COPIES if gradients else layers + 1 + _FORWARD_COPIES
+    per_token = _FLOAT * (vectors * int(config.hidden_size) + outputs * _LOGIT_COPIES[gradients])
+    found = tokens * per_token
+    if getattr(config, "_attn_implementation", "") == "eager":  # which writes its maps down
+        heads = int(getattr(config, HEADS, 0) or config.num_attention_heads)
+        found += _FLOAT * _MAP_COPIES * heads * tokens**2 * (layers if gradients else 1)
+    return found
+
+
+def check_room(loaded: LoadedModel, tokens: int, *, gradients: bool = False) -> None:
+    """Refuse a text that would not fit.
+
+    Raises:
+        ResourceError: with the figures, and the number of tokens that would be few enough.
+    """
+    free = free_bytes(loaded)
+    needed = pass_bytes(loaded, tokens, gradients=gradients)
+    if needed <= free:
+        return
+    fitting = tokens
+    while fitting and pass_bytes(loaded, fitting, gradients=gradients) > free:
+        fitting = fitting * 9 // 10
+    how = "with gradients " if gradients else ""
+    other = ", take a method without gradients" if gradients else ""
+    raise ResourceError(
+        f"Running {tokens} tokens {how}takes about {needed / MIB:,.0f} MiB of memory and {free / MIB:,.0f} MiB are free: give "
+        f"a text of at most {fitting} tokens{other}, or wait until other work has ended."
+    )
+
+
+def fitting_batch(loaded: LoadedModel, tokens: int, batch_size: int) -> int:
+    """Return how many texts of so many tokens can be run at once, at most ``batch_size``.
+
+    Raises:
+        ResourceError: not even one can.
+    """
+    check_room(loaded, tokens)
+    return max(1, min(batch_size, free_bytes(loaded) // max(1, pass_bytes(loaded, tokens))))
+
+
+def free_bytes(loaded: LoadedModel) -> int:
+    """Return the bytes that are free where the model is."""
+    import torch
+
+    return read_memory().available if loaded.device == "cpu" else int(torch.cuda.mem_get_info(loaded.device)[0])
