@@ -73,12 +73,12 @@ def test_wnut17_full(wnut17, settings, tracked, figures):
 @pytest.mark.timeout(7200)
 def test_atis_full_with_the_rate_chosen_on_dev(atis, settings, tracked, figures):
     runs = [
-        train(TrainConfig("atis", task=atis.task, method="full", learning_rate=rate, epochs=3), atis, settings=settings)
+        train(TrainConfig("atis", task=atis.task, method="full", learning_rate=rate, epochs=6), atis, settings=settings)
         for rate in (5e-5, 2e-4)
     ]
     best = max(runs, key=lambda run: run.metrics["dev_frame_accuracy"])
     rate = best.version.facts["config"]["learning_rate"]
-    figures("ATIS", best.evaluation, what="MiniLM, full", settings=f"{rate:g} (chosen on dev), 3 epochs", rows=(4478, 893),
+    figures("ATIS", best.evaluation, what="MiniLM, full", settings=f"{rate:g} (chosen on dev), 6 epochs", rows=(4478, 893),
             seconds=best.seconds)  # fmt: skip
     assert best.metrics["slot_f1"] >= 0.90
     assert best.metrics["intent_accuracy"] >= 0.94
