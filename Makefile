@@ -37,8 +37,8 @@ test: .venv/dev.stamp  ## Lint, check types and run every test.
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --fail-under=90
 
-real: .venv/dev.stamp  ## Train and measure every task on public research data (hours), and write the table in docs.
-	LMSCOPE_REAL=1 $(BIN)/python -m pytest tests/real tests/faults/test_saving.py
+real: .venv/dev.stamp  ## Train every task on public research data and from the browser (hours), and write the table in docs.
+	LMSCOPE_REAL=1 $(BIN)/python -m pytest tests/real tests/faults/test_saving.py tests/browser/test_tasks.py
 	$(BIN)/python -m docs.real
 
 lint: .venv/dev.stamp  ## Check style and types.

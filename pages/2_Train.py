@@ -70,7 +70,7 @@ def start_form(mode: str) -> None:
     ):
         job = cache.board().submit(
             TARGET,
-            job_config(config, str(ref), workers=place.workers, cluster=place.cluster),
+            job_config(config, str(ref), settings=cache.settings(), workers=place.workers, cluster=place.cluster),
             title=f"Train {config.name} on {ref}",
             kind="train",
             needs_bytes=0 if place.cluster else estimate.nbytes,

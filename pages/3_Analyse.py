@@ -1,13 +1,12 @@
-"""Why this answer to this text: probabilities, attribution, attention, activations, and the layers over a data set."""
+"""Why this answer to this text: probabilities, attribution, attention, activations, and neurons and layers over a data set."""
 
 import streamlit as st
 
-from lmcore.tasks import reads_task
+from lmcore.tasks import TASKS, load_task
 from lmcore.ui import analyse, cache, state
 from lmcore.ui.page import empty_state, open_page, shown_errors
 from lmcore.ui.train import version_label
-
-VIEWS = ["Why", "Attention", "Activations", "Layers"]
+from lmcore.ui.views import VIEWS, View
 
 open_page("Analyse")
 
@@ -15,38 +14,35 @@ open_page("Analyse")
 def version_choice() -> str:
     """Choose the version; empty where there is none."""
     trained = [v for v in cache.versions() if v.available]
-    versions = {str(v.ref): v for v in trained if reads_task(v.task)}
+    versions = {str(v.ref): v for v in trained if any(view.fits(v.task) for view in VIEWS.values())}
     if not versions:
-        said = (
-            "There is no trained classifier to look into yet."
-            if trained
-            else "There is no trained version to look into yet."
-        )
-        empty_state(said, label="Go to Train", page="pages/2_Train.py")
+        empty_state("There is no trained version to look into yet.", label="Go to Train", page="pages/2_Train.py")
         return ""
     return str(state.pick("version", "Version", list(versions), format_func=lambda r: version_label(versions[r])))
 
 
-def look(version: str, view: str) -> None:
-    """Choose the text, and look at what the model makes of it."""
-    text = analyse.text_choice()
-    if not text.strip():
-        empty_state("Type a text, or take a row of a data set, to see what the model makes of it.")
-    elif view == "Attention":
-        analyse.show_attention(version, text)
-    elif view == "Activations":
-        analyse.show_activations(version, text)
+def look(version: str, task: str, view: View) -> None:
+    """Look at what the model makes of a text, or of a data set."""
+    if not view.fits(task):
+        fitting = ", ".join(title for title, other in VIEWS.items() if other.fits(task))
+        st.info(f"This view does not look into versions for {TASKS[task].title.lower()}: choose {fitting}.")
+        return
+    if not view.reads_text:
+        view.draw(version)
+        return
+    given = analyse.text_choice(version)
+    if analyse.is_filled(load_task(task), given):
+        view.draw(version, given)
     else:
-        analyse.show_why(version, text)
+        empty_state("Type a text, or take a row of a data set, to see what the model makes of it.")
 
 
 with shown_errors():
     version = version_choice()
     if version:
+        task = cache.registry().get(version).task
+        first = next(title for title, view in VIEWS.items() if view.fits(task))
         view = st.segmented_control(
-            "View", VIEWS, default="Why", key="analyse_view", required=True, bind="query-params"
+            "View", list(VIEWS), default=first, key="analyse_view", required=True, bind="query-params"
         )
-        if view == "Layers":
-            analyse.show_layers(version)
-        else:
-            look(version, str(view))
+        look(version, cache.registry().get(version).task, VIEWS[str(view)])

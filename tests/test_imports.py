@@ -10,7 +10,19 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "lmcore"
 
-_BASE = {"errors", "types", "access", "identity", "settings", "storage", "audit", "fingerprint", "memory", "methods"}
+_BASE = {
+    "errors",
+    "types",
+    "access",
+    "identity",
+    "settings",
+    "storage",
+    "audit",
+    "fingerprint",
+    "hub",
+    "memory",
+    "methods",
+}
 _MODELS = _BASE | {"tasks", "data", "models"}
 _WORK = _MODELS | {"training", "analysis", "projection"}
 _SERVING = _WORK | {"serving", "jobs"}
@@ -28,7 +40,8 @@ ALLOWED: dict[str, set[str]] = {
     "demo": _SERVING,
     "overview": _SERVING,
     "reset": _SERVING,
-    "cli": _SERVING | {"demo", "overview", "reset", "cli"},
+    "__main__": {"cli"},
+    "cli": _SERVING | {"demo", "overview", "reset", "charts", "cli"},
     "ui": _SERVING | {"demo", "overview", "reset", "charts", "ui"},
 }
 HEAVY = ("torch", "transformers", "umap", "sklearn", "streamlit", "mlflow", "datasets")

@@ -3,7 +3,7 @@ from dataclasses import dataclass
 import pytest
 
 from lmcore.errors import OptionError, UnknownError
-from lmcore.methods import Method, Option, Registry, all_registries, option, options_of
+from lmcore.methods import REGISTRIES, Method, Option, Registry, all_registries, option, options_of
 
 STEPS = Option("steps", "int", 5, "How many.", minimum=1, maximum=10)
 
@@ -77,8 +77,7 @@ def test_options_come_from_the_fields_of_a_dataclass() -> None:
     assert [item.name for item in options_of(Config, "full")] == ["rate", "kind"]
 
 
-@pytest.mark.parametrize("kind", ["tasks", "samples", "issues", "cleaning", "models", "training", "rewards", "compression",
-                                  "attribution", "alignment", "projection", "outliers"])  # fmt: skip
+@pytest.mark.parametrize("kind", REGISTRIES)
 def test_every_entry_of_every_registry_is_real(kind: str) -> None:
     registry = all_registries()[kind]
     assert len(registry) > 0

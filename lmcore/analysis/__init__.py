@@ -5,47 +5,253 @@ from typing import TYPE_CHECKING, Any
 from lmcore.methods import load_target
 
 if TYPE_CHECKING:
+    from lmcore.analysis.ablation import Ablation, ablate
     from lmcore.analysis.activations import Activations, extract_activations
     from lmcore.analysis.alignment import WordAlignment, align_words
-    from lmcore.analysis.attention import AttentionMaps, attention_maps, attention_rollout
+    from lmcore.analysis.attention import (
+        AttentionMaps,
+        attention_maps,
+        attention_rollout,
+        cross_rollout,
+        read_attention,
+    )
     from lmcore.analysis.attribution import Attribution, attribute, attribute_texts
+    from lmcore.analysis.concepts.directions import ConceptVectors, concept_vectors
+    from lmcore.analysis.concepts.factors import Factors, find_factors
+    from lmcore.analysis.concepts.sets import Concept, concept_from_slice, concept_from_words
+    from lmcore.analysis.concepts.testing import ConceptTest, tcav
+    from lmcore.analysis.contrasting import Contrast, contrast
+    from lmcore.analysis.cost import AttributionCost, attribution_cost
+    from lmcore.analysis.counterfactual.result import Counterfactual, Counterfactuals
+    from lmcore.analysis.counterfactual.run import CounterfactualConfig, counterfactuals
+    from lmcore.analysis.direct_logits import LogitAttribution, attribute_logits
+    from lmcore.analysis.examples.influence import Checkpoint, Influences, influential_examples
+    from lmcore.analysis.examples.nearest import Neighbours, nearest_examples
+    from lmcore.analysis.faithfulness import Faithfulness, TrustSettings, measure_faithfulness
+    from lmcore.analysis.flow import attention_flow
+    from lmcore.analysis.head_maps import HeadMap, map_heads
+    from lmcore.analysis.importance import HeadImportance, head_importance, importance_passes
+    from lmcore.analysis.influence import InfluenceConfig, WordInfluence, word_influence
+    from lmcore.analysis.kept_lens import KeptLens, keep_lens, kept_lenses, load_lens
+    from lmcore.analysis.lens import LogitLens, logit_lens
+    from lmcore.analysis.neuron_report import NeuronConfig, NeuronReport
+    from lmcore.analysis.neurons import find_neurons, neuron_tokens
+    from lmcore.analysis.output_attribution import OutputAttribution, attribute_output, attribute_outputs
+    from lmcore.analysis.patching import Patching, patch_activations, patch_runs
+    from lmcore.analysis.probabilities import TokenProbabilities, token_probabilities
     from lmcore.analysis.probing import ProbeResult, probe_layers
+    from lmcore.analysis.roles import HeadRoles, head_roles
     from lmcore.analysis.similarity import LayerSimilarity, layer_similarity, linear_cka
+    from lmcore.analysis.similarity.cca import pwcca, svcca
+    from lmcore.analysis.similarity.cka import debiased_cka, rbf_cka
+    from lmcore.analysis.similarity.distances import rsa
+    from lmcore.analysis.similarity.methods import SIMILARITY
+    from lmcore.analysis.similarity.origin import trained_from
+    from lmcore.analysis.similarity.rotation import procrustes
+    from lmcore.analysis.steering import Direction, Steering, find_direction, steer
+    from lmcore.analysis.suites.cases import Suite
+    from lmcore.analysis.suites.comparing import SuiteComparison, compare_runs
+    from lmcore.analysis.suites.making import make_suite
+    from lmcore.analysis.suites.running import SuiteRun, run_suite
+    from lmcore.analysis.suites.suite_store import SuiteStore
+    from lmcore.analysis.tuned_lens import TunedLens, train_lens
 
 _EXPORTS = {
+    "SIMILARITY": "lmcore.analysis.similarity.methods",
+    "Ablation": "lmcore.analysis.ablation",
     "Activations": "lmcore.analysis.activations",
     "AttentionMaps": "lmcore.analysis.attention",
     "Attribution": "lmcore.analysis.attribution",
+    "AttributionCost": "lmcore.analysis.cost",
+    "Checkpoint": "lmcore.analysis.examples.influence",
+    "Concept": "lmcore.analysis.concepts.sets",
+    "ConceptTest": "lmcore.analysis.concepts.testing",
+    "ConceptVectors": "lmcore.analysis.concepts.directions",
+    "Contrast": "lmcore.analysis.contrasting",
+    "Counterfactual": "lmcore.analysis.counterfactual.result",
+    "CounterfactualConfig": "lmcore.analysis.counterfactual.run",
+    "Counterfactuals": "lmcore.analysis.counterfactual.result",
+    "Direction": "lmcore.analysis.steering",
+    "Factors": "lmcore.analysis.concepts.factors",
+    "Faithfulness": "lmcore.analysis.faithfulness",
+    "HeadImportance": "lmcore.analysis.importance",
+    "HeadMap": "lmcore.analysis.head_maps",
+    "HeadRoles": "lmcore.analysis.roles",
+    "InfluenceConfig": "lmcore.analysis.influence",
+    "Influences": "lmcore.analysis.examples.influence",
+    "KeptLens": "lmcore.analysis.kept_lens",
     "LayerSimilarity": "lmcore.analysis.similarity",
+    "LogitAttribution": "lmcore.analysis.direct_logits",
+    "LogitLens": "lmcore.analysis.lens",
+    "Neighbours": "lmcore.analysis.examples.nearest",
+    "NeuronConfig": "lmcore.analysis.neuron_report",
+    "NeuronReport": "lmcore.analysis.neuron_report",
+    "OutputAttribution": "lmcore.analysis.output_attribution",
+    "Patching": "lmcore.analysis.patching",
     "ProbeResult": "lmcore.analysis.probing",
+    "Steering": "lmcore.analysis.steering",
+    "Suite": "lmcore.analysis.suites.cases",
+    "SuiteComparison": "lmcore.analysis.suites.comparing",
+    "SuiteRun": "lmcore.analysis.suites.running",
+    "SuiteStore": "lmcore.analysis.suites.suite_store",
+    "TokenProbabilities": "lmcore.analysis.probabilities",
+    "TrustSettings": "lmcore.analysis.faithfulness",
+    "TunedLens": "lmcore.analysis.tuned_lens",
     "WordAlignment": "lmcore.analysis.alignment",
+    "WordInfluence": "lmcore.analysis.influence",
+    "ablate": "lmcore.analysis.ablation",
     "align_words": "lmcore.analysis.alignment",
+    "attention_flow": "lmcore.analysis.flow",
     "attention_maps": "lmcore.analysis.attention",
     "attention_rollout": "lmcore.analysis.attention",
     "attribute": "lmcore.analysis.attribution",
+    "attribute_logits": "lmcore.analysis.direct_logits",
+    "attribute_output": "lmcore.analysis.output_attribution",
+    "attribute_outputs": "lmcore.analysis.output_attribution",
     "attribute_texts": "lmcore.analysis.attribution",
+    "attribution_cost": "lmcore.analysis.cost",
+    "compare_runs": "lmcore.analysis.suites.comparing",
+    "concept_from_slice": "lmcore.analysis.concepts.sets",
+    "concept_from_words": "lmcore.analysis.concepts.sets",
+    "concept_vectors": "lmcore.analysis.concepts.directions",
+    "contrast": "lmcore.analysis.contrasting",
+    "counterfactuals": "lmcore.analysis.counterfactual.run",
+    "cross_rollout": "lmcore.analysis.attention",
+    "debiased_cka": "lmcore.analysis.similarity.cka",
     "extract_activations": "lmcore.analysis.activations",
+    "find_direction": "lmcore.analysis.steering",
+    "find_factors": "lmcore.analysis.concepts.factors",
+    "find_neurons": "lmcore.analysis.neurons",
+    "head_importance": "lmcore.analysis.importance",
+    "head_roles": "lmcore.analysis.roles",
+    "importance_passes": "lmcore.analysis.importance",
+    "influential_examples": "lmcore.analysis.examples.influence",
+    "keep_lens": "lmcore.analysis.kept_lens",
+    "kept_lenses": "lmcore.analysis.kept_lens",
     "layer_similarity": "lmcore.analysis.similarity",
     "linear_cka": "lmcore.analysis.similarity",
+    "load_lens": "lmcore.analysis.kept_lens",
+    "logit_lens": "lmcore.analysis.lens",
+    "make_suite": "lmcore.analysis.suites.making",
+    "map_heads": "lmcore.analysis.head_maps",
+    "measure_faithfulness": "lmcore.analysis.faithfulness",
+    "nearest_examples": "lmcore.analysis.examples.nearest",
+    "neuron_tokens": "lmcore.analysis.neurons",
+    "patch_activations": "lmcore.analysis.patching",
+    "patch_runs": "lmcore.analysis.patching",
     "probe_layers": "lmcore.analysis.probing",
+    "procrustes": "lmcore.analysis.similarity.rotation",
+    "pwcca": "lmcore.analysis.similarity.cca",
+    "rbf_cka": "lmcore.analysis.similarity.cka",
+    "read_attention": "lmcore.analysis.attention",
+    "rsa": "lmcore.analysis.similarity.distances",
+    "run_suite": "lmcore.analysis.suites.running",
+    "steer": "lmcore.analysis.steering",
+    "svcca": "lmcore.analysis.similarity.cca",
+    "tcav": "lmcore.analysis.concepts.testing",
+    "token_probabilities": "lmcore.analysis.probabilities",
+    "train_lens": "lmcore.analysis.tuned_lens",
+    "trained_from": "lmcore.analysis.similarity.origin",
+    "word_influence": "lmcore.analysis.influence",
 }
 
 __all__ = [
+    "SIMILARITY",
+    "Ablation",
     "Activations",
     "AttentionMaps",
     "Attribution",
+    "AttributionCost",
+    "Checkpoint",
+    "Concept",
+    "ConceptTest",
+    "ConceptVectors",
+    "Contrast",
+    "Counterfactual",
+    "CounterfactualConfig",
+    "Counterfactuals",
+    "Direction",
+    "Factors",
+    "Faithfulness",
+    "HeadImportance",
+    "HeadMap",
+    "HeadRoles",
+    "InfluenceConfig",
+    "Influences",
+    "KeptLens",
     "LayerSimilarity",
+    "LogitAttribution",
+    "LogitLens",
+    "Neighbours",
+    "NeuronConfig",
+    "NeuronReport",
+    "OutputAttribution",
+    "Patching",
     "ProbeResult",
+    "Steering",
+    "Suite",
+    "SuiteComparison",
+    "SuiteRun",
+    "SuiteStore",
+    "TokenProbabilities",
+    "TrustSettings",
+    "TunedLens",
     "WordAlignment",
+    "WordInfluence",
+    "ablate",
     "align_words",
+    "attention_flow",
     "attention_maps",
     "attention_rollout",
     "attribute",
+    "attribute_logits",
+    "attribute_output",
+    "attribute_outputs",
     "attribute_texts",
+    "attribution_cost",
+    "compare_runs",
+    "concept_from_slice",
+    "concept_from_words",
+    "concept_vectors",
+    "contrast",
+    "counterfactuals",
+    "cross_rollout",
+    "debiased_cka",
     "extract_activations",
+    "find_direction",
+    "find_factors",
+    "find_neurons",
+    "head_importance",
+    "head_roles",
+    "importance_passes",
+    "influential_examples",
+    "keep_lens",
+    "kept_lenses",
     "layer_similarity",
     "linear_cka",
+    "load_lens",
+    "logit_lens",
+    "make_suite",
+    "map_heads",
+    "measure_faithfulness",
+    "nearest_examples",
+    "neuron_tokens",
+    "patch_activations",
+    "patch_runs",
     "probe_layers",
+    "procrustes",
+    "pwcca",
+    "rbf_cka",
+    "read_attention",
+    "rsa",
+    "run_suite",
+    "steer",
+    "svcca",
+    "tcav",
+    "token_probabilities",
+    "train_lens",
+    "trained_from",
+    "word_influence",
 ]
 
 

@@ -1,4 +1,7 @@
-"""Every token's vector at every layer, streamed so that memory does not grow with the number of texts."""
+"""Every token's vector at every layer, streamed so that memory does not grow with the number of texts.
+
+What is read is the residual stream, or what one kind of block gave: see `lmcore.models.components`.
+"""
 
 import shutil
 import tempfile
@@ -13,14 +16,15 @@ import numpy as np
 import pandas as pd
 
 from lmcore.analysis.layer_file import LAYER_FILE, LayerFile
-from lmcore.analysis.parity import check_parity, model_output
+from lmcore.analysis.sources import STATES, open_source
 from lmcore.errors import InputError, StorageError
 from lmcore.fingerprint import fingerprint
-from lmcore.models.encode import Encodings, encode_texts, length_sorted_batches, pad_batch
-from lmcore.models.hidden import BATCH_SIZE, HiddenBatch, stream_hidden_states
+from lmcore.models.encode import Encodings, encode_texts, length_sorted_batches
+from lmcore.models.hidden import BATCH_SIZE, HiddenBatch
 from lmcore.models.load import LoadedModel
 from lmcore.storage import disk_errors, whole_folder
 from lmcore.tasks import load_task
+from lmcore.tasks.language import LanguageTask
 from lmcore.types import Report
 
 IN_MEMORY_BYTES = 32 << 20
@@ -31,12 +35,15 @@ class Activations:
     """Vectors of the tokens of some texts.
 
     Attributes:
-        values: float32 of shape (layers + 1, all tokens, features), layer 0 being the embeddings; in memory, or mapped
-            from a file.
+        values: float32 of shape (layers, all tokens, features); in memory, or mapped from a file. Of the residual stream
+            the first layer is 0, the embeddings; of blocks it is 1.
         starts: where each text's tokens begin along the second axis, int64 of shape (texts,).
-        encodings: the texts' token ids.
+        encodings: the texts' token ids; of a decoder behind an encoder, what it reads while it writes.
         tokenizer: what names the tokens.
-        fingerprint: hash of weights and token ids.
+        fingerprint: hash of weights, token ids and component.
+        component: what was read; see `COMPONENTS`.
+        stack: ``layers``, or of an encoder-decoder ``encoder`` or ``decoder``.
+        first_layer: the number of the first layer in ``values``.
     """
 
     values: np.ndarray
@@ -44,14 +51,28 @@ class Activations:
     encodings: Encodings
     tokenizer: Any
     fingerprint: str
+    component: str = STATES
+    stack: str = "layers"
+    first_layer: int = 0
+
+    @property
+    def layers(self) -> range:
+        """The numbers of the layers in ``values``."""
+        return range(self.first_layer, self.first_layer + len(self.values))
 
     def layer(self, layer: int, text: int) -> np.ndarray:
-        """Return one text's vectors at one layer, shape (tokens, features)."""
+        """Return one text's vectors at one layer, shape (tokens, features).
+
+        Raises:
+            InputError: the component has no such layer.
+        """
+        if layer not in self.layers:
+            raise InputError(f"There is no layer {layer}: give {self.layers[0]} to {self.layers[-1]}.")
         start = int(self.starts[text])
-        return self.values[layer, start : start + len(self.encodings.ids[text])]
+        return self.values[layer - self.first_layer, start : start + len(self.encodings.ids[text])]
 
     def norms(self, text: int) -> np.ndarray:
-        """Return the L2 norm of one text's vectors at every layer, shape (layers + 1, tokens)."""
+        """Return the L2 norm of one text's vectors at every layer, shape (layers, tokens)."""
         start = int(self.starts[text])
         lengths: np.ndarray = np.linalg.norm(
             self.values[:, start : start + len(self.encodings.ids[text])].astype(np.float32), axis=-1
@@ -68,7 +89,12 @@ class Activations:
         layer, position = np.indices(norms.shape)
         tokens = np.array(self.tokens(text), dtype=object)[position.ravel()]
         return pd.DataFrame(
-            {"layer": layer.ravel(), "position": position.ravel(), "token": tokens, "norm": norms.ravel()}
+            {
+                "layer": layer.ravel() + self.first_layer,
+                "position": position.ravel(),
+                "token": tokens,
+                "norm": norms.ravel(),
+            }
         )
 
 
@@ -76,6 +102,9 @@ def extract_activations(
     loaded: LoadedModel,
     texts: "Sequence[str] | pd.DataFrame | Encodings",
     *,
+    component: str = STATES,
+    stack: str | None = None,
+    outputs: Sequence[str] | None = None,
     store: Path | None = None,
     batch_size: int = BATCH_SIZE,
     report: Report | None = None,
@@ -86,15 +115,21 @@ def extract_activations(
     or in a temporary folder that goes with the result.
 
     Args:
-        loaded: any model.
+        loaded: any model; for other components than ``states`` one whose parts are known.
         texts: what it reads: texts, a data set's rows, or token ids. A text above the model's limit is cut, and
             ``encodings.truncated`` says so.
+        component: ``states`` (the residual stream as transformers gives it: after the last layer with the final norm,
+            where the model has one), ``residual`` (without that norm: the sum of embedding and blocks), ``embedding``,
+            ``attention``, ``cross_attention``, ``mlp`` (what the blocks add), ``neurons``, ``heads``, ``cross_heads``.
+        stack: of an encoder-decoder ``encoder`` (where None) or ``decoder``.
+        outputs: what the decoder of an encoder-decoder writes for each text; where None, what the model writes itself.
         store: a folder that does not exist yet; it appears under this name once it is complete and on disk.
         batch_size: texts in one forward pass.
         report: progress and cancellation.
 
     Raises:
         InputError: there are no texts, or the model answers otherwise when it returns its states.
+        OptionError: the model has no such component or stack, or its parts are not known.
         StorageError: the disk is full or refuses, or the store is there already.
         Cancelled: the report asked to stop; no store is left.
     """
@@ -103,18 +138,21 @@ def extract_activations(
         raise InputError("There are no texts: give at least one.")
     if store is not None and store.exists():
         raise _exists(store)
-    _check_states(loaded, encodings)
-    order = np.concatenate(list(length_sorted_batches(encodings.lengths, batch_size)))
-    starts = np.empty(len(encodings), dtype=np.int64)
-    starts[order] = np.concatenate([[0], np.cumsum(encodings.lengths[order])[:-1]])
-    shape = (loaded.layers + 1, int(encodings.lengths.sum()), int(loaded.model.base_model.config.hidden_size))
-    batches = stream_hidden_states(loaded, encodings, batch_size=batch_size, report=report)
+    source = open_source(loaded, encodings, component, stack, outputs, report=report)
+    own = source.own
+    order = np.concatenate(list(length_sorted_batches(source.read.lengths, batch_size)))
+    starts = np.empty(len(own), dtype=np.int64)
+    starts[order] = np.concatenate([[0], np.cumsum(own.lengths[order])[:-1]])
+    shape = (source.layers, int(own.lengths.sum()), source.width)
+    batches = source.stream(batch_size, report)
     if store is None and 4 * np.prod(shape) <= IN_MEMORY_BYTES:
-        values, folder = _in_memory(batches, starts, encodings.lengths, shape), None
+        values, folder = _in_memory(batches, starts, own.lengths, shape), None
     else:
-        folder = _in_file(batches, starts, encodings.lengths, shape, store)
+        folder = _in_file(batches, starts, own.lengths, shape, store)
         values = np.memmap(folder / LAYER_FILE, dtype=np.float32, mode="r", shape=shape)
-    found = Activations(values, starts, encodings, loaded.tokenizer, fingerprint(loaded.fingerprint, encodings.ids))
+    what = () if component == STATES else (component, source.stack)
+    digits = fingerprint(loaded.fingerprint, own.ids, *what)
+    found = Activations(values, starts, own, loaded.tokenizer, digits, component, source.stack, source.first_layer)
     if folder is not None and store is None:
         weakref.finalize(found, shutil.rmtree, folder.parent, ignore_errors=True)
     return found
@@ -124,22 +162,13 @@ def _encodings(loaded: LoadedModel, texts: "Sequence[str] | pd.DataFrame | Encod
     if isinstance(texts, Encodings):
         return texts
     if isinstance(texts, pd.DataFrame):
-        if loaded.task:
-            return load_task(loaded.task).encode(loaded.tokenizer, texts, loaded.max_length)
+        task = load_task(loaded.task) if loaded.task else None
+        if task is not None and not isinstance(task, LanguageTask):  # that would mask tokens, or cut windows
+            return task.adapted(loaded.model.config).encode(loaded.tokenizer, texts, loaded.max_length)
         texts = texts["text"].tolist()
     if isinstance(texts, str):
         raise InputError("One text was given in place of a list: put it into a list.")
     return encode_texts(loaded.tokenizer, texts, loaded.max_length)
-
-
-def _check_states(loaded: LoadedModel, encodings: Encodings) -> None:
-    """Compare, on the shortest text, a run that returns all states with a plain one."""
-    import torch
-
-    batch = pad_batch(loaded.tokenizer, [encodings.ids[int(encodings.lengths.argmin())]], loaded.device)
-    with torch.inference_mode():
-        plain, full = loaded.model(**batch), loaded.model(**batch, output_hidden_states=True)
-    check_parity(loaded, model_output(plain), model_output(full), "its states returned")
 
 
 def _in_memory(

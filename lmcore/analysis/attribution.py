@@ -1,25 +1,22 @@
 """Which tokens speak for and against an output."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from lmcore.analysis.integrated_gradients import Path, PathScores
+from lmcore.analysis.asked import Asked, ask
 from lmcore.analysis.methods import ATTRIBUTION
-from lmcore.analysis.parity import check_parity
-from lmcore.analysis.tokens import TextTokens, read_tokens
-from lmcore.errors import InputError, OptionError
+from lmcore.analysis.quantities import OneTarget
+from lmcore.analysis.scoring import Found, score_texts
+from lmcore.analysis.units import cut_units
 from lmcore.fingerprint import fingerprint
 from lmcore.models.load import LoadedModel
-from lmcore.models.predict import predict_texts
-from lmcore.tasks import load_task
-from lmcore.types import Target
-
-if TYPE_CHECKING:
-    import torch
+from lmcore.models.reading import Reading
+from lmcore.models.text_tokens import TextTokens
+from lmcore.types import Input, Report, Target
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,19 +24,24 @@ class Attribution:
     """Scores of a text's tokens.
 
     Attributes:
-        text_tokens: the text and its tokens; special tokens stay in the baseline, so that their scores are 0.
-        scores: float32 of shape (tokens,), in logits; positive speaks for the target, negative against it.
+        reading: everything that the model reads, its own output up to the target included; special tokens and a
+            decoder's template stay as they are, so that their scores are 0.
+        scores: float32 of shape (tokens,), in the unit of the target (logits, or nats for a phrase); positive speaks for
+            the target, negative against it. A black-box method scores units: each one's score is shared evenly among
+            its tokens.
         target: what is explained.
         method: the method's name.
         parameters: every option.
         value: the target's output for the text.
-        baseline_value: the same for the baseline.
-        completeness_error: by how much the scores' sum misses value − baseline_value, as a share of it.
-        steps: points at which the model was differentiated.
+        baseline_value: the same for the baseline; not a number for a method that looks at none.
+        completeness_error: by how much the scores' sum misses value − baseline_value, as a share of it; not a number for
+            a method whose scores need not sum to it (gradient norm, occlusion, leave one out, LIME).
+        steps: points at which the model was differentiated, or different texts that it was asked about.
         fingerprint: hash of weights, tokens, target, method and options.
+        output: what the model wrote, for a target in it.
     """
 
-    text_tokens: TextTokens
+    reading: Reading
     scores: np.ndarray
     target: Target
     method: str
@@ -49,16 +51,36 @@ class Attribution:
     completeness_error: float
     steps: int
     fingerprint: str
+    output: str = ""
+
+    @property
+    def text_tokens(self) -> TextTokens:
+        """The tokens with their places in the text."""
+        return self.reading.tokens
 
     @property
     def tokens(self) -> tuple[str, ...]:
         """The tokens as they are shown."""
-        return self.text_tokens.tokens
+        return self.reading.tokens.tokens
 
     @property
     def truncated(self) -> bool:
         """Whether only the beginning of the text was read."""
-        return self.text_tokens.truncated
+        return self.reading.tokens.truncated
+
+    @property
+    def unit(self) -> str:
+        """What the method scores: the unit of a black-box method, else tokens."""
+        return str(self.parameters.get("unit", "token"))
+
+    def by_unit(self, kind: str = "") -> pd.DataFrame:
+        """Return ``unit``, ``start``, ``end`` (characters) and ``score``, the sum over its tokens.
+
+        Args:
+            kind: ``token``, ``word``, ``phrase`` or ``sentence``; what the method scores where empty.
+        """
+        units = cut_units(self.reading, kind or self.unit, ~self.reading.tokens.special)
+        return units.to_frame(units.sums(self.scores.astype(np.float64)))
 
     def by_word(self) -> pd.DataFrame:
         """Return ``word``, ``start``, ``end`` and ``score``, the sum over its tokens."""
@@ -72,132 +94,79 @@ class Attribution:
 
 def attribute(
     loaded: LoadedModel,
-    text: str,
+    text: Input,
     target: Target | None = None,
     *,
     method: str = "integrated_gradients",
+    output: str | None = None,
+    report: Report | None = None,
     **options: object,
 ) -> Attribution:
     """Score the tokens of one text towards a target.
 
     Args:
         loaded: a model with a head.
-        text: what it reads.
-        target: what is explained; the predicted class where None.
+        text: what it reads: a text, or each of the columns that its task reads.
+        target: what is explained; what the model predicts where None.
         method: a name of the registry ATTRIBUTION.
+        output: for a model that writes, the text that is explained as if it had written it; its own where None.
+        report: progress and cancellation.
         **options: the method's options.
 
     Raises:
-        InputError: the text is empty, the model has no head, or it answers otherwise when it is given embeddings.
+        InputError: the text is empty, the model has no head, or it answers otherwise when it is given embeddings; the
+            target has no place in what the model reads or writes; or a gradient is not a finite number.
         UnknownError: there is no such method or class.
         OptionError: an option is out of range, or the tokenizer has no such baseline token.
+        Cancelled: the report asked to stop.
     """
-    return attribute_texts(loaded, [text], [target], method=method, **options)[0]
+    outputs = None if output is None else [output]
+    return attribute_texts(loaded, [text], [target], method=method, outputs=outputs, report=report, **options)[0]
 
 
 def attribute_texts(
     loaded: LoadedModel,
-    texts: Sequence[str],
+    texts: Sequence[Input],
     targets: Sequence[Target | None] | None = None,
     *,
     method: str = "integrated_gradients",
+    outputs: Sequence[str] | None = None,
+    report: Report | None = None,
     **options: object,
 ) -> list[Attribution]:
     """Score the tokens of many texts, in batches of like length; arguments and errors are those of `attribute`."""
-    chosen = ATTRIBUTION[method]
-    parameters = chosen.check(options)
-    if not loaded.task:
-        raise InputError(f"{loaded.ref} has no trained head: choose a registered version.")
-    read = read_tokens(loaded.tokenizer, texts, loaded.max_length)
-    wanted = _targets(loaded, texts, targets)
-    _check_targets(loaded, wanted)
-    paths = [_path(loaded, tokens, parameters["baseline"]) for tokens in read]
-    _check_embeddings(loaded, read, paths)
-    settings = {name: value for name, value in parameters.items() if name != "baseline"}
-    found: list[PathScores] = chosen.load()(_objective(loaded, wanted), paths, **settings)
-    return [
-        Attribution(
-            text_tokens=tokens,
-            scores=scores.scores.astype(np.float32),
-            target=target,
-            method=method,
-            parameters=parameters,
-            value=scores.value,
-            baseline_value=scores.baseline_value,
-            completeness_error=scores.completeness_error,
-            steps=scores.steps,
-            fingerprint=fingerprint(loaded.fingerprint, tokens.ids.tolist(), str(target), method, parameters),
-        )
-        for tokens, target, scores in zip(read, wanted, found, strict=True)
-    ]
+    parameters = ATTRIBUTION[method].check(options)
+    asked = ask(loaded, texts, targets, outputs)
+    return attribute_asked(loaded, asked, method=method, parameters=parameters, report=report)
 
 
-def _targets(loaded: LoadedModel, texts: Sequence[str], targets: Sequence[Target | None] | None) -> list[Target]:
-    given = list(targets) if targets is not None else [None] * len(texts)
-    missing = [text for text, target in zip(texts, given, strict=True) if target is None]
-    predicted = iter(predict_texts(loaded, missing)) if missing else iter(())
-    task = load_task(loaded.task)
-    return [target or task.targets(next(predicted))[0] for target in given]
+def attribute_asked(
+    loaded: LoadedModel,
+    asked: Sequence[Asked],
+    *,
+    method: str,
+    parameters: Mapping[str, Any],
+    report: Report | None = None,
+) -> list[Attribution]:
+    """Score the tokens of texts that were read; ``parameters`` has every option of the method."""
+    found = score_texts(loaded, asked, OneTarget(loaded, asked), method, parameters, report)
+    return [_attribution(loaded, each, scores, method, parameters) for each, scores in zip(asked, found, strict=True)]
 
 
-def _check_targets(loaded: LoadedModel, targets: Sequence[Target]) -> None:
-    """Refuse a class that the model does not know before any work is done."""
-    import torch
-
-    task, nothing = load_task(loaded.task), torch.zeros(1, len(loaded.labels))
-    for target in set(targets):
-        task.objective(nothing, target, loaded.labels)
-
-
-def _check_embeddings(loaded: LoadedModel, read: Sequence[TextTokens], paths: Sequence[Path]) -> None:
-    """Compare, on the shortest text, the outputs for its tokens with those for its embeddings."""
-    import torch
-
-    if not read:
-        return
-    shortest = min(range(len(read)), key=lambda n: len(read[n].ids))
-    ids = torch.from_numpy(read[shortest].ids)[None].to(loaded.device)
-    mask = torch.ones_like(ids)
-    with torch.inference_mode():
-        plain = loaded.model(input_ids=ids, attention_mask=mask).logits
-        embedded = loaded.model(inputs_embeds=paths[shortest].x[None], attention_mask=mask).logits
-    check_parity(loaded, plain, embedded, "embeddings in place of tokens")
-
-
-def _path(loaded: LoadedModel, tokens: TextTokens, baseline: str) -> Path:
-    import torch
-
-    embed = loaded.model.get_input_embeddings()
-    ids = torch.from_numpy(tokens.ids).to(loaded.device)
-    special = torch.from_numpy(tokens.special).to(loaded.device)
-    with torch.no_grad():
-        x = embed(ids)
-        if baseline == "zero":
-            base = torch.zeros_like(x)
-        else:
-            base = embed(torch.full_like(ids, _baseline_token(loaded.tokenizer, baseline)))
-        return Path(x, torch.where(special[:, None], x, base))
-
-
-def _baseline_token(tokenizer: Any, baseline: str) -> int:
-    token = tokenizer.pad_token_id if baseline == "pad" else tokenizer.mask_token_id
-    if token is None:
-        raise OptionError(f"This model's tokenizer has no {baseline} token: choose another baseline.")
-    return int(token)
-
-
-def _objective(
-    loaded: LoadedModel, targets: Sequence[Target]
-) -> "Callable[[torch.Tensor, np.ndarray, np.ndarray], torch.Tensor]":
-    import torch
-
-    task = load_task(loaded.task)
-
-    def objective(inputs: "torch.Tensor", numbers: np.ndarray, lengths: np.ndarray) -> "torch.Tensor":
-        places = np.arange(inputs.shape[1])[None, :] < lengths[:, None]
-        mask = torch.from_numpy(places.astype(np.int64)).to(inputs.device)
-        logits = loaded.model(inputs_embeds=inputs, attention_mask=mask).logits.float()
-        values = [task.objective(logits[i : i + 1], targets[n], loaded.labels)[0] for i, n in enumerate(numbers)]
-        return torch.stack(values)
-
-    return objective
+def _attribution(
+    loaded: LoadedModel, asked: Asked, found: Found, method: str, parameters: Mapping[str, Any]
+) -> Attribution:
+    ids = asked.reading.tokens.ids.tolist()
+    return Attribution(
+        reading=asked.reading,
+        scores=found.scores[0].astype(np.float32),
+        target=asked.target,
+        method=method,
+        parameters=parameters,
+        value=float(found.value[0]),
+        baseline_value=float(found.baseline_value[0]),
+        completeness_error=float(found.completeness_error[0]),
+        steps=found.steps,
+        fingerprint=fingerprint(loaded.fingerprint, ids, str(asked.target), method, dict(parameters)),
+        output=asked.output,
+    )

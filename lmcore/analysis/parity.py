@@ -12,9 +12,9 @@ TOLERANCE = 1e-4
 
 
 def model_output(out: Any) -> "torch.Tensor":
-    """Return what a model's run gave: its logits, or a base model's last states."""
-    logits = getattr(out, "logits", None)
-    found: torch.Tensor = logits if logits is not None else out.last_hidden_state
+    """Return what a model's run gave: its logits, of an answer those of its start, or a base model's last states."""
+    given = (getattr(out, name, None) for name in ("logits", "start_logits", "last_hidden_state"))
+    found: torch.Tensor = next(item for item in given if item is not None)
     return found
 
 

@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 
 from lmcore.charts.figure import Figure, bar_height, text_axis
-from lmcore.types import SPLITS
 
 MAX_TOKENS = 64
 _AFTER_SPACE = "substring(datum.label, indexof(datum.label, ' ') + 1)"
@@ -32,7 +31,15 @@ def class_probabilities(probabilities: Mapping[str, float]) -> Figure:
     return Figure((bars + values).properties(height=bar_height(len(frame))), f"Probabilities: {said}.", frame)
 
 
-def token_scores(units: Sequence[str], scores: Sequence[float], *, title: str, towards: str, away: str = "") -> Figure:
+def token_scores(
+    units: Sequence[str],
+    scores: Sequence[float],
+    *,
+    title: str,
+    towards: str,
+    away: str = "",
+    measure: str = "logits",
+) -> Figure:
     """Draw signed attribution scores of tokens or words, in the order of the text.
 
     Args:
@@ -41,6 +48,7 @@ def token_scores(units: Sequence[str], scores: Sequence[float], *, title: str, t
         title: of the chart.
         towards: the class that positive scores speak for.
         away: the class that negative scores speak for; empty for "against".
+        measure: the unit of the scores.
     """
     frame = pd.DataFrame(
         {"position": range(1, len(units) + 1), "unit": list(units), "score": np.asarray(scores, float)}
@@ -64,7 +72,7 @@ def token_scores(units: Sequence[str], scores: Sequence[float], *, title: str, t
                     labelExpr=_AFTER_SPACE,
                 ),
             ),
-            x=alt.X("score:Q", title="Attribution (logits)", scale=alt.Scale(domain=[-limit, limit])),
+            x=alt.X("score:Q", title=f"Attribution ({measure})", scale=alt.Scale(domain=[-limit, limit])),
             color=alt.Color(
                 "speaks for:N",
                 title="Speaks for",
@@ -81,23 +89,25 @@ def token_scores(units: Sequence[str], scores: Sequence[float], *, title: str, t
     return Figure(chart, f"{title}. {said}", frame[["position", "unit", "score"]])
 
 
-def layer_by_token(values: np.ndarray, tokens: Sequence[str], *, title: str, unit: str) -> Figure:
+def layer_by_token(values: np.ndarray, tokens: Sequence[str], *, title: str, unit: str, first: int = 0) -> Figure:
     """Draw one value for each layer and token as a heat map.
 
     Args:
-        values: shape (layers + 1, tokens), layer 0 being the embeddings.
+        values: shape (layers, tokens).
         tokens: at most the first 64 are drawn.
         title: of the chart.
         unit: title of the colour scale.
+        first: the number of the first layer; 0 is the embeddings.
     """
     frame = _grid(values[:, :MAX_TOKENS], tokens[:MAX_TOKENS])
+    frame["row"] += first
     frame["share"] = frame["value"] / frame.groupby("row")["value"].transform("max").replace(0, 1)
     chart = (
         alt.Chart(frame, title=_cut(title, len(tokens)))
         .mark_rect()
         .encode(
             x=_token_axis("Token"),
-            y=alt.Y("row:O", title="Layer (0: embeddings)", sort="descending"),
+            y=alt.Y("row:O", title="Layer" if first else "Layer (0: embeddings)", sort="descending"),
             color=alt.Color("share:Q", title=unit, scale=alt.Scale(domain=[0, 1])),
             tooltip=["token:N", alt.Tooltip("row:O", title="layer"), alt.Tooltip("value:Q", format=".3f")],
         )
@@ -169,49 +179,6 @@ def head_entropies(entropies: np.ndarray) -> Figure:
         f"The most focused head is head {low['head']:.0f} of layer {low['layer']:.0f} with {low['entropy']:.2f} nats."
     )
     return Figure(chart, said, frame)
-
-
-def layer_similarity(matrix: np.ndarray, *, title: str = "Linear CKA between layers") -> Figure:
-    """Draw how alike the layers' representations are, 0 to 1."""
-    rows = [(i, j, float(matrix[i, j])) for i in range(len(matrix)) for j in range(len(matrix))]
-    frame = pd.DataFrame(rows, columns=["layer", "other", "similarity"])
-    base = alt.Chart(frame, title=title).encode(
-        x=alt.X("other:O", title="Layer (0: embeddings)", axis=alt.Axis(labelAngle=0)),
-        y=alt.Y("layer:O", title="Layer", sort="descending"),
-    )
-    cells = base.mark_rect().encode(
-        color=alt.Color("similarity:Q", title="CKA (0 to 1)", scale=alt.Scale(domain=[0, 1])),
-        tooltip=["layer:O", "other:O", alt.Tooltip("similarity:Q", format=".3f")],
-    )
-    said = f"The first and the last layer are alike to {matrix[0, -1]:.2f}."
-    return Figure(cells.properties(height=bar_height(len(matrix), each=34)), f"{title}. {said}", frame)
-
-
-def probe_accuracy(frame: pd.DataFrame, best: int) -> Figure:
-    """Draw how well a linear probe reads the labels off each layer.
-
-    Args:
-        frame: ``layer``, ``split``, ``accuracy`` and, where known, ``low`` and ``high`` of the 95 % interval.
-        best: the layer chosen on dev.
-    """
-    order = list(SPLITS)
-    base = alt.Chart(frame, title="Accuracy of a linear probe by layer").encode(
-        x=alt.X("layer:O", title="Layer (0: embeddings)", axis=alt.Axis(labelAngle=0)),
-        xOffset=alt.XOffset("split:N", sort=order),
-        color=alt.Color("split:N", title=None, sort=order, legend=alt.Legend(orient="top", symbolOpacity=1)),
-    )
-    lines = base.mark_line().encode(y=alt.Y("accuracy:Q", title="Accuracy (0 to 1)", scale=alt.Scale(zero=False)))
-    points = base.mark_point(filled=True, size=60).encode(
-        y="accuracy:Q",
-        shape=alt.Shape("split:N", sort=order, legend=None),
-        tooltip=["layer:O", "split:N", alt.Tooltip("accuracy:Q", format=".3f")],
-    )
-    layers = lines + points
-    if {"low", "high"} <= set(frame.columns):
-        layers = base.mark_rule(opacity=0.5).encode(y="low:Q", y2="high:Q") + layers
-    at_best = frame[frame["layer"] == best]
-    said = ", ".join(f"{s} {a:.3f}" for s, a in zip(at_best["split"], at_best["accuracy"], strict=True))
-    return Figure(layers.properties(height=320), f"Layer {best} does best on dev: {said}.", frame)
 
 
 def _token_axis(title: str) -> alt.X:

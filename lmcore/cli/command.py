@@ -85,6 +85,23 @@ class CommandGroup(click.Group):
         return super().get_command(ctx, cmd_name)
 
 
+class DefaultGroup(CommandGroup):
+    """A group that runs one of its commands where none is named.
+
+    Args:
+        default: the name of that command.
+    """
+
+    def __init__(self, *args: Any, default: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._default = default
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put the default's name before arguments that name no command."""
+        named = {*self.list_commands(ctx), *ctx.help_option_names}
+        return super().parse_args(ctx, args if not args or args[0] in named else [self._default, *args])
+
+
 class RootGroup(CommandGroup):
     """The whole command line: what is wrong ends in one sentence on the standard error."""
 

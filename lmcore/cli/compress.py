@@ -13,6 +13,7 @@ from lmcore.training.compression.config import CompressConfig
 from lmcore.training.compression.methods import COMPRESSION
 
 if TYPE_CHECKING:
+    from lmcore.models.registry import ModelVersion
     from lmcore.training.compression.run import CompressResult
     from lmcore.training.compression.tradeoff import Tradeoff
 
@@ -58,7 +59,7 @@ def compress_command(
     if not name:
         raise InputError(f"What {base.ref} was trained on is not known: name a data set, as name@version.")
     if background:
-        return _submit(session, config, name)
+        return _submit(session, config, name, base)
     dataset = DatasetStore(settings.workspace).load(name)
     with session.report() as report:
         made = compress(config, dataset, settings=settings, report=report)
@@ -66,14 +67,15 @@ def compress_command(
     return Answer(_document(made), shown)
 
 
-def _submit(session: Session, config: CompressConfig, data: str) -> Answer:
+def _submit(session: Session, config: CompressConfig, data: str, base: "ModelVersion") -> Answer:
     from lmcore.cli.jobs import job_document
     from lmcore.jobs import JobBoard
-    from lmcore.training.compression.job import TARGET, job_config
+    from lmcore.training.compression.job import TARGET, compress_bytes, job_config
 
     board = JobBoard(session.settings.workspace, jobs_at_once=session.settings.jobs_at_once)
     title = f"Compress {config.version} ({COMPRESSION[config.method].title.lower()})"
-    job = board.submit(TARGET, job_config(config, data), title=title, kind="compress")
+    told = job_config(config, data, settings=session.settings)
+    job = board.submit(TARGET, told, title=title, kind="compress", needs_bytes=compress_bytes(base))
     said = f"The job {job.id} is {job.state}. Follow it with: lmcore jobs show {job.id}"
     return Answer({"job": job_document(job)}, [said])
 

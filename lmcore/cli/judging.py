@@ -123,6 +123,7 @@ def curve_command(session: Session, version: str, shares: tuple[float, ...], bac
     from lmcore.models.registry import ModelRegistry
     from lmcore.training.config import TrainConfig
     from lmcore.training.curve import SHARES, learning_curve
+    from lmcore.training.estimate import estimate_training
     from lmcore.training.judging import CURVE, curve_config
 
     settings = session.settings
@@ -132,21 +133,22 @@ def curve_command(session: Session, version: str, shares: tuple[float, ...], bac
             f"{known.ref} was not trained here, so that its configuration is not known: choose another version."
         )
     config, data = TrainConfig.from_dict(known.facts["config"]), str(known.facts["data"])
-    chosen = shares or SHARES
+    dataset, chosen = DatasetStore(settings.workspace).load(data), shares or SHARES
     if background:
-        return _submit(session, CURVE, curve_config(config, data, chosen), f"Learning curve of {known.ref}")
+        told = curve_config(config, data, chosen, settings=settings)
+        needs = estimate_training(config, dataset, settings).nbytes
+        return _submit(session, CURVE, told, f"Learning curve of {known.ref}", needs)
     with session.report() as report:
-        dataset = DatasetStore(settings.workspace).load(data)
         found = learning_curve(config, dataset, shares=chosen, settings=settings, report=report)
     return Answer(_curve_document(found), [found.verdict, _curve_table(found)])
 
 
-def _submit(session: Session, target: str, config: dict[str, Any], title: str) -> Answer:
+def _submit(session: Session, target: str, config: dict[str, Any], title: str, needs_bytes: int) -> Answer:
     from lmcore.cli.jobs import job_document
     from lmcore.jobs import JobBoard
 
     board = JobBoard(session.settings.workspace, jobs_at_once=session.settings.jobs_at_once)
-    job = board.submit(target, config, title=title, kind="curve")
+    job = board.submit(target, config, title=title, kind="curve", needs_bytes=needs_bytes)
     said = f"The job {job.id} is {job.state}. Follow it with: lmcore jobs show {job.id}"
     return Answer({"job": job_document(job)}, [said])
 

@@ -156,13 +156,13 @@ def undo_command(session: Session, data: str, author: str) -> Answer:
 @click.pass_obj
 def keep_command(session: Session, data: str, authors: tuple[str, ...], with_unlabelled: bool) -> Answer:
     """Store DATA (name@version) with the labels that were given as a new version."""
-    from lmcore.data.labelling import keep_labels
-    from lmcore.data.store import DatasetStore
+    from lmcore.data.labelling import store_labels
 
     dataset = _dataset(session, data)
     labels = _store(session, dataset).labels()
-    made = keep_labels(dataset, labels, authors=authors or None, unlabelled=with_unlabelled)
-    kept = DatasetStore(session.settings.workspace).save(made)
+    kept = store_labels(
+        session.settings.workspace, dataset, labels, authors=authors or None, unlabelled=with_unlabelled
+    )
     counts = kept.operation
     by = ", ".join(f"{cell(name)} {count:,}" for name, count in counts["authors"].items())
     said = [

@@ -214,7 +214,7 @@ def _submit(session: Session, config: TrainConfig, data: str, estimate: "Estimat
     board = JobBoard(session.settings.workspace, jobs_at_once=session.settings.jobs_at_once)
     job = board.submit(
         TARGET,
-        job_config(config, data, workers=place.workers, cluster=place.cluster),
+        job_config(config, data, settings=session.settings, workers=place.workers, cluster=place.cluster),
         title=f"Train {config.name} on {data}",
         kind="train",
         needs_bytes=0 if place.cluster else estimate.nbytes * place.workers,
@@ -266,8 +266,9 @@ def _train_together(
     from lmcore.training.job import job_config, run
 
     name = f"command-{fingerprint(config.to_dict(), dataset.fingerprint, place.cluster)}"
-    told = job_config(config, str(dataset.ref), workers=place.workers, cluster=place.cluster, checkpoints=name)
-    made = run(told, workspace=session.settings.workspace, report=report, resume=resume)
+    settings, ref = session.settings, str(dataset.ref)
+    told = job_config(config, ref, settings=settings, workers=place.workers, cluster=place.cluster, checkpoints=name)
+    made = run(told, workspace=settings.workspace, report=report, resume=resume)
     return TrainResult.from_dict(made, session.settings)
 
 

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from lmcore.data.dataset import TextDataset
     from lmcore.data.issues import DataIssues, find_issues
     from lmcore.data.label_store import LabelStore
-    from lmcore.data.labelling import keep_labels, label_queue, queue_rows
+    from lmcore.data.labelling import keep_labels, label_queue, queue_rows, store_labels
     from lmcore.data.load import load_dataset
     from lmcore.data.profile import DataProfile, profile_dataset
     from lmcore.data.split import split_dataset
@@ -32,6 +32,7 @@ _EXPORTS = {
     "profile_dataset": "lmcore.data.profile",
     "queue_rows": "lmcore.data.labelling",
     "split_dataset": "lmcore.data.split",
+    "store_labels": "lmcore.data.labelling",
 }
 
 __all__ = [
@@ -50,6 +51,7 @@ __all__ = [
     "profile_dataset",
     "queue_rows",
     "split_dataset",
+    "store_labels",
 ]
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 
 from lmcore.data.cells import text_frame
 from lmcore.errors import DataError, InputError
+from lmcore.hub import is_cut_off
 from lmcore.settings import MIB
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ def read_hub(identifier: str, limit_bytes: int) -> pd.DataFrame:
     match = _ID.fullmatch(identifier)
     if not match:
         raise InputError(f"{identifier[:80]!r} is not a hub data set: write hub:org/name or hub:org/name:config.")
+    if is_cut_off():
+        raise DataError(_cut_off(match[1]))
     parts = _download(match[1], match[2], limit_bytes)
     tables = []
     for split, part in parts.items():
@@ -59,14 +62,16 @@ def _download(name: str, config: str | None, limit_bytes: int) -> "DatasetDict":
         builder.download_and_prepare()
         return builder.as_dataset()
     except ConnectionError as error:
-        raise DataError(
-            f"The hub cannot be reached for the data set {name}: check the network, or load a file in its place."
-        ) from error
+        raise DataError(_cut_off(name)) from error
     except (DatasetsError, OSError, ValueError, RuntimeError) as error:
         reason = str(error).strip().partition("\n")[0][:200].rstrip(".")
         raise DataError(
             f"The hub data set {name} cannot be read ({reason}): check its name and configuration."
         ) from error
+
+
+def _cut_off(name: str) -> str:
+    return f"The hub cannot be reached for the data set {name}: check the network, or load a file in its place."
 
 
 def _with_class_names(part: Any) -> pd.DataFrame:

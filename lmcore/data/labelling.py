@@ -7,15 +7,19 @@ from typing import Literal, get_args
 
 import pandas as pd
 
+from lmcore.audit import audited
 from lmcore.data.columns import labelled_columns
 from lmcore.data.dataset import TextDataset
 from lmcore.data.label_forms import has_label
 from lmcore.data.label_store import GivenLabel
+from lmcore.data.store import DatasetStore
 from lmcore.errors import DataError, OptionError
+from lmcore.settings import Workspace
 from lmcore.tasks import load_task
 
 Rows = Literal["unlabelled", "all"]
 LABELLED_BY = "labelled by"
+COUNTED = ("new", "changed", "confirmed", "unsettled")
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +168,37 @@ def keep_labels(
         unsettled=len({g.row for g in taken}) - len(settled),
         left_out=len(frame) - len(left),
     )
+
+
+def store_labels(
+    workspace: Workspace,
+    data: TextDataset,
+    labels: Sequence[GivenLabel],
+    *,
+    authors: Collection[str] | None = None,
+    unlabelled: bool = False,
+) -> TextDataset:
+    """Store a data set with the labels that people gave as its next version, and write into the audit log whose they are.
+
+    Args:
+        workspace: where it is stored, and who does it.
+        data: the data set that was labelled.
+        labels: what was said.
+        authors: whose labels are taken; everybody's where None.
+        unlabelled: keep the rows that still have no label.
+
+    Raises:
+        AccessError: the workspace's actor may not label.
+        DataError: none of the authors has labelled a row of it, or no row would be left.
+        StorageError: the disk is full or refuses; nothing is left behind.
+    """
+    with audited(workspace, "label", str(data.ref or data.name)) as noted:
+        made = keep_labels(data, labels, authors=authors, unlabelled=unlabelled)
+        kept = DatasetStore(workspace).save(made)
+        said = made.operation
+        noted |= {"object": str(kept.ref), **{name: int(said[name]) for name in COUNTED}}
+        noted["authors"] = ", ".join(f"{name} {count}" for name, count in said["authors"].items())
+    return kept
 
 
 def label_columns(data: TextDataset) -> list[str]:

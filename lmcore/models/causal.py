@@ -84,6 +84,24 @@ def encode_learnt(tokenizer: Any, texts: Sequence[str], limit: int) -> Encodings
     return counted(tokenizer, windows, rows=_array(rows), fields={"labels": labels})
 
 
+def encode_continued(tokenizer: Any, prompt: Sequence[int], output: str, limit: int) -> Encodings:
+    """Encode a beginning with what was written after it; of one that is too long the last tokens are kept.
+
+    Returns:
+        One window; its ``labels`` are the output's tokens, and -100 before them.
+    """
+    import numpy as np
+
+    written = tokenizer(output, add_special_tokens=False, verbose=False)["input_ids"][: limit - 1]
+    kept = list(prompt)[-(limit - len(written)) :]
+    return counted(
+        tokenizer,
+        [[*kept, *written]],
+        truncated=np.array([len(kept) < len(prompt)], dtype=bool),
+        fields={"labels": [[IGNORED] * len(kept) + written]},
+    )
+
+
 def _array(rows: list[int]) -> Any:
     import numpy as np
 

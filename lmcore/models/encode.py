@@ -42,6 +42,24 @@ class Encodings:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def taken(self, windows: Sequence[int]) -> "Encodings":
+        """Return some of the windows, in the order given, as if there were no others."""
+        numbers = np.asarray(windows, dtype=np.int64)
+
+        def some(values: Sequence[Any]) -> list[Any]:
+            return [values[number] for number in numbers]
+
+        return Encodings(
+            ids=some(self.ids),
+            truncated=self.truncated[numbers],
+            unknown=self.unknown[numbers],
+            plain=self.plain[numbers],
+            fields={name: some(values) for name, values in self.fields.items()},
+            rows=None if self.rows is None else self.rows[numbers],
+            notes={name: some(values) for name, values in self.notes.items()},
+            cut_outputs=None if self.cut_outputs is None else self.cut_outputs[numbers],
+        )
+
     @property
     def owners(self) -> np.ndarray:
         """The row, counted from 0, that each window is of, int64 of shape (windows,)."""

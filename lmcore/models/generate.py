@@ -27,12 +27,14 @@ class Written:
         score: mean probability that the model gives to each of its tokens, the end included, 0 to 1.
         tokens: their number, the end included.
         finished: whether it came to its own end before the limit.
+        ids: its tokens, the end included.
     """
 
     text: str
     score: float
     tokens: int
     finished: bool
+    ids: tuple[int, ...] = ()
 
 
 def write_texts(
@@ -98,7 +100,7 @@ def _write(loaded: LoadedModel, ids: Sequence[Sequence[int]], decoding: Decoding
     scores = _mean_probabilities(loaded, batch, rows)
     texts = tokenizer.batch_decode(rows, skip_special_tokens=True, clean_up_tokenization_spaces=False)
     return [
-        Written(text.strip(), score, len(row), bool(row) and row[-1] in ends)
+        Written(text.strip(), score, len(row), bool(row) and row[-1] in ends, tuple(row))
         for text, score, row in zip(texts, scores, rows, strict=True)
     ]
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -38,6 +38,8 @@ def stream_hidden_states(
 ) -> Iterator[HiddenBatch]:
     """Run the model over texts in batches of like length and yield every layer's states.
 
+    Of an encoder-decoder the encoder alone is run: it reads the text, and there are no logits.
+
     Raises:
         Cancelled: the report asked to stop.
     """
@@ -45,15 +47,22 @@ def stream_hidden_states(
 
     report = report or Silent()
     done = 0
+    model = reading_module(loaded)
     for rows in length_sorted_batches(encodings.lengths, batch_size):
         report.check()
         batch = batch_of(loaded.tokenizer, encodings, rows.tolist(), loaded.device, labels=False)
         with torch.inference_mode():
-            out = loaded.model(**batch, output_hidden_states=True)
+            out = model(**batch, output_hidden_states=True)
         states = tuple(out.hidden_states or (out.last_hidden_state,))
         yield HiddenBatch(rows, states, batch["attention_mask"], getattr(out, "logits", None))
         done += len(rows)
         report.progress(done / len(encodings), f"{done} of {len(encodings)} texts read by the model")
+
+
+def reading_module(loaded: LoadedModel) -> Any:
+    """Return the module that reads a text: the model, or an encoder-decoder's encoder."""
+    model = loaded.model
+    return model.get_encoder() if getattr(model.config, "is_encoder_decoder", False) else model
 
 
 def mean_pooled_states(

@@ -53,21 +53,23 @@ def score_tokens(
         Cancelled: the report asked to stop.
     """
     places, targets = encodings.notes["places"], encodings.notes["targets"]
-    found: list[Any] = [()] * len(encodings)
-    batch_size = _batch_size(loaded, encodings, batch_size)
+    ends = np.cumsum([0, *(len(each) for each in targets)])
+    # Small arrays kept from each window would pin the large ones freed between them, and memory would grow to gigabytes.
+    nll, sureness = np.zeros(ends[-1]), np.zeros(ends[-1])
+    ranks, best = np.zeros(ends[-1], dtype=np.int64), np.zeros(ends[-1], dtype=np.int64)
+    batch_size = output_batch_size(loaded, encodings, batch_size)
     for windows, out in forward_batches(loaded, encodings, batch_size=batch_size, report=report):
         for place, window in enumerate(windows):
-            found[window] = _read(out.logits[place], places[window], targets[window])
-    counts = [len(each) for each in targets]
+            own = slice(ends[window], ends[window + 1])
+            read = _read(out.logits[place], places[window], targets[window])
+            nll[own], ranks[own], best[own], sureness[own] = read
     owners = np.arange(len(encodings)) if encodings.rows is None else encodings.rows
-    columns = list(zip(*found, strict=True)) if found else [()] * 4
-    nll, ranks, best, sureness = (np.concatenate([*column, np.zeros(0)]) for column in columns)
     return TokenScores(
-        rows=np.repeat(owners, counts).astype(np.int64),
+        rows=np.repeat(owners, np.diff(ends)).astype(np.int64),
         targets=np.array([token for each in targets for token in each], dtype=np.int64),
         nll=nll,
-        ranks=ranks.astype(np.int64),
-        best=best.astype(np.int64),
+        ranks=ranks,
+        best=best,
         sureness=sureness,
     )
 
@@ -91,7 +93,7 @@ def likely_tokens(
         Cancelled: the report asked to stop.
     """
     found: list[list[tuple[np.ndarray, np.ndarray]]] = [[] for _ in range(len(encodings))]
-    batch_size = _batch_size(loaded, encodings, batch_size)
+    batch_size = output_batch_size(loaded, encodings, batch_size)
     for windows, out in forward_batches(loaded, encodings, batch_size=batch_size, report=report):
         for place, window in enumerate(windows):
             chosen = out.logits[place][encodings.notes["places"][window]].float().softmax(dim=-1)
@@ -100,7 +102,7 @@ def likely_tokens(
     return found
 
 
-def _batch_size(loaded: LoadedModel, encodings: Encodings, wanted: int) -> int:
+def output_batch_size(loaded: LoadedModel, encodings: Encodings, wanted: int) -> int:
     """Return how many windows go in one pass so that its output stays at a quarter of a gigabyte."""
     if not len(encodings):
         return wanted

@@ -13,6 +13,7 @@ from typing import Any
 
 from lmcore.errors import InputError, OptionError, UnsafeError
 from lmcore.fingerprint import fingerprint, fingerprint_file
+from lmcore.hub import is_cut_off
 from lmcore.models.catalogue import check_hub_id, packaged_folder, resolve_model
 from lmcore.models.decoding import Decoding
 from lmcore.models.structure import shaped
@@ -72,20 +73,24 @@ class LoadedModel:
 
     @contextmanager
     def attention(self, implementation: str) -> Iterator[Any]:
-        """Lend a twin of the model that shares its weights and has another attention implementation.
+        """Lend a twin of the model that has another attention implementation.
 
         The model itself stays as it is: a forward pass of another thread that is under way would otherwise build its
         mask for one implementation and hand it to the other, and be wrong without an error.
         """
+        twin = self.twin()
+        twin.base_model.set_attn_implementation(implementation)
+        yield twin
+
+    def twin(self) -> Any:
+        """Return a copy of the modules that shares the weights, for hooks and settings that nobody else is to meet."""
         from transformers.utils.output_capturing import maybe_install_capturing_hooks
 
         # A first run that returns hidden states adds hooks: they have to be there before the modules are copied.
         maybe_install_capturing_hooks(self.model.base_model)
         shared = {id(tensor): tensor for tensor in (*self.model.parameters(), *self.model.buffers())}
         with self.lock:
-            twin = copy.deepcopy(self.model, shared)
-        twin.base_model.set_attn_implementation(implementation)
-        yield twin
+            return copy.deepcopy(self.model, shared)
 
 
 def load_model(
@@ -257,8 +262,18 @@ def _is_no_load_report(record: logging.LogRecord) -> bool:
 
 
 def _refuse_random_weights(ref: ModelRef, model: Any, missing: Iterable[str], task: str) -> None:
-    """Refuse weights that the files lack: transformers would fill them at random; only a pooler is never read."""
-    lacking = sorted(name for name in missing if "pooler." not in name)
+    """Refuse weights that the files lack: transformers would fill them at random.
+
+    Let pass are a pooler, which is never read, and what the class that was saved does not save since it is made anew, such
+    as Marian's sinusoidal positions; a model without its head knows nothing of that by itself.
+    """
+    made = [re.compile(pattern) for pattern in _unsaved(model.config)]
+    prefix = model.base_model_prefix
+    lacking = sorted(
+        name
+        for name in missing
+        if "pooler." not in name and not any(p.search(name) or p.search(f"{prefix}.{name}") for p in made)
+    )
     if task and lacking and not any(name.startswith(f"{model.base_model_prefix}.") for name in lacking):
         raise InputError(f"The model {ref} has no trained head for {task}: train it first.")
     if lacking:
@@ -268,14 +283,27 @@ def _refuse_random_weights(ref: ModelRef, model: Any, missing: Iterable[str], ta
         )
 
 
+def _unsaved(config: Any) -> list[str]:
+    """Return the names, as patterns, of the weights that the classes which a configuration names do not save."""
+    import transformers
+
+    classes = [getattr(transformers, name, None) for name in config.architectures or ()]
+    return [pattern for kind in classes for pattern in getattr(kind, "_keys_to_ignore_on_save", None) or ()]
+
+
 def _hub_folder(name: str) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
+    name, cut_off = check_hub_id(name), is_cut_off()
     try:
         kept = ["*.safetensors", "*.json", "*.txt", "*.model"]
-        return Path(snapshot_download(check_hub_id(name), allow_patterns=kept))
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
+        return Path(snapshot_download(name, allow_patterns=kept, local_files_only=cut_off))
+    except LocalEntryNotFoundError as error:
+        raise InputError(
+            f"The hub cannot be reached for the model {name}: check the network, or choose a packaged model or a folder."
+        ) from error
+    except (HfHubHTTPError, OSError, ValueError) as error:
         raise InputError(
             f"The hub model {name} cannot be had ({type(error).__name__}): check its name and the network, or choose a "
             "packaged model or a folder."

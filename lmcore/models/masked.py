@@ -84,6 +84,26 @@ def encode_gaps(tokenizer: Any, texts: Sequence[str], limit: int) -> Encodings:
     return _windows(tokenizer, whole, chosen, limit)
 
 
+def encode_each_masked(tokenizer: Any, text: str, limit: int) -> Encodings:
+    """Encode one text as often as it has tokens, each time with another one masked; nothing is cut.
+
+    Of a long text each window holds what surrounds its masked token.
+
+    Returns:
+        One window a token, in the text's order; the notes ``places`` and ``targets`` say where which one was masked.
+    """
+    (ids,) = _plain_ids(tokenizer, [text])
+    before, after = _frame_tokens(tokenizer)
+    room = max(1, limit - len(before) - len(after))
+    windows, places = [], []
+    for start, end, new in strided_windows(len(ids), room, evaluation_stride(room)):
+        for masked in range(new, end):
+            hidden = [*ids[start:masked], tokenizer.mask_token_id, *ids[masked + 1 : end]]
+            windows.append([*before, *hidden, *after])
+            places.append([masked - start + len(before)])
+    return counted(tokenizer, windows, notes={"places": places, "targets": [[token] for token in ids]})
+
+
 def _windows(tokenizer: Any, whole: Sequence[Sequence[int]], chosen: Sequence[np.ndarray], limit: int) -> Encodings:
     before, after = _frame_tokens(tokenizer)
     room = max(1, limit - len(before) - len(after))

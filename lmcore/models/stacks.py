@@ -10,6 +10,8 @@ from lmcore.errors import OptionError
 
 _SINGLE = ("encoder.layer", "transformer.layer", "layers", "h")
 _JOINED = (("encoder", "encoder.layers", "encoder_layers"), ("decoder", "decoder.layers", "decoder_layers"))
+# The first of these blocks holds the positions of all: they can be looked into, and none can be taken out.
+_BLOCKS = (("encoder", "encoder.block", "num_layers"), ("decoder", "decoder.block", "num_decoder_layers"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,28 +35,30 @@ class Stack:
 
 
 def layer_stacks(base: Any) -> list[Stack]:
-    """Return the stacks of a base model: one, or of an encoder-decoder two.
+    """Return the stacks of a base model whose layers can be taken out: one, or of an encoder-decoder two.
 
     Raises:
         OptionError: its layers are kept in a way that is not known here, or share their weights.
     """
-    config = base.config
-    places = (
-        _JOINED
-        if getattr(config, "is_encoder_decoder", False)
-        else [("layers", p, "num_hidden_layers") for p in _SINGLE]
-    )
-    found = []
-    for name, path, setting in places:
-        layers = _at(base, path)
-        if isinstance(layers, nn.ModuleList) and len(layers) == getattr(config, setting, None):
-            found.append(Stack(name, path, setting, layers))
-    if len(found) != (2 if getattr(config, "is_encoder_decoder", False) else 1):
+    found = find_stacks(base)
+    if not found or any(stack.path.endswith(".block") for stack in found):
         raise OptionError(
-            f"Layers cannot be taken out of a {getattr(config, 'model_type', type(base).__name__)} model: choose a BERT, "
+            f"Layers cannot be taken out of a {getattr(base.config, 'model_type', type(base).__name__)} model: choose a BERT, "
             "RoBERTa, DistilBERT, GPT-2, Llama, Marian or BART, or another method."
         )
     return found
+
+
+def find_stacks(base: Any) -> list[Stack]:
+    """Return the stacks of a base model: one, of an encoder-decoder two, and none where they are not known here."""
+    joined = bool(getattr(base.config, "is_encoder_decoder", False))
+    places = (*_JOINED, *_BLOCKS) if joined else [("layers", path, "num_hidden_layers") for path in _SINGLE]
+    found = []
+    for name, path, setting in places:
+        layers = _at(base, path)
+        if isinstance(layers, nn.ModuleList) and len(layers) == getattr(base.config, setting, None):
+            found.append(Stack(name, path, setting, layers))
+    return found if len(found) == (2 if joined else 1) else []
 
 
 def keep_layers(base: Any, stack: Stack, kept: Sequence[int]) -> dict[str, Any]:

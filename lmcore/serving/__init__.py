@@ -6,15 +6,20 @@ from lmcore.methods import load_target
 
 if TYPE_CHECKING:
     from lmcore.serving.api import build_app
-    from lmcore.serving.client import send
+    from lmcore.serving.client import ask_server, send
+    from lmcore.serving.explaining import ServedAttribution, attribute_served
     from lmcore.serving.monitor import ServingStats, read_stats
-    from lmcore.serving.predictor import Predictor
+    from lmcore.serving.predictor import FailedPrediction, Predictor
     from lmcore.serving.server import ServerState, server_state, start_server, stop_server
 
 _EXPORTS = {
+    "FailedPrediction": "lmcore.serving.predictor",
     "Predictor": "lmcore.serving.predictor",
+    "ServedAttribution": "lmcore.serving.explaining",
     "ServerState": "lmcore.serving.server",
     "ServingStats": "lmcore.serving.monitor",
+    "ask_server": "lmcore.serving.client",
+    "attribute_served": "lmcore.serving.explaining",
     "build_app": "lmcore.serving.api",
     "read_stats": "lmcore.serving.monitor",
     "send": "lmcore.serving.client",
@@ -24,9 +29,13 @@ _EXPORTS = {
 }
 
 __all__ = [
+    "FailedPrediction",
     "Predictor",
+    "ServedAttribution",
     "ServerState",
     "ServingStats",
+    "ask_server",
+    "attribute_served",
     "build_app",
     "read_stats",
     "send",

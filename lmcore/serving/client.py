@@ -1,12 +1,15 @@
 """Asking the prediction server of a workspace."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from lmcore.errors import ServerError
+from lmcore.serving.body import Limits
+from lmcore.serving.predictor import FailedPrediction
 from lmcore.serving.server import server_state
 from lmcore.settings import Workspace
-from lmcore.types import Input
+from lmcore.types import Input, Prediction, Span
 
 TIMEOUT_SECONDS = 30.0
 
@@ -50,3 +53,53 @@ def send(
     if answer.status_code != 200:
         raise ServerError(str(content.get("error", f"The prediction server answered {answer.status_code}.")))
     return dict(content)
+
+
+def ask_server(
+    workspace: Workspace, *, api_key: str = "", timeout: float = TIMEOUT_SECONDS
+) -> Callable[[Sequence[Input]], list[Prediction]]:
+    """Return a function that predicts inputs by the running prediction server, as many at once as it takes.
+
+    Whatever analyses a model by its answers alone can be given this function in place of a loaded model.
+
+    Args:
+        workspace: whose server.
+        api_key: the key where the server asks for one.
+        timeout: seconds to wait for each answer.
+
+    Returns:
+        A function that gives one prediction for each input, a `FailedPrediction` where the model could not work on it, and
+        raises `ServerError` where `send` does.
+    """
+
+    def predict(texts: Sequence[Input]) -> list[Prediction]:
+        entries: list[Mapping[str, Any]] = []
+        for part in _requests(texts, Limits()):
+            entries += send(workspace, part, api_key=api_key, timeout=timeout)["predictions"]
+        return [_prediction(number, entry) for number, entry in enumerate(entries)]
+
+    return predict
+
+
+def _requests(texts: Sequence[Input], limits: Limits) -> Iterator[list[Input]]:
+    """Yield the texts in parts that one request may hold."""
+    part: list[Input] = []
+    size = 0
+    for text in texts:
+        needed = len(json.dumps(text).encode()) + 2
+        if part and (len(part) == limits.texts or size + needed > limits.body_bytes // 2):
+            yield part
+            part, size = [], 0
+        part.append(text)
+        size += needed
+    if part:
+        yield part
+
+
+def _prediction(number: int, entry: Mapping[str, Any]) -> Prediction:
+    if "error" in entry:
+        return FailedPrediction(number, error=str(entry["error"]))
+    label, probabilities = str(entry["label"]), dict(entry["probabilities"])
+    spans = tuple(Span(**span) for span in entry.get("spans", ()))
+    score = min((span.score for span in spans), default=probabilities.get(label, 0.0))
+    return Prediction(number, label, float(score), probabilities, spans, str(entry.get("text", "")))

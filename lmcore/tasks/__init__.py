@@ -38,7 +38,7 @@ TASKS = Registry(
             "methods": ["full", "lora", "scratch", "continual"],
             "models": {"en": "packaged:all-MiniLM-L6-v2", "zh": "config:bert-small"},
             "settings": {"learning_rate": 2e-4, "epochs": 10},
-            "analyse": False,
+            "analyse": True,
         },
     ),
     Method(
@@ -57,7 +57,7 @@ TASKS = Registry(
             "methods": ["full", "lora", "scratch", "continual"],
             "models": {"en": "packaged:all-MiniLM-L6-v2", "zh": "config:bert-small"},
             "settings": {"learning_rate": 2e-4, "epochs": 10},
-            "analyse": False,
+            "analyse": True,
         },
     ),
     Method(
@@ -74,7 +74,7 @@ TASKS = Registry(
             "architectures": ["encoder-decoder", "decoder"],
             "methods": ["full", "lora", "scratch", "continual", "grpo"],
             "models": {"en": "config:marian-small", "zh": "config:marian-small"},
-            "analyse": False,
+            "analyse": True,
         },
     ),
     Method(
@@ -91,7 +91,7 @@ TASKS = Registry(
             "architectures": ["encoder-decoder", "decoder"],
             "methods": ["full", "lora", "scratch", "continual", "grpo"],
             "models": {"en": "config:marian-small", "zh": "config:marian-small"},
-            "analyse": False,
+            "analyse": True,
         },
     ),
     Method(
@@ -108,7 +108,7 @@ TASKS = Registry(
             "architectures": ["encoder-decoder", "decoder"],
             "methods": ["full", "lora", "scratch", "continual", "grpo"],
             "models": {"en": "config:marian-small", "zh": "config:marian-small"},
-            "analyse": False,
+            "analyse": True,
         },
     ),
     Method(
@@ -154,7 +154,7 @@ TASKS = Registry(
             "architectures": ["encoder"],
             "methods": ["full", "lora", "scratch", "continual"],
             "models": {"en": "packaged:all-MiniLM-L6-v2", "zh": "config:bert-small"},
-            "analyse": False,
+            "analyse": True,
         },
     ),
     Method(
@@ -168,7 +168,7 @@ TASKS = Registry(
             "architectures": ["decoder"],
             "methods": ["full", "lora", "scratch", "continual", "grpo"],
             "models": {"en": "config:llama-small", "zh": "config:llama-small"},
-            "analyse": False,
+            "analyse": True,
         },
     ),
     Method(
@@ -182,7 +182,7 @@ TASKS = Registry(
             "architectures": ["encoder", "decoder"],
             "methods": ["full", "lora", "scratch", "continual"],
             "models": {"en": "config:bert-small", "zh": "config:bert-small"},
-            "analyse": False,
+            "analyse": True,
         },
     ),
     Method(

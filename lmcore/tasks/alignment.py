@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from lmcore.errors import DataError
-from lmcore.tasks.base import Column, Predicted, Task, row_number
+from lmcore.tasks.base import Column, Task
 from lmcore.tasks.figures import Metric, Scores
 from lmcore.tasks.links import Links, read_links, word_stretches, write_links
+from lmcore.tasks.predicted import Predicted, row_number
 from lmcore.types import Prediction, Report, Span
 
 if TYPE_CHECKING:

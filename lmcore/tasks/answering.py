@@ -8,15 +8,20 @@ import numpy as np
 
 from lmcore.errors import DataError
 from lmcore.tasks.answer_text import exact_match, f1, place_answers, read_answers
-from lmcore.tasks.base import Column, Predicted, Task, row_number
+from lmcore.tasks.base import Column, Task
 from lmcore.tasks.figures import Metric, Scores
-from lmcore.types import Prediction, Report, Span
+from lmcore.tasks.predicted import Predicted, row_number
+from lmcore.types import Prediction, Report, Span, Target
 
 if TYPE_CHECKING:
     import pandas as pd
+    import torch
 
     from lmcore.models.encode import Encodings
     from lmcore.models.load import LoadedModel
+    from lmcore.models.reading import Reading
+    from lmcore.tasks.outcomes import Outcomes
+    from lmcore.tasks.tally import Tally
 
 ANSWER, NO_ANSWER = "answer", "no answer"
 
@@ -106,6 +111,57 @@ class QuestionAnswering(Task):
         ]
         return Predicted(predictions, encodings)
 
+    def targets(self, prediction: Prediction) -> list[Target]:
+        """Return the answer as a whole, against no answer, and its two ends."""
+        return [
+            Target("span", label, span.start, span.end, against)
+            for span in prediction.spans
+            for label, against in ((ANSWER, ""), (ANSWER, NO_ANSWER), ("start", ""), ("end", ""))
+        ] or [Target("span", NO_ANSWER)]
+
+    def objective(self, loaded: "LoadedModel", out: Any, reading: "Reading", target: Target) -> "torch.Tensor":
+        """Return the logits of an answer's first and last token, or of one of them, less those of no answer.
+
+        Raises:
+            UnknownError: the target's label is none of ``answer``, ``start``, ``end`` and ``no answer``.
+            InputError: no token of the context stands there.
+        """
+        from lmcore.errors import UnknownError
+
+        nothing: torch.Tensor = out.start_logits[:, 0] + out.end_logits[:, 0]
+        known = (ANSWER, "start", "end", NO_ANSWER)
+        if target.label not in known or target.against not in ("", NO_ANSWER):
+            raise UnknownError("target", target.label, known)
+        if target.label == NO_ANSWER:
+            return nothing
+        places = reading.within(target.start, target.end, "context")
+        first, last = out.start_logits[:, int(places[0])], out.end_logits[:, int(places[-1])]
+        value: torch.Tensor = {"start": first, "end": last}.get(target.label, first + last)
+        return value - nothing if target.against else value
+
+    def rivals(self, loaded: "LoadedModel", target: Target) -> tuple[str, ...]:
+        """Return the target and no answer."""
+        return (target.label, NO_ANSWER) if target.label != NO_ANSWER else ()
+
+    def outcomes(self, loaded: "LoadedModel", out: Any, reading: "Reading", target: Target) -> "Outcomes":
+        """Return which token an answer begins and which it ends with; the first token stands for no answer.
+
+        Raises:
+            InputError: no token of the context stands where the target does.
+        """
+        import torch
+
+        from lmcore.tasks.outcomes import Outcomes
+
+        wanted = np.zeros(2, dtype=np.int64)
+        if target.label != NO_ANSWER:
+            places = reading.within(target.start, target.end, "context")
+            wanted = np.array([places[0], places[-1]])
+            wanted = np.where([target.label == "end", target.label == "start"], -1, wanted)
+        logits = torch.stack([out.start_logits, out.end_logits], dim=1)
+        names = tuple(f"{place} {token}" for place, token in enumerate(reading.tokens.tokens))
+        return Outcomes(logits, ("start", "end"), np.array([-1, -1]), (NO_ANSWER, *names[1:]), wanted)
+
     def tune(self, loaded: "LoadedModel", frame: "pd.DataFrame") -> dict[str, float]:
         """Choose on dev how much more than "no answer" a stretch must be worth, for the highest F1."""
         from lmcore.models.predict import predict_token_outputs
@@ -168,6 +224,14 @@ class QuestionAnswering(Task):
                 "p:answer": [p.probabilities[ANSWER] for p in predictions],
             }
         )
+
+    def tally(self, table: "pd.DataFrame") -> "Tally":
+        """Return F1 and exact match of each question, whose means the metrics are."""
+        from lmcore.tasks.tally import Tally
+
+        values = table[["f1", "correct"]].to_numpy(dtype=float)
+        rows = np.hstack([values, np.ones((len(values), 1))])
+        return Tally(rows, lambda sums: {m.name: sums[..., n] / sums[..., 2] for n, m in enumerate(self.metrics)})
 
     def baselines(
         self,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from lmcore.errors import DataError, InputError, OptionError
 from lmcore.tasks.figures import Metric, Scores
+from lmcore.tasks.predicted import Predicted
 from lmcore.types import Prediction, Report, Target
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from lmcore.models.decoding import Decoding
     from lmcore.models.encode import Encodings
     from lmcore.models.load import LoadedModel
+    from lmcore.models.reading import Reading
+    from lmcore.tasks.outcomes import Outcomes
     from lmcore.tasks.tally import Tally
 
 Role = Literal["text", "label", "tags", "answers", "output"]
@@ -299,13 +302,9 @@ class Task(ABC):
         Comparisons and slices measure resampled rows with it. Without a tally of its own a task is judged by the share
         of rows that are right.
         """
-        import numpy as np
+        from lmcore.tasks.tally import share_tally
 
-        from lmcore.tasks.tally import Tally
-
-        right = table["correct"].to_numpy(dtype=float)
-        rows = np.column_stack([right, np.ones(len(right))])
-        return Tally(rows, lambda sums: {"share_right": sums[..., 0] / sums[..., 1]})
+        return share_tally(table)
 
     def baselines(
         self,
@@ -338,32 +337,56 @@ class Task(ABC):
         """
         return {}
 
+    def encode_read(self, loaded: "LoadedModel", frame: "pd.DataFrame", output: str = "") -> "Encodings":
+        """Encode one row as it is explained.
+
+        Args:
+            loaded: the model.
+            frame: the row.
+            output: what the model wrote for it, for a task that writes; it becomes the ``labels``.
+        """
+        return self.encode(loaded.tokenizer, frame, loaded.max_length)
+
     def targets(self, prediction: Prediction) -> list[Target]:
         """Return what can be explained about a prediction, the most natural first."""
         return []
 
-    def objective(self, logits: "torch.Tensor", target: Target, labels: Sequence[str]) -> "torch.Tensor":
-        """Return the scalar to explain for each row of a batch, shape (batch,), in logits.
+    def objective(self, loaded: "LoadedModel", out: Any, reading: "Reading", target: Target) -> "torch.Tensor":
+        """Return the value to explain for each row of a batch, shape (batch,), in logits or log probabilities.
+
+        Args:
+            loaded: the model.
+            out: what it returned; every row of it is a variant of the same reading, and may be padded on the right.
+            reading: where the tokens stand, and what was written.
+            target: what is explained.
 
         Raises:
-            InputError: outputs of this task cannot be explained.
+            InputError: outputs of this task cannot be explained, or the target has no place in the reading.
+            UnknownError: the model has no such class.
         """
         raise InputError(f"Attribution is not there for the task {self.name}: choose a version of another task.")
 
+    def rivals(self, loaded: "LoadedModel", target: Target) -> tuple[str, ...]:
+        """Return the labels of which exactly one holds, the target's among them; none where labels exclude no other."""
+        return ()
 
-@dataclass(frozen=True, eq=False)
-class Predicted:
-    """What a model said about some rows.
+    def probability(self, loaded: "LoadedModel", out: Any, reading: "Reading", target: Target) -> "torch.Tensor":
+        """Return how probable the target is, shape (batch,), 0 to 1; see `lmcore.tasks.sureness.label_probability`."""
+        from lmcore.tasks.sureness import label_probability
 
-    Attributes:
-        predictions: one a row, in the order of the rows.
-        encodings: the rows as the model saw them.
-    """
+        return label_probability(self, loaded, out, reading, target)
 
-    predictions: list[Prediction]
-    encodings: "Encodings"
+    def outcomes(self, loaded: "LoadedModel", out: Any, reading: "Reading", target: Target) -> "Outcomes":
+        """Return what the model chooses among for each row of a batch, for a task with a fixed set of choices.
 
+        Args:
+            loaded: the model.
+            out: what it returned; every row of it is a variant of the same reading.
+            reading: where the tokens stand.
+            target: what is explained.
 
-def row_number(frame: "pd.DataFrame", position: int) -> int:
-    """Return the number, from 1, that a row has in its file."""
-    return int(frame["id"].iloc[position]) + 1
+        Raises:
+            InputError: the task has no fixed set of choices, or the target has no place in the reading.
+            UnknownError: the model has no such choice.
+        """
+        raise InputError(f"The task {self.name} has no fixed set of choices: choose a version of another task.")

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from lmcore.errors import DataError, OptionError
-from lmcore.tasks.base import Predicted, Task, row_number
+from lmcore.tasks.base import Task
 from lmcore.tasks.figures import Metric, Scores
 from lmcore.tasks.labelled import LabelTask
+from lmcore.tasks.predicted import Predicted, row_number
 from lmcore.types import Prediction, Report, Target
 
 if TYPE_CHECKING:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from lmcore.errors import InputError
-from lmcore.tasks.base import Predicted
 from lmcore.tasks.figures import Metric
 from lmcore.tasks.language import (
     PERPLEXITY,
@@ -18,7 +17,8 @@ from lmcore.tasks.language import (
     perplexity,
     text_sizes,
 )
-from lmcore.types import Prediction, Report
+from lmcore.tasks.predicted import Predicted
+from lmcore.types import Prediction, Report, Target
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -106,6 +106,24 @@ class Completion(LanguageTask):
         found = gather(frame, scores, text_sizes(loaded.tokenizer, frame["text"].tolist()))
         return Predicted(list(_with_examples(loaded.tokenizer, found, encodings, scores)), encodings)
 
+    def encode_read(self, loaded: "LoadedModel", frame: "pd.DataFrame", output: str = "") -> "Encodings":
+        """Encode a text with its gaps or, where an output is given to a decoder, with what follows it."""
+        from lmcore.models.causal import encode_continued
+        from lmcore.tasks.generation import prompt_ids
+
+        text = frame["text"].iloc[0]
+        if is_masked(loaded.tokenizer):
+            return self._open_encodings(loaded, [text if GAP in text else f"{text} {GAP}"])
+        if not output:
+            return self._open_encodings(loaded, [text])
+        return encode_continued(loaded.tokenizer, prompt_ids(loaded.tokenizer, [text])[0], output, loaded.max_length)
+
+    def targets(self, prediction: Prediction) -> list[Target]:
+        """Return the most probable tokens of the first gap, then the first of them against each other one."""
+        ranked = sorted(prediction.probabilities, key=lambda token: -prediction.probabilities[token])
+        alone = [Target("token", token) for token in ranked]
+        return alone + [Target("token", ranked[0], against=other) for other in ranked[1:]]
+
     def _open_encodings(self, loaded: "LoadedModel", texts: Sequence[str]) -> "Encodings":
         """Encode what is to be completed; a decoder reads the last tokens of a text that is too long."""
         from lmcore.models.encode import counted
@@ -173,12 +191,18 @@ def is_masked(tokenizer: Any) -> bool:
     return tokenizer.mask_token_id is not None
 
 
+def token_name(tokenizer: Any, token: int) -> str:
+    """Return the text that a token stands for, or the vocabulary's name of one that is a part of a character."""
+    name = str(tokenizer.decode([token]))
+    return name if "\ufffd" not in name else str(tokenizer.convert_ids_to_tokens(token))
+
+
 def _completed(tokenizer: Any, row: int, text: str, places: Sequence[tuple[np.ndarray, np.ndarray]]) -> Prediction:
     """Return a text with its gaps filled, and the five most probable tokens of the first one."""
     pieces = [tokenizer.decode([int(ids[0])]) for ids, _ in places]
     probabilities: dict[str, float] = {}
     for token, share in zip(*places[0], strict=True) if places else ():
-        name = tokenizer.decode([int(token)])
+        name = token_name(tokenizer, int(token))
         probabilities[name] = probabilities.get(name, 0.0) + float(share)
     if not is_masked(tokenizer):
         text += "".join(pieces)

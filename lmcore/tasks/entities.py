@@ -3,10 +3,19 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from lmcore.tasks.base import Predicted
 from lmcore.tasks.bio import written_spans
 from lmcore.tasks.figures import Metric, Scores
-from lmcore.tasks.spans import count_spans, measure_spans, span_intervals, span_sums, span_tables
+from lmcore.tasks.predicted import Predicted
+from lmcore.tasks.spans import (
+    COUNTS,
+    count_spans,
+    measure_spans,
+    span_columns,
+    span_intervals,
+    span_sums,
+    span_tables,
+    tally_spans,
+)
 from lmcore.tasks.tagging import ALL_OUTSIDE, UNIGRAM, TaggingTask, kinds_of
 from lmcore.types import Prediction, Report
 
@@ -14,6 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from lmcore.models.load import LoadedModel
+    from lmcore.tasks.tally import Tally
 
 
 class NamedEntityRecognition(TaggingTask):
@@ -85,7 +95,10 @@ class NamedEntityRecognition(TaggingTask):
         return Scores(measure_spans(counts), span_intervals(counts, sums), span_tables(counts, sums))
 
     def table(self, frame: "pd.DataFrame", predictions: Sequence[Prediction]) -> "pd.DataFrame":
-        """Set predictions beside the rows; entities are written as ``type: words``."""
+        """Set predictions beside the rows; entities are written as ``type: words``, and counted.
+
+        ``right``, ``found`` and ``wanted`` are how many entities of a row are right, were found and were to be found.
+        """
         import pandas as pd
 
         gold = self.gold_spans(frame)
@@ -101,8 +114,13 @@ class NamedEntityRecognition(TaggingTask):
                 "label": written[1],
                 "score": [p.score for p in predictions],
                 "correct": same_spans(gold, predictions),
+                **span_columns(count_spans(gold, [p.spans for p in predictions])),
             }
         )
+
+    def tally(self, table: "pd.DataFrame") -> "Tally":
+        """Return the counts of entities that precision, recall and F1 are made of."""
+        return tally_spans(table) if set(COUNTS) <= set(table.columns) else super().tally(table)
 
     def baselines(
         self,

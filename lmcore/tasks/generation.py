@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from lmcore.tasks.base import Predicted
 from lmcore.tasks.figures import Metric
 from lmcore.tasks.language import PERPLEXITY, LanguageTask, gather, ngram_rivals, perplexity, text_sizes
+from lmcore.tasks.phrases import phrase_targets
+from lmcore.tasks.predicted import Predicted
 from lmcore.tasks.prompting import Prompts
-from lmcore.types import Part, Prediction, Report, Silent
+from lmcore.types import Part, Prediction, Report, Silent, Target
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -108,6 +109,17 @@ class TextGeneration(LanguageTask):
         sources = tuple(tokenizer.decode(row, skip_special_tokens=True) for row in ids)
         rest = tuple(text.removeprefix(source) for text, source in zip(texts, sources, strict=True))
         return Prompts(counted(tokenizer, ids), sources, rest)
+
+    def encode_read(self, loaded: "LoadedModel", frame: "pd.DataFrame", output: str = "") -> "Encodings":
+        """Encode a text as a beginning, and what was written after it."""
+        from lmcore.models.causal import encode_continued
+
+        prompt = prompt_ids(loaded.tokenizer, frame["text"].tolist())[0] or _nothing(loaded.tokenizer)
+        return encode_continued(loaded.tokenizer, prompt, output, loaded.max_length)
+
+    def targets(self, prediction: Prediction) -> list[Target]:
+        """Return each word of what was written, then the whole of it."""
+        return phrase_targets(prediction.text)
 
     def settings(self, loaded: "LoadedModel") -> dict[str, Any]:
         """Return how continuations are written, and the stride of the windows in which texts are measured."""

@@ -7,6 +7,7 @@ import pandas as pd
 
 from lmcore.tasks.figures import Scores
 from lmcore.tasks.resampling import resampled_sums, row_weights
+from lmcore.tasks.tally import Tally
 
 
 def score_label_sets(
@@ -25,8 +26,9 @@ def score_label_sets(
         The metrics of `measure_label_sets` with 95 % intervals of the percentile bootstrap over rows; the table
         ``by_class`` has precision, recall and F1 of each label.
     """
-    point = _from_sums(_statistics(gold, predicted).sum(axis=0)[None], len(gold), gold, predicted)
-    spread = _from_sums(resampled_sums(_statistics(gold, predicted), seed=seed), len(gold), gold, predicted)
+    counts, occurs = _statistics(gold, predicted), (gold | predicted).any(axis=0)
+    point = _from_sums(counts.sum(axis=0)[None], occurs)
+    spread = _from_sums(resampled_sums(counts, seed=seed), occurs)
     ends = {name: np.percentile(values, [2.5, 97.5], axis=0) for name, values in spread.items()}
     overall = [name for name, values in point.items() if values.ndim == 1]
     metrics = {name: float(point[name][0]) for name in overall}
@@ -46,7 +48,7 @@ def measure_label_sets(gold: np.ndarray, predicted: np.ndarray, probabilities: n
         right) and ``auroc_macro`` (the mean over the labels that some rows have and some have not; .5 where there is
         none), each 0 to 1.
     """
-    point = _from_sums(_statistics(gold, predicted).sum(axis=0)[None], len(gold), gold, predicted)
+    point = _from_sums(_statistics(gold, predicted).sum(axis=0)[None], (gold | predicted).any(axis=0))
     found = {name: float(values[0]) for name, values in point.items() if values.ndim == 1}
     return {**found, "auroc_macro": float(_macro_auroc(gold, probabilities, np.ones((1, len(gold))))[0])}
 
@@ -102,22 +104,42 @@ def _macro_auroc(gold: np.ndarray, probabilities: np.ndarray, weights: np.ndarra
     return np.where(known.any(axis=0), summed / np.maximum(known.sum(axis=0), 1), 0.5)
 
 
-def _statistics(gold: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-    """Return for each row: hits, predictions and true labels (a column a label), and whether the whole set is right."""
-    exact = (gold == predicted).all(axis=1)[:, None]
-    return np.hstack([gold & predicted, predicted, gold, exact]).astype(float)
+def tally_label_sets(gold: np.ndarray, predicted: np.ndarray) -> Tally:
+    """Return the tally of label sets: the overall metrics of `measure_label_sets` but AUROC; shapes as in `score_label_sets`.
 
-
-def _from_sums(sums: np.ndarray, rows: int, gold: np.ndarray, predicted: np.ndarray) -> Mapping[str, np.ndarray]:
-    """Return metrics of stacked sums (draws, 3 × labels + 1): overall ones of shape (draws,), and by label."""
-    hits, given, true = np.split(sums[:, :-1], 3, axis=1)
+    Micro F1, precision and recall are NaN where rows have no label, neither a true one nor a given one.
+    """
+    labels = gold.shape[1]
     occurs = (gold | predicted).any(axis=0)
+    micro = ("f1_micro", "precision_micro", "recall_micro")
+
+    def read(sums: np.ndarray) -> dict[str, np.ndarray]:
+        found = _from_sums(sums, occurs)
+        some = sums[..., labels : 3 * labels].sum(axis=-1) > 0
+        averages = {name: np.where(some, found[name], np.nan) for name in micro}
+        return {**averages, "f1_macro": found["f1_macro"], "exact_match": found["exact_match"]}
+
+    return Tally(_statistics(gold, predicted), read)
+
+
+def _statistics(gold: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """Return for each row: hits, predictions and true labels (a column a label), whether the whole set is right, and 1."""
+    exact = (gold == predicted).all(axis=1)[:, None]
+    return np.hstack([gold & predicted, predicted, gold, exact, np.ones_like(exact)]).astype(float)
+
+
+def _from_sums(sums: np.ndarray, occurs: np.ndarray) -> Mapping[str, np.ndarray]:
+    """Return metrics of sums of shape (…, 3 × labels + 2): overall ones of shape (…), and by label.
+
+    Macro averages run over the labels that ``occurs``, bool of shape (labels,), marks.
+    """
+    hits, given, true = np.split(sums[..., :-2], 3, axis=-1)
     f1 = _share(2 * hits, given + true)
-    all_hits, all_given, all_true = hits.sum(axis=1), given.sum(axis=1), true.sum(axis=1)
+    all_hits, all_given, all_true = hits.sum(axis=-1), given.sum(axis=-1), true.sum(axis=-1)
     return {
         "f1_micro": _share(2 * all_hits, all_given + all_true),
-        "f1_macro": f1[:, occurs].mean(axis=1) if occurs.any() else np.zeros(len(sums)),
-        "exact_match": sums[:, -1] / rows,
+        "f1_macro": f1[..., occurs].mean(axis=-1) if occurs.any() else np.zeros(sums.shape[:-1]),
+        "exact_match": _share(sums[..., -2], sums[..., -1]),
         "precision_micro": _share(all_hits, all_given),
         "recall_micro": _share(all_hits, all_true),
         "precision": _share(hits, given),

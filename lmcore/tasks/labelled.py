@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     import torch
 
     from lmcore.models.linear import LinearFit
+    from lmcore.models.load import LoadedModel
+    from lmcore.models.reading import Reading
+    from lmcore.tasks.outcomes import Outcomes
 
 
 class LabelTask(Task):
@@ -49,17 +52,45 @@ class LabelTask(Task):
     def judge(self, logits: np.ndarray, gold: np.ndarray) -> dict[str, float]:
         """Return the task's dev figure as ``dev_…`` and the mean cross-entropy ``dev_loss`` in nats."""
 
-    def objective(self, logits: "torch.Tensor", target: Target, labels: Sequence[str]) -> "torch.Tensor":
+    def objective(self, loaded: "LoadedModel", out: Any, reading: "Reading", target: Target) -> "torch.Tensor":
         """Return the target label's logit, less the logit of the label it is held against.
 
         Raises:
             UnknownError: the model has no such label.
         """
-        for label in (target.label, target.against):
-            if (label and label not in labels) or not target.label:
-                raise UnknownError("class", label, labels)
-        value = logits[:, labels.index(target.label)]
-        return value - logits[:, labels.index(target.against)] if target.against else value
+        return label_logits(out.logits, target, loaded.labels)
+
+    def rivals(self, loaded: "LoadedModel", target: Target) -> tuple[str, ...]:
+        """Return every label where a row has exactly one."""
+        return loaded.labels if self.exclusive else ()
+
+    def outcomes(self, loaded: "LoadedModel", out: Any, reading: "Reading", target: Target) -> "Outcomes":
+        """Return the labels of the whole text.
+
+        Raises:
+            UnknownError: the model has no such label.
+        """
+        from lmcore.tasks.outcomes import whole_text
+
+        return whole_text(out.logits, loaded.labels, target.label, exclusive=self.exclusive)
+
+
+def label_logits(logits: "torch.Tensor", target: Target, labels: Sequence[str]) -> "torch.Tensor":
+    """Return a label's logit, less the logit of the one it is held against.
+
+    Args:
+        logits: shape (..., labels).
+        target: names both.
+        labels: in the order of the logits.
+
+    Raises:
+        UnknownError: one of them is not among the labels.
+    """
+    for label in (target.label, target.against):
+        if (label and label not in labels) or not target.label:
+            raise UnknownError("class", label, labels)
+    value = logits[..., labels.index(target.label)]
+    return value - logits[..., labels.index(target.against)] if target.against else value
 
 
 def label_task(task: Task) -> LabelTask:

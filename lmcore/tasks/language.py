@@ -9,12 +9,16 @@ import numpy as np
 
 from lmcore.tasks.base import Column, Task
 from lmcore.tasks.figures import Metric, Scores
-from lmcore.types import Prediction
+from lmcore.tasks.phrases import phrase_probability, phrase_value
+from lmcore.types import Prediction, Target
 
 if TYPE_CHECKING:
     import pandas as pd
+    import torch
 
     from lmcore.models.likelihood import TokenScores
+    from lmcore.models.load import LoadedModel
+    from lmcore.models.reading import Reading
     from lmcore.tasks.tally import Tally
 
 TEXT = Column(
@@ -123,6 +127,18 @@ class LanguageTask(Task):
             np.column_stack([found[name] for name in names]),
             lambda sums: self.figures({name: sums[..., place] for place, name in enumerate(names)}),
         )
+
+    def objective(self, loaded: "LoadedModel", out: Any, reading: "Reading", target: Target) -> "torch.Tensor":
+        """Return how probable a phrase, or a token at a gap, is; see `lmcore.tasks.phrases.phrase_value`.
+
+        Raises:
+            InputError: it does not stand there.
+        """
+        return phrase_value(loaded.tokenizer, out.logits, reading, target)
+
+    def probability(self, loaded: "LoadedModel", out: Any, reading: "Reading", target: Target) -> "torch.Tensor":
+        """Return how probable a phrase, or a token at a gap, is, 0 to 1."""
+        return phrase_probability(loaded.tokenizer, out.logits, reading, target)
 
     def is_right(self, prediction: Prediction) -> bool:
         """Say whether a row's guess is what really comes there."""

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from lmcore.errors import DataError
-from lmcore.tasks.base import Column, Predicted, row_number
+from lmcore.tasks.base import Column
 from lmcore.tasks.figures import Metric, Scores
 from lmcore.tasks.labelled import LabelTask
+from lmcore.tasks.predicted import Predicted, row_number
 from lmcore.types import Prediction, Report, Target
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from lmcore.models.encode import Encodings
     from lmcore.models.linear import LinearFit
     from lmcore.models.load import LoadedModel
+    from lmcore.tasks.tally import Tally
 
 SEPARATOR = "|"
 NONE = "-"
@@ -205,6 +207,18 @@ class MultiLabelClassification(LabelTask):
         for label in predictions[0].probabilities if predictions else ():
             table[f"p:{label}"] = [p.probabilities[label] for p in predictions]
         return table
+
+    def tally(self, table: "pd.DataFrame") -> "Tally":
+        """Return counts by label, which all metrics are made of but AUROC: that one is of an order, not of sums."""
+        from lmcore.tasks.label_sets import tally_label_sets
+
+        sets = [[set(read_labels(cell)) for cell in table[name]] for name in ("gold", "label")]
+        labels = sorted({label for rows in sets for row in rows for label in row})
+        gold, given = (
+            np.array([[label in row for label in labels] for row in rows], dtype=bool).reshape(-1, len(labels))
+            for rows in sets
+        )
+        return tally_label_sets(gold, given)
 
     def baselines(
         self,

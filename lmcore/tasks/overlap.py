@@ -1,7 +1,7 @@
 """BLEU, chrF and ROUGE with intervals: what a text shares with the one that was wanted."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from lmcore.data.text import is_chinese
 from lmcore.tasks.resampling import middle, resampled_sums
+from lmcore.tasks.tally import Tally
 
 _PIECE = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]|[^\W_\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]+")
 _ORDERS = 4
@@ -76,6 +77,23 @@ def rouge(written: Sequence[str], wanted: Sequence[str]) -> dict[str, Overlap]:
         name: Overlap(np.array([[s[kind].fmeasure, 1.0] for s in scores]).reshape(-1, 2), _mean)
         for name, kind in kinds.items()
     }
+
+
+def tally_overlaps(overlaps: Mapping[str, Overlap], *, first: str) -> Tally:
+    """Return figures of the same sentences as one tally.
+
+    Args:
+        overlaps: the figures by name.
+        first: the one that slices are judged by.
+    """
+    names = sorted(overlaps, key=lambda name: name != first)
+    ends = np.cumsum([overlaps[name].counts.shape[1] for name in names])
+
+    def read(sums: np.ndarray) -> dict[str, np.ndarray]:
+        parts = np.split(sums, ends[:-1], axis=-1)
+        return {name: overlaps[name].figure(part) for name, part in zip(names, parts, strict=True)}
+
+    return Tally(np.hstack([overlaps[name].counts for name in names]), read)
 
 
 class _Pieces:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from lmcore.errors import DataError, InputError
-from lmcore.tasks.base import Column, row_number
+from lmcore.tasks.base import Column
 from lmcore.tasks.classes import ClassTask, class_indices
 from lmcore.tasks.figures import Metric, Scores
+from lmcore.tasks.predicted import row_number
 from lmcore.types import Prediction
 
 if TYPE_CHECKING:

@@ -71,7 +71,7 @@ def middle(values: np.ndarray, level: float = 0.95) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def wilson(hits: float, rows: int, level: float = 0.95) -> tuple[float, float]:
+def wilson(hits: float, rows: float, level: float = 0.95) -> tuple[float, float]:
     """Return the interval of a share (Wilson 1927); unlike the bootstrap it has a width where all or none are hits."""
     from scipy.special import ndtri
 

@@ -7,20 +7,34 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lmcore.errors import DataError
-from lmcore.tasks.base import Column, Predicted
+from lmcore.tasks.base import Column
 from lmcore.tasks.bio import written_spans
 from lmcore.tasks.entities import same_spans
 from lmcore.tasks.figures import Metric, Scores
+from lmcore.tasks.labelled import label_logits
+from lmcore.tasks.predicted import Predicted
 from lmcore.tasks.resampling import middle, resampled_sums
-from lmcore.tasks.spans import count_spans, measure_spans, span_intervals, span_tables
+from lmcore.tasks.spans import (
+    COUNTS,
+    count_spans,
+    measure_spans,
+    span_columns,
+    span_intervals,
+    span_tables,
+    tally_spans,
+)
 from lmcore.tasks.tagging import ALL_OUTSIDE, UNIGRAM, TaggingTask
-from lmcore.types import Prediction, Report
+from lmcore.types import Prediction, Report, Target
 
 if TYPE_CHECKING:
     import pandas as pd
+    import torch
 
     from lmcore.models.encode import Encodings
     from lmcore.models.load import LoadedModel
+    from lmcore.models.reading import Reading
+    from lmcore.tasks.outcomes import Outcomes
+    from lmcore.tasks.tally import Tally
 
 INTENT = "intent:"
 
@@ -127,6 +141,41 @@ class SlotFilling(TaggingTask):
         ]
         return Predicted(predictions, encodings)
 
+    def targets(self, prediction: Prediction) -> list[Target]:
+        """Return the intent, alone and against the others, then the slots."""
+        ranked = sorted(prediction.probabilities, key=lambda c: -prediction.probabilities[c])
+        intents = [Target("class", ranked[0])] if ranked else []
+        intents += [Target("class", ranked[0], against=other) for other in ranked[1:]]
+        return [*intents, *super().targets(prediction)]
+
+    def objective(self, loaded: "LoadedModel", out: Any, reading: "Reading", target: Target) -> "torch.Tensor":
+        """Return an intent's logit, or a tag's, less that of the one it is held against.
+
+        Raises:
+            UnknownError: the model has no such intent or tag.
+            InputError: no token stands there.
+        """
+        if target.kind == "class":
+            return label_logits(out.intent_logits, target, tuple(self.intent_names(loaded.labels)))
+        return super().objective(loaded, out, reading, target)
+
+    def rivals(self, loaded: "LoadedModel", target: Target) -> tuple[str, ...]:
+        """Return the intents or the tags: of each exactly one holds."""
+        return tuple(self.intent_names(loaded.labels)) if target.kind == "class" else super().rivals(loaded, target)
+
+    def outcomes(self, loaded: "LoadedModel", out: Any, reading: "Reading", target: Target) -> "Outcomes":
+        """Return the intents of the whole text, or the tags of each token.
+
+        Raises:
+            UnknownError: the model has no such intent or tag.
+            InputError: no token stands where the target does.
+        """
+        from lmcore.tasks.outcomes import whole_text
+
+        if target.kind == "class":
+            return whole_text(out.intent_logits, self.intent_names(loaded.labels), target.label)
+        return super().outcomes(loaded, out, reading, target)
+
     def measure(
         self, frame: "pd.DataFrame", predictions: Sequence[Prediction], labels: Sequence[str]
     ) -> dict[str, float]:
@@ -162,7 +211,10 @@ class SlotFilling(TaggingTask):
         )
 
     def table(self, frame: "pd.DataFrame", predictions: Sequence[Prediction]) -> "pd.DataFrame":
-        """Set predictions beside the rows; ``intent`` and ``slots`` say which part is right."""
+        """Set predictions beside the rows; ``intent_correct`` and ``slots_correct`` say which part is right.
+
+        ``right``, ``found`` and ``wanted`` are how many slots of a row are right, were found and were to be found.
+        """
         import pandas as pd
 
         gold = self.gold_spans(frame)
@@ -184,8 +236,27 @@ class SlotFilling(TaggingTask):
                 "correct": right[:, 1].astype(bool),
                 "intent_correct": right[:, 0].astype(bool),
                 "slots_correct": same_spans(gold, predictions),
+                **span_columns(count_spans(gold, [p.spans for p in predictions])),
             }
         )
+
+    def tally(self, table: "pd.DataFrame") -> "Tally":
+        """Return right rows, right intents and the counts of slots, which all metrics are made of."""
+        from lmcore.tasks.tally import Tally
+
+        if not set(COUNTS) <= set(table.columns):
+            return super().tally(table)
+        slots = tally_spans(table)
+        flags = table[["correct", "intent_correct"]].to_numpy(dtype=float)
+
+        def read(sums: np.ndarray) -> dict[str, np.ndarray]:
+            return {
+                "frame_accuracy": sums[..., 0] / sums[..., 2],
+                "intent_accuracy": sums[..., 1] / sums[..., 2],
+                **{f"slot_{name}": values for name, values in slots.read(sums[..., 3:]).items()},
+            }
+
+        return Tally(np.hstack([flags, np.ones((len(flags), 1)), slots.rows]), read)
 
     def baselines(
         self,

@@ -7,9 +7,11 @@ import numpy as np
 import pandas as pd
 
 from lmcore.tasks.resampling import middle, resampled_sums
+from lmcore.tasks.tally import Tally
 from lmcore.types import Span
 
 FIGURES = ("precision", "recall", "f1")
+COUNTS = ("right", "found", "wanted")
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +86,27 @@ def spans_by_class(counts: SpanCounts, sums: np.ndarray) -> pd.DataFrame:
 def span_sums(counts: SpanCounts, *, seed: int) -> np.ndarray:
     """Return `SpanCounts.flat` summed over resampled rows, shape (resamples, 3 × kinds)."""
     return resampled_sums(counts.flat(), seed=seed)
+
+
+def span_columns(counts: SpanCounts) -> dict[str, np.ndarray]:
+    """Return for each row how many stretches are right, were found and were wanted, int64 by the names in `COUNTS`."""
+    return {
+        name: part.sum(axis=1) for name, part in zip(COUNTS, (counts.right, counts.found, counts.gold), strict=True)
+    }
+
+
+def tally_spans(table: pd.DataFrame) -> Tally:
+    """Return the tally of a table with the columns of `span_columns`: F1, precision and recall over all stretches.
+
+    They are NaN where rows hold no stretch, neither one to be found nor one that was: such rows say nothing.
+    """
+    return Tally(table[list(COUNTS)].to_numpy(dtype=float), _micro)
+
+
+def _micro(sums: np.ndarray) -> dict[str, np.ndarray]:
+    right, found, wanted = np.moveaxis(sums, -1, 0)
+    known = _figures(right, found, wanted)
+    return {name: np.where(found + wanted > 0, known[name], np.nan) for name in ("f1", "precision", "recall")}
 
 
 def _total(flat: np.ndarray, counts: SpanCounts) -> list[np.ndarray]:

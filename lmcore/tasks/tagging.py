@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from lmcore.errors import DataError
+from lmcore.errors import DataError, UnknownError
 from lmcore.tasks.base import Column, Task
 from lmcore.tasks.bio import (
     OUTSIDE,
@@ -21,12 +21,17 @@ from lmcore.tasks.bio import (
     stretches,
     to_bio,
 )
-from lmcore.types import Span
+from lmcore.tasks.labelled import label_logits
+from lmcore.types import Prediction, Span, Target
 
 if TYPE_CHECKING:
     import pandas as pd
+    import torch
 
     from lmcore.models.encode import Encodings
+    from lmcore.models.load import LoadedModel
+    from lmcore.models.reading import Reading
+    from lmcore.tasks.outcomes import Outcomes
 
 UNIGRAM, ALL_OUTSIDE = "most frequent tag of each word", "no tag at all"
 
@@ -128,6 +133,48 @@ class TaggingTask(Task):
             sure = probabilities.max(axis=1, initial=0.0)
             found.append((spans_of(best, words, sure.tolist()), float(sure.min(initial=1.0))))
         return found
+
+    def targets(self, prediction: Prediction) -> list[Target]:
+        """Return the tag at the beginning of each stretch that was found, alone and against no tag."""
+        found = []
+        for span in prediction.spans:
+            tag = f"B-{span.label}"
+            found += [
+                Target("tag", tag, span.start, span.end),
+                Target("tag", tag, span.start, span.end, against=OUTSIDE),
+            ]
+        return found
+
+    def objective(self, loaded: "LoadedModel", out: Any, reading: "Reading", target: Target) -> "torch.Tensor":
+        """Return the logit of a tag at the first token of a stretch, less that of the tag it is held against.
+
+        Raises:
+            UnknownError: the model has no such tag.
+            InputError: no token stands there.
+        """
+        place = int(reading.within(target.start, target.end)[0])
+        return label_logits(out.logits[:, place], target, tuple(self.tag_names(loaded.labels)))
+
+    def rivals(self, loaded: "LoadedModel", target: Target) -> tuple[str, ...]:
+        """Return the tags: each word has exactly one."""
+        return tuple(self.tag_names(loaded.labels))
+
+    def outcomes(self, loaded: "LoadedModel", out: Any, reading: "Reading", target: Target) -> "Outcomes":
+        """Return the tags of each token that stands for a part of the text.
+
+        Raises:
+            UnknownError: the model has no such tag.
+            InputError: no token stands where the target does.
+        """
+        from lmcore.tasks.outcomes import Outcomes
+
+        tags = tuple(self.tag_names(loaded.labels))
+        if target.label not in tags:
+            raise UnknownError("tag", target.label, tags)
+        places = np.flatnonzero(~reading.tokens.special)
+        wanted = np.where(places == reading.within(target.start, target.end)[0], tags.index(target.label), -1)
+        shown = tuple(reading.tokens.tokens[place] for place in places)
+        return Outcomes(out.logits[:, places.tolist()], shown, places, tags, wanted)
 
     def unigram_spans(self, train: "pd.DataFrame", test: "pd.DataFrame") -> list[tuple[Span, ...]]:
         """Return what comes of giving each word its most frequent tag in training, and O where it is new."""

@@ -6,18 +6,23 @@ from copy import copy
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from lmcore.tasks.adapters import Adapter, EncoderDecoder, Template
-from lmcore.tasks.base import Predicted, Task
+from lmcore.tasks.base import Task
 from lmcore.tasks.figures import Scores
+from lmcore.tasks.phrases import phrase_probability, phrase_targets, phrase_value
+from lmcore.tasks.predicted import Predicted
 from lmcore.tasks.prompting import Prompts
-from lmcore.types import Prediction, Report
+from lmcore.types import Prediction, Report, Target
 
 if TYPE_CHECKING:
     import pandas as pd
+    import torch
 
     from lmcore.models.decoding import Decoding
     from lmcore.models.encode import Encodings
     from lmcore.models.load import LoadedModel
+    from lmcore.models.reading import Reading
     from lmcore.tasks.overlap import Overlap
+    from lmcore.tasks.tally import Tally
 
 
 class WritingTask(Task):
@@ -110,6 +115,29 @@ class WritingTask(Task):
         cut = np.array([not item.finished for item in written], dtype=bool)
         return Predicted(predictions, replace(encodings, cut_outputs=cut))
 
+    def encode_read(self, loaded: "LoadedModel", frame: "pd.DataFrame", output: str = "") -> "Encodings":
+        """Encode what is read and, where there is one, what was written."""
+        task = self.adapted(loaded.model.config)
+        if not output:
+            return task.encode(loaded.tokenizer, frame, loaded.max_length)
+        return task.encode(loaded.tokenizer, frame.assign(**{self.target: output}), loaded.max_length, ())
+
+    def targets(self, prediction: Prediction) -> list[Target]:
+        """Return each word of what was written, then the whole of it."""
+        return phrase_targets(prediction.text)
+
+    def objective(self, loaded: "LoadedModel", out: Any, reading: "Reading", target: Target) -> "torch.Tensor":
+        """Return how probable a phrase is; see `lmcore.tasks.phrases.phrase_value`.
+
+        Raises:
+            InputError: the phrase does not stand in what was written.
+        """
+        return phrase_value(loaded.tokenizer, out.logits, reading, target)
+
+    def probability(self, loaded: "LoadedModel", out: Any, reading: "Reading", target: Target) -> "torch.Tensor":
+        """Return how probable a phrase, or a token at a gap, is, 0 to 1."""
+        return phrase_probability(loaded.tokenizer, out.logits, reading, target)
+
     def settings(self, loaded: "LoadedModel") -> dict[str, Any]:
         """Return how the texts are written."""
         from dataclasses import asdict
@@ -177,6 +205,13 @@ class WritingTask(Task):
         table["correct"] = table["gold"].str.strip() == table["label"]
         table[self.row_metric] = self._overlaps(frame, predictions)[self.row_metric].each
         return table
+
+    def tally(self, table: "pd.DataFrame") -> "Tally":
+        """Return the counts that every metric is made of, the main one first."""
+        from lmcore.tasks.overlap import tally_overlaps
+
+        texts = (table[name].tolist() for name in ("text", "gold", "label"))
+        return tally_overlaps(self.overlaps(*texts), first=self.main_metric)
 
     def _overlaps(self, frame: "pd.DataFrame", predictions: Sequence[Prediction]) -> "Mapping[str, Overlap]":
         written = [p.text for p in predictions]

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,7 @@ from lmcore.tasks import TASKS, load_task
 from lmcore.tasks.base import Task
 from lmcore.tasks.bio import written_spans
 from lmcore.tasks.figures import Metric
+from lmcore.tasks.tally import like_tallies
 from lmcore.tasks.writing import WritingTask
 from lmcore.training.comparison import Comparison, compare
 from lmcore.training.evaluation import Evaluation
@@ -177,8 +178,7 @@ def set_beside(before: Evaluation, after: Evaluation, *, seed: int = 0) -> Besid
     comparison = compare([before, after], seed=seed)
     first, second = (e.predictions.sort_values("id", kind="stable").reset_index(drop=True) for e in (before, after))
     task = load_task(after.task)
-    metric, old = _row_figures(task, first)
-    _, new = _row_figures(task, second)
+    metric, old, new = _row_figures(task, [first, second])
     rows = first[["id", "text", "gold"]].assign(
         before=first["label"],
         after=second["label"],
@@ -229,14 +229,22 @@ def _predicts_rows(task: Task) -> bool:
     return type(task).token_baselines is Task.token_baselines
 
 
-def _row_figures(task: Task, table: pd.DataFrame) -> tuple[Metric, np.ndarray]:
-    """Return a figure of each row by itself: of a task that writes its own, else the first of the tally."""
+def _row_figures(task: Task, tables: Sequence[pd.DataFrame]) -> tuple[Metric, np.ndarray, np.ndarray]:
+    """Return a figure of each row of two tables: of a task that writes its own, else the first of the tally.
+
+    A row with nothing to be found, in which nothing was found, is as right as one can be.
+    """
     if isinstance(task, WritingTask):
-        return task.metric(task.row_metric), table[task.row_metric].to_numpy(dtype=float)
-    tally = task.tally(table)
-    name = next(iter(tally.figures()))
-    alone: Any = tally.read(tally.rows)[name]
-    return task.metric(name), np.asarray(alone, dtype=float)
+        old, new = (table[task.row_metric].to_numpy(dtype=float) for table in tables)
+        return task.metric(task.row_metric), old, new
+    tallies = like_tallies(task, tables)
+    name = next(iter(tallies[0].figures()))
+    alone = [np.asarray(tally.read(tally.rows)[name], dtype=float) for tally in tallies]
+    old, new = (
+        np.where(np.isnan(each) & table["correct"].to_numpy(dtype=bool), 1.0, each)
+        for each, table in zip(alone, tables, strict=True)
+    )
+    return task.metric(name), old, new
 
 
 def _changes(metric: Metric, old: np.ndarray, new: np.ndarray) -> list[str]:

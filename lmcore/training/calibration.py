@@ -131,10 +131,14 @@ def probabilities(evaluation: Evaluation) -> tuple[np.ndarray, np.ndarray]:
         OptionError: the task does not give each row one class.
     """
     class_task(load_task(evaluation.task))
-    names = [name for name in evaluation.predictions if str(name).startswith("p:")]
+    return table_probabilities(evaluation.predictions)
+
+
+def table_probabilities(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Return the same from a table of `lmcore.tasks.classes.ClassTask`."""
+    names = [name for name in table if str(name).startswith("p:")]
     index = {str(name).removeprefix("p:"): number for number, name in enumerate(names)}
-    gold = evaluation.predictions["gold"].map(index).to_numpy(dtype=np.int64)
-    return evaluation.predictions[names].to_numpy(dtype=np.float64), gold
+    return table[names].to_numpy(dtype=np.float64), table["gold"].map(index).to_numpy(dtype=np.int64)
 
 
 def equal_mass(confidence: np.ndarray, bins: int = BINS) -> np.ndarray:

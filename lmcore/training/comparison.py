@@ -12,6 +12,7 @@ from lmcore.errors import InputError
 from lmcore.tasks import load_task
 from lmcore.tasks.figures import Metric
 from lmcore.tasks.resampling import middle, resampled_sums
+from lmcore.tasks.tally import like_tallies
 from lmcore.training.evaluation import Evaluation
 
 LEVEL = 0.95
@@ -74,7 +75,7 @@ def compare(evaluations: Sequence[Evaluation], *, seed: int = 0) -> Comparison:
     """
     ordered = _aligned(evaluations)
     task = load_task(evaluations[0].task)
-    tallies = [task.tally(frame) for frame in ordered]
+    tallies = like_tallies(task, ordered)
     sums = resampled_sums(np.hstack([tally.rows for tally in tallies]), seed=seed)
     parts = np.split(sums, np.cumsum([tally.rows.shape[1] for tally in tallies])[:-1], axis=1)
     drawn = [tally.read(part) for tally, part in zip(tallies, parts, strict=True)]

@@ -180,7 +180,7 @@ class TrainConfig:
         minimum=0,
         maximum=1e9,
         methods=("continual",),
-        empty="1 for lwf, 1000 for ewc",
+        empty="1 for lwf, for ewc by the run's steps and learning rate",
     )
     anchor_temperature: float = option(
         2.0,

@@ -109,12 +109,7 @@ def learning_curve(
         Cancelled: the report asked to stop; finished sizes are taken up again when it is resumed.
     """
     report, config, shares = report or Silent(), config.checked(), _checked(shares)
-    if not draws_curve(config):
-        raise OptionError(
-            f"A run that goes on from {config.model} has earlier data beside its own: draw the curve of a version that was "
-            "trained on one data set."
-        )
-    check_method(config.method, config.task, str(resolve_model(config.model, settings)))
+    _check_drawable(config, settings)
     task = load_task(config.task)
     parts, labels = _checked_parts(task, data)
     sizes = _sizes(nested_order(task, parts["train"].frame, seed=config.seed), shares)
@@ -122,26 +117,10 @@ def learning_curve(
     scratch = scratch or settings.workspace.checkpoints / f"curve-{identifier}"
     if not resume:
         shutil.rmtree(scratch, ignore_errors=True)
-    settings.workspace.folder(scratch)
-    ends = np.cumsum([0.0, *shares]) / sum(shares)
-    found = []
-    for number, (share, rows) in enumerate(zip(shares, sizes, strict=True)):
-        train = replace(parts["train"], frame=parts["train"].frame.iloc[rows].reset_index(drop=True))
-        folder = settings.workspace.folder(scratch / f"{len(rows)}-rows")
-        job = TrainJob(
-            config,
-            task,
-            train,
-            parts["dev"],
-            labels,
-            settings,
-            folder,
-            resume,
-            _Quiet(report, *ends[number : number + 2]),
-        )
-        found.append(_size(job, parts["test"], share))
-        shown = found[-1][1].metrics
-        report.metrics(len(rows), {f"test_{name}": value for name, value in shown.items()})
+    whole = TrainJob(
+        config, task, parts["train"], parts["dev"], labels, settings, settings.workspace.folder(scratch), resume, report
+    )
+    found = _all_sizes(whole, parts["test"], shares, sizes)
     curve = LearningCurve(
         id=identifier,
         task=task.name,
@@ -219,6 +198,16 @@ def load_curve(workspace: Workspace, identifier: str) -> LearningCurve:
         raise StorageError(f"The learning curve {identifier} is damaged: draw it again.") from error
 
 
+def _check_drawable(config: TrainConfig, settings: Settings) -> None:
+    """Refuse what draws no curve: a run with earlier data beside its own, and a method that does not train the task."""
+    if not draws_curve(config):
+        raise OptionError(
+            f"A run that goes on from {config.model} has earlier data beside its own: draw the curve of a version that was "
+            "trained on one data set."
+        )
+    check_method(config.method, config.task, str(resolve_model(config.model, settings)))
+
+
 def _checked_parts(task: Task, data: TextDataset) -> tuple[dict[str, TextDataset], tuple[str, ...]]:
     """Return the splits and the labels of the training rows."""
     parts = {split: data.part(split) for split in SPLITS}
@@ -253,6 +242,31 @@ class _Quiet(Part):
 
     def metrics(self, step: int, values: Mapping[str, float]) -> None:
         """Do nothing."""
+
+
+def _all_sizes(
+    whole: TrainJob, test: TextDataset, shares: Sequence[float], sizes: Sequence[np.ndarray]
+) -> list[tuple[pd.DataFrame, Evaluation]]:
+    """Train on each part of a run's rows and measure it; the time that each takes is reckoned by its share.
+
+    Args:
+        whole: the run on all training rows; each part has a folder of its own in its folder.
+        test: the rows that all are measured on.
+        shares: of the training rows.
+        sizes: the rows of each share.
+    """
+    ends, found = np.cumsum([0.0, *shares]) / sum(shares), []
+    for number, (share, rows) in enumerate(zip(shares, sizes, strict=True)):
+        job = replace(
+            whole,
+            train=replace(whole.train, frame=whole.train.frame.iloc[rows].reset_index(drop=True)),
+            scratch=whole.settings.workspace.folder(whole.scratch / f"{len(rows)}-rows"),
+            report=_Quiet(whole.report, *ends[number : number + 2]),
+        )
+        found.append(_size(job, test, share))
+        shown = found[-1][1].metrics
+        whole.report.metrics(len(rows), {f"test_{name}": value for name, value in shown.items()})
+    return found
 
 
 def _size(job: TrainJob, test: TextDataset, share: float) -> tuple[pd.DataFrame, Evaluation]:

@@ -8,26 +8,31 @@ from typing import Any
 import numpy as np
 
 from lmcore.data.dataset import TextDataset
-from lmcore.errors import ResourceError
-from lmcore.memory import read_memory
 from lmcore.models.catalogue import resolve_model
 from lmcore.models.encode import IGNORED, UNKNOWN_LIMIT, Encodings
-from lmcore.models.load import pick_device, reading_config
+from lmcore.models.load import reading_config
 from lmcore.models.shape import Shape
 from lmcore.models.start import StartModel, start_model
-from lmcore.settings import MIB, Settings
+from lmcore.settings import Settings
 from lmcore.tasks import load_task
 from lmcore.tasks.base import Task
 from lmcore.training.config import TrainConfig
 from lmcore.training.methods import check_method
+from lmcore.training.needs import (
+    BASE_BYTES,
+    available_bytes,
+    head_bytes,
+    layers_of,
+    learning_bytes,
+    policy_bytes,
+    refuse_above,
+)
 from lmcore.training.rows import run_rows
 
 SAMPLE_ROWS = 256
-_BASE_BYTES = 700 * MIB
 _BACKWARD = 3.0
 _LINEAR_SECONDS = 1.5e-7
 _WRITING = 6.0
-_LOGIT_COPIES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +67,7 @@ class Estimate:
         Raises:
             ResourceError: with the figures.
         """
-        wanted = self.nbytes * copies
-        if wanted > self.available:
-            raise ResourceError(
-                f"This takes about {wanted / MIB:,.0f} MiB of memory and {self.available / MIB:,.0f} MiB are free: take a "
-                "smaller model, batch or maximum length, or wait until other work has ended."
-            )
+        refuse_above(self.nbytes * copies, self.available)
 
     @property
     def knows_language(self) -> bool:
@@ -94,40 +94,38 @@ def estimate_training(config: TrainConfig, data: TextDataset, settings: Settings
     task = task.adapted(model.config)
     encodings = task.encode(start.tokenizer, sample, limit, None if config.method == "head" else labels)
     per_token = _seconds_per_token(model, start.tokenizer, task, encodings, config.batch_size)
-    inner = reading_config(model.base_model.config)
-    layers, width = inner.num_hidden_layers * (2 if model.config.is_encoder_decoder else 1), inner.hidden_size
     mean = float(encodings.lengths.sum()) / len(sample)  # a long row may take several windows
-    weights = sum(p.numel() * p.element_size() for p in model.parameters())
     if config.method == "head":
-        tried = layers + 1 if config.layer is None else 1
-        seconds = per_token * mean * sum(rows) + tried * 3 * rows[0] * width * _LINEAR_SECONDS * 10
-        nbytes = weights + (layers + 1) * (rows[0] + rows[1]) * width * 4 * 2
+        seconds = _head_seconds(config, model, per_token * mean, rows)
+        nbytes = head_bytes(model, rows[0] + rows[1])
     elif config.method == "grpo":
-        seconds, nbytes = _rewarded(config, model, per_token, mean, rows, weights)
+        seconds = _rewarded_seconds(config, per_token, mean, rows)
+        nbytes = policy_bytes(config, model, mean)
     else:
-        holds = config.anchor if config.method == "continual" else "none"
-        passes = _BACKWARD + (1 if holds == "lwf" else 0)  # the earlier model answers every batch too
-        seconds = per_token * mean * (passes * rows[0] * config.epochs + rows[1] * config.epochs + rows[2])
-        longest = int(np.minimum(encodings.lengths.max() * 1.5, limit))
-        kept = 1.2 if config.method == "lora" else 4.0  # of frozen weights there is neither a gradient nor a moment
-        kept += {"none": 0, "lwf": 1, "ewc": 2}[holds]  # the earlier model, or its weights with their importance
-        nbytes = weights * kept + config.batch_size * longest * (width * layers * 4 * 20 + _logit_bytes(model))
+        seconds = _learning_seconds(config, per_token * mean, rows)
         seconds += per_token * rows[2] * _output_tokens(encodings) * _WRITING
+        nbytes = learning_bytes(config, model, encodings, limit)
     return Estimate(
         seconds=seconds + 10,
-        nbytes=int(nbytes) + _BASE_BYTES,
-        available=_available(settings.device),
+        nbytes=int(nbytes) + BASE_BYTES,
+        available=available_bytes(settings.device),
         truncated_share=encodings.truncated_share,
         unknown_share=encodings.unknown_share,
     )
 
 
-def _available(device: str) -> int:
-    """Return the bytes that are free on a device."""
-    import torch
+def _head_seconds(config: TrainConfig, model: Any, per_row: float, rows: Sequence[int]) -> float:
+    """Return what encoding all rows once takes, and fitting every layer with every penalty."""
+    width = reading_config(model.base_model.config).hidden_size
+    tried = layers_of(model) + 1 if config.layer is None else 1
+    return float(per_row * sum(rows) + tried * 3 * rows[0] * width * _LINEAR_SECONDS * 10)
 
-    where = pick_device(device)
-    return read_memory().available if where == "cpu" else int(torch.cuda.mem_get_info(where)[0])
+
+def _learning_seconds(config: TrainConfig, per_row: float, rows: Sequence[int]) -> float:
+    """Return what all epochs take, dev after each and test in the end."""
+    taught = config.method == "continual" and config.anchor == "lwf"
+    passes = _BACKWARD + (1 if taught else 0)  # the earlier model answers every batch too
+    return per_row * (passes * rows[0] * config.epochs + rows[1] * config.epochs + rows[2])
 
 
 def _check_rewarded(config: TrainConfig, start: StartModel, rows: int, settings: Settings) -> None:
@@ -146,22 +144,15 @@ def _check_rewarded(config: TrainConfig, start: StartModel, rows: int, settings:
         load_reward(config, settings)
 
 
-def _rewarded(
-    config: TrainConfig, model: Any, per_token: float, mean: float, rows: Sequence[int], weights: int
-) -> tuple[float, float]:
-    """Return seconds and bytes of a run with rewards: texts are written, then learnt from beside the model that it was."""
+def _rewarded_seconds(config: TrainConfig, per_token: float, mean: float, rows: Sequence[int]) -> float:
+    """Return what a run with rewards takes: texts are written, then learnt from beside the model that it was."""
     from lmcore.training.reinforcement.policy import steps_of
 
-    inner = reading_config(model.base_model.config)
     texts = steps_of(config, rows[0])[1] * config.batch_size * config.accumulation
     judged = config.epochs * min(rows[1], 64) + 2 * min(rows[2], 200)
     references = 1 if config.kl_weight else 0
     seconds = per_token * texts * (mean + config.new_tokens) * (_BACKWARD + references)
-    seconds += per_token * (texts + judged) * config.new_tokens * _WRITING
-    kept = 1.2 if config.adapters else 4.0 + references
-    length = int(np.minimum(mean + config.new_tokens, config.max_length))
-    per_place = inner.hidden_size * inner.num_hidden_layers * 4 * 20 + _logit_bytes(model)
-    return seconds, weights * kept + config.batch_size * length * per_place
+    return seconds + per_token * (texts + judged) * config.new_tokens * _WRITING
 
 
 def _load(config: TrainConfig, data: TextDataset, task: Task, labels: Sequence[str], settings: Settings) -> StartModel:
@@ -173,12 +164,6 @@ def _load(config: TrainConfig, data: TextDataset, task: Task, labels: Sequence[s
     some = data.part("train").frame.head(2000)
     shape = Shape(config.layers, config.width, config.heads, config.vocabulary)
     return start_model(config.model, task, some, labels, seed=config.seed, settings=settings, shape=shape)
-
-
-def _logit_bytes(model: Any) -> int:
-    """Return what the outputs for one token take in a training step, where there is one for each word of the vocabulary."""
-    head = model.get_output_embeddings()
-    return 0 if head is None else int(head.weight.shape[0]) * 4 * _LOGIT_COPIES
 
 
 def _output_tokens(encodings: Encodings) -> float:

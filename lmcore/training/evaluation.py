@@ -24,6 +24,7 @@ from lmcore.storage import FINISHED, whole_folder, write_json
 from lmcore.tasks import load_task
 from lmcore.tasks.base import Task
 from lmcore.tasks.figures import Metric
+from lmcore.tasks.predicted import Predicted
 from lmcore.training.baseline import score_baselines
 from lmcore.training.continual.lineage import lineage
 from lmcore.types import ModelRef, Report, Silent
@@ -153,27 +154,42 @@ def evaluate(
     part, split = _part(data, split)
     task = _decoded(load_task(loaded.task), loaded, decoding or {})
     task.check(part.frame, f"The {split} split of {data.name!r}" if split else repr(data.name), loaded.labels)
-    other_way = bool(decoding) and task.settings(loaded) != load_task(loaded.task).settings(loaded)
     choices, rivals = _beside(loaded, task, data, part, seed)
     with _chosen(loaded, choices):
         predicted = task.examine(loaded, part.frame, report=report or Silent())
         read = task.settings(loaded)
-    scores = task.score(part.frame, predicted.predictions, loaded.labels, seed=seed)
-    frame = task.table(part.frame, predicted.predictions)
-    parameters = {
+    known = {
         "seed": seed,
         "split": split,
-        "rows": len(frame),
-        "truncated_share": predicted.encodings.truncated_share,
-        "unknown_share": predicted.encodings.unknown_share,
         **({"choices": choices} if choices else {}),
-        **({OTHER_WAY: True} if other_way else {}),
+        **({OTHER_WAY: True} if decoding and _is_other_way(task, loaded) else {}),
         "seen_share": _seen_share(loaded.ref, part, settings),
         **read,
     }
-    if predicted.encodings.cut_outputs is not None:
-        parameters["cut_output_share"] = predicted.encodings.cut_output_share
+    return _scored(loaded, task, part, predicted, known, {**rivals, **(tables or {})})
+
+
+def _scored(
+    loaded: LoadedModel,
+    task: Task,
+    part: TextDataset,
+    predicted: Predicted,
+    known: Mapping[str, Any],
+    tables: Mapping[str, pd.DataFrame],
+) -> Evaluation:
+    """Compare predictions with what the rows say.
+
+    Args:
+        loaded: what predicted.
+        task: as it predicted.
+        part: the rows.
+        predicted: what was said about them.
+        known: how it was done; the seed among it is that of the bootstrap.
+        tables: what is kept beside the task's own tables.
+    """
     name = str(part.ref or part.name)
+    scores = task.score(part.frame, predicted.predictions, loaded.labels, seed=known["seed"])
+    parameters = {**_as_seen(predicted), **known}
     return Evaluation(
         id=fingerprint(str(loaded.ref), loaded.fingerprint, name, part.fingerprint, parameters),
         version=str(loaded.ref),
@@ -181,10 +197,26 @@ def evaluate(
         task=task.name,
         metrics=scores.metrics,
         intervals=scores.intervals,
-        predictions=frame,
-        tables={**scores.tables, **rivals, **(tables or {})},
+        predictions=task.table(part.frame, predicted.predictions),
+        tables={**scores.tables, **tables},
         parameters=parameters,
     )
+
+
+def _as_seen(predicted: Predicted) -> dict[str, Any]:
+    """Return how many rows were predicted, and how much of them the model did not see or write to the end."""
+    encodings = predicted.encodings
+    seen = {
+        "rows": len(predicted.predictions),
+        "truncated_share": encodings.truncated_share,
+        "unknown_share": encodings.unknown_share,
+    }
+    return seen if encodings.cut_outputs is None else {**seen, "cut_output_share": encodings.cut_output_share}
+
+
+def _is_other_way(task: Task, loaded: LoadedModel) -> bool:
+    """Say whether a task writes in another way than a model's own."""
+    return task.settings(loaded) != load_task(loaded.task).settings(loaded)
 
 
 def _decoded(task: Task, loaded: LoadedModel, given: Mapping[str, Any]) -> Task:

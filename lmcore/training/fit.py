@@ -124,6 +124,7 @@ def train(
         OptionError: a setting is out of range, or is not for several workers.
         DataError: the data set is not split, a split cannot be trained on, or dev or test has a class that train lacks.
         InputError: the model cannot be had.
+        ResourceError: it would not fit into the memory that is free; the message has the figures.
         StorageError: the disk is full; nothing half-written is registered.
         Cancelled: the report asked to stop; checkpoints stay.
         LostWorker: another process of the run has ended.

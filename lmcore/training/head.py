@@ -12,6 +12,7 @@ from lmcore.errors import OptionError
 from lmcore.fingerprint import fingerprint
 from lmcore.storage import disk_errors
 from lmcore.tasks.labelled import label_task
+from lmcore.training.needs import check_room, head_bytes
 from lmcore.training.trained import Trained, TrainJob
 from lmcore.types import Part
 
@@ -45,6 +46,7 @@ def fit_head(job: TrainJob) -> Trained:
     Raises:
         OptionError: the layer is above the model's last one.
         InputError: the model has no trained weights.
+        ResourceError: it would not fit into the memory that is free.
         Cancelled: the report asked to stop.
     """
     from lmcore.models.encode import batch_of
@@ -55,6 +57,7 @@ def fit_head(job: TrainJob) -> Trained:
     job.report.progress(0.0, "Loading the model")
     loaded = load_model(config.model, task="", settings=job.settings)
     layers = _layers(config.layer, loaded.layers)
+    check_room(job, loaded.model, head_bytes(loaded.model, len(job.train) + len(job.dev)))
     limit = min(config.max_length, loaded.max_length)
     train = task.encode(loaded.tokenizer, job.train.frame, limit)
     dev = task.encode(loaded.tokenizer, job.dev.frame, limit)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lmcore.data.store import DatasetStore
+from lmcore.models.catalogue import resolve_model
 from lmcore.settings import Settings, Workspace
 from lmcore.training.config import TrainConfig
 from lmcore.training.distributed.rundir import RunFolder, make_plan
@@ -20,22 +21,31 @@ TARGET = "lmcore.training.job:run"
 
 
 def job_config(
-    config: TrainConfig, data: str, *, workers: int = 1, cluster: bool = False, checkpoints: str = ""
+    config: TrainConfig,
+    data: str,
+    *,
+    settings: Settings | None = None,
+    workers: int = 1,
+    cluster: bool = False,
+    checkpoints: str = "",
 ) -> dict[str, Any]:
     """Return what `run` is to be given to train on a stored data set.
 
     Args:
-        config: what to train and how.
+        config: what to train and how; a version that it names by an alias is the one that has the alias now, whichever
+            has it when the job is run.
         data: a stored data set's text form.
+        settings: of the workspace whose versions are meant; from the environment where None.
         workers: how many processes train together.
         cluster: whether they are on the Ray cluster of the settings rather than on this machine.
         checkpoints: name of the folder for checkpoints; one of its own where empty.
 
     Raises:
         OptionError: the method is not for several workers, or they cannot share a batch evenly.
+        InputError: there is no such version.
     """
     check_workers(config, workers)
-    values = config.checked().to_dict() | {"model": from_anywhere(config.model)}
+    values = config.checked().to_dict() | {"model": definite(config.model, settings)}
     together = {"workers": workers, "cluster": cluster} if cluster or workers > 1 else {}
     return {"train": values, "data": data, "checkpoints": checkpoints or f"job-{secrets.token_hex(8)}"} | together
 
@@ -82,6 +92,25 @@ def _together(
         result = run_here(plan, folder, report, stalled_seconds=patience)
     shutil.rmtree(folder.path, ignore_errors=True)
     return result
+
+
+def definite(model: str, settings: Settings | None = None) -> str:
+    """Return a model's text form that means the same to a worker, later and elsewhere.
+
+    A registered version gets its number, since an alias may move before the job is run, and a path no longer depends on
+    the working directory.
+
+    Args:
+        model: a model's text form.
+        settings: of the workspace whose versions are meant; from the environment where None.
+
+    Raises:
+        InputError: there is no such version.
+    """
+    ref = ModelRef.parse(model)
+    if ref.kind == "registry" and not ref.version.isdecimal():
+        return str(resolve_model(ref, settings or Settings.from_environment()))
+    return from_anywhere(model)
 
 
 def from_anywhere(model: str) -> str:

@@ -12,7 +12,7 @@ from lmcore.training.continual.forgetting import forgetting_of
 from lmcore.training.continual.kept_forgetting import save_forgetting
 from lmcore.training.curve import SHARES, learning_curve
 from lmcore.training.evaluation import evaluate, save_evaluation
-from lmcore.training.job import from_anywhere
+from lmcore.training.job import definite
 from lmcore.training.temperature import calibrate
 from lmcore.types import Report, check_name
 
@@ -22,9 +22,18 @@ CURVE = "lmcore.training.judging:run_curve"
 FORGETTING = "lmcore.training.judging:run_forgetting"
 
 
-def curve_config(config: TrainConfig, data: str, shares: Sequence[float] = SHARES) -> dict[str, Any]:
-    """Return what `run_curve` is to be given, with a checkpoint folder of its own."""
-    values = config.checked().to_dict() | {"model": from_anywhere(config.model)}
+def curve_config(
+    config: TrainConfig, data: str, shares: Sequence[float] = SHARES, *, settings: Settings | None = None
+) -> dict[str, Any]:
+    """Return what `run_curve` is to be given, with a checkpoint folder of its own.
+
+    Args:
+        config: what is trained at every size; an alias is named by its number, as for `lmcore.training.job.job_config`.
+        data: a stored data set's text form.
+        shares: of the training split.
+        settings: of the workspace whose versions are meant; from the environment where None.
+    """
+    values = config.checked().to_dict() | {"model": definite(config.model, settings)}
     return {"train": values, "data": data, "shares": list(shares), "checkpoints": f"curve-{secrets.token_hex(8)}"}
 
 

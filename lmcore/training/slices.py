@@ -80,8 +80,9 @@ def measure_slices(evaluation: Evaluation, frame: pd.DataFrame | None = None, *,
 
     Slices are made by label, by length in words (quarters), by language where there are Chinese and other texts, and by
     every further column with 2 to 30 different values. The figure is the first of the task's tally, which any slice can
-    be judged by (the accuracy, for classes). Intervals of shares are Wilson's, which have a width where all rows are
-    right; those of other figures are bootstrapped, and slices of fewer than 20 rows are then not flagged.
+    be judged by: the task's main one, but for classes the accuracy. Intervals of shares are Wilson's, which have a width
+    where all rows are right; those of other figures are bootstrapped, and slices of fewer than 20 rows are then not
+    flagged. Slices that hold nothing to be judged, such as sentences without an entity, are left out.
 
     Args:
         evaluation: what was predicted.
@@ -89,7 +90,7 @@ def measure_slices(evaluation: Evaluation, frame: pd.DataFrame | None = None, *,
         seed: of the resampling.
 
     Raises:
-        InputError: the rows fall into no slices.
+        InputError: the rows fall into no slices, or hold nothing to be judged.
     """
     task = load_task(evaluation.task)
     predictions = evaluation.predictions.reset_index(drop=True)
@@ -104,8 +105,11 @@ def measure_slices(evaluation: Evaluation, frame: pd.DataFrame | None = None, *,
     level = 1 - (1 - LEVEL) / len(groups)
     rows = []
     for (by, value), part in groups.items():
-        measured = _measure(tally.part(part["place"].to_numpy()), name, level, seed)
-        rows.append((by, value, len(part), *measured, _verdict(metric, overall[name], len(part), *measured, tally)))
+        measured = _measure(tally.part(part["place"].to_numpy()), metric, level, seed)
+        if np.isfinite(measured[0]):
+            rows.append((by, value, len(part), *measured, _verdict(metric, overall[name], len(part), *measured, tally)))
+    if not rows:
+        raise InputError(f"The rows of {evaluation.data} hold nothing by which {metric.title} could be measured.")
     slices = pd.DataFrame(rows, columns=["by", "slice", "rows", "value", "low", "high", "verdict"])
     ids = members[["by", "slice", "id"]].reset_index(drop=True)
     return SliceReport(evaluation.version, evaluation.data, metric, overall[name], slices, ids, level)
@@ -162,21 +166,25 @@ def _languages(texts: pd.Series) -> pd.Series:
     return texts.map(lambda text: "Chinese" if is_chinese(text) else "other")
 
 
-def _measure(tally: Tally, name: str, level: float, seed: int) -> tuple[float, float, float]:
-    value = tally.figures()[name]
-    if is_share(tally, name, value):
-        return (value, *wilson(value * len(tally.rows), len(tally.rows), level))
-    return (value, *middle(tally.read(resampled_sums(tally.rows, seed=seed))[name], level))
+def _measure(tally: Tally, metric: Metric, level: float, seed: int) -> tuple[float, float, float]:
+    value = tally.figures()[metric.name]
+    if not np.isfinite(value):
+        return value, value, value
+    judged = tally.part(np.isfinite(tally.read(tally.rows)[metric.name]))
+    if is_share(judged, metric):
+        return (value, *wilson(value * len(judged.rows), len(judged.rows), level))
+    return (value, *middle(tally.read(resampled_sums(tally.rows, seed=seed))[metric.name], level))
 
 
-def is_share(tally: Tally, name: str, value: float) -> bool:
+def is_share(tally: Tally, metric: Metric) -> bool:
     """Say whether the figure is the share of rows that have something, each row counting once."""
-    alone = tally.read(tally.rows)[name]
-    return bool(np.isin(alone, (0.0, 1.0)).all() and np.isclose(alone.mean(), value))
+    alone = tally.read(tally.rows)[metric.name]
+    counted = metric.maximum == 1 and np.isin(alone, (0.0, 1.0)).all()
+    return bool(counted and np.isclose(alone.mean(), tally.figures()[metric.name]))
 
 
 def _verdict(metric: Metric, overall: float, rows: int, value: float, low: float, high: float, tally: Tally) -> str:
-    share = is_share(tally, metric.name, overall)
+    share = is_share(tally, metric)
     if low <= overall <= high or (rows < LEAST_ROWS and not share):
         return ""
     return "better" if metric.better(value, overall) else "worse"

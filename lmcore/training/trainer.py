@@ -1,7 +1,7 @@
 """A transformers Trainer for a run: its settings, its order of batches and its loss."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -73,11 +73,32 @@ def build_trainer(
     Raises:
         OptionError: the device is absent, or a setting means nothing for the task.
     """
-    from transformers import PrinterCallback, Trainer, TrainerCallback
+    from transformers import PrinterCallback, TrainerCallback
 
-    config, task, train, workers = job.config, job.task, rows.train, job.workers
-    sampler = LengthGroupedSampler(train.lengths, config.batch_size, seed=config.seed)
-    training_loss, count = _training_loss(job, start, penalty)
+    config, workers = job.config, job.workers
+    sampler = LengthGroupedSampler(rows.train.lengths, config.batch_size, seed=config.seed)
+    epoch_steps = math.ceil(math.ceil(len(rows.train) / config.batch_size) / config.accumulation)
+    watch = type("Watching", (Watch, TrainerCallback), {})(job, start, epoch_steps, at_once)
+    trainer = _trainer_class(job, sampler, *_training_loss(job, start, penalty))(
+        model=model,
+        args=_arguments(job, epoch_steps * config.epochs, at_once),
+        train_dataset=_Windows(rows.train),
+        eval_dataset=_Windows(rows.dev),
+        data_collator=_collator(job, start, rows.train, sampler),
+        callbacks=[watch],
+    )
+    trainer.model_accepts_loss_kwargs = False  # a batch's loss is its mean, which a step divides by its batches
+    if workers.size > 1:
+        trainer.accelerator.prepare_data_loader = _whole_batches
+    trainer.remove_callback(PrinterCallback)  # it prints to stdout, which belongs to the caller
+    return trainer, watch
+
+
+def _trainer_class(job: TrainJob, sampler: LengthGroupedSampler, training_loss: Loss, count: Count) -> Any:
+    """Return a Trainer that takes batches in the sampler's order, writes checkpoints whole, and learns by a loss of ours."""
+    from transformers import Trainer
+
+    workers = job.workers
 
     class Grouped(Trainer):  # type: ignore[misc]
         def _get_train_sampler(self, train_dataset: Any = None) -> Any:
@@ -101,26 +122,20 @@ def build_trainer(
             self.control.should_training_stop = workers.agree(self.control.should_training_stop)
             return found
 
+    return Grouped
+
+
+def _collator(
+    job: TrainJob, start: StartModel, train: Encodings, sampler: LengthGroupedSampler
+) -> "Callable[[list[tuple[Encodings, int]]], dict[str, torch.Tensor]]":
+    """Return what makes a batch of windows; what it draws is the same after a resume, and on dev in every epoch."""
+
     def collate(items: list[tuple[Encodings, int]]) -> "dict[str, torch.Tensor]":
         encodings, numbers = items[0][0], [number for _, number in items]
-        with _drawing(config.seed, sampler.epoch if encodings is train else -1, numbers[0]):
-            return task.collate(start.tokenizer, encodings, numbers)
+        with _drawing(job.config.seed, sampler.epoch if encodings is train else -1, numbers[0]):
+            return job.task.collate(start.tokenizer, encodings, numbers)
 
-    epoch_steps = math.ceil(math.ceil(len(train) / config.batch_size) / config.accumulation)
-    watch = type("Watching", (Watch, TrainerCallback), {})(job, start, epoch_steps, at_once)
-    trainer = Grouped(
-        model=model,
-        args=_arguments(job, epoch_steps * config.epochs, at_once),
-        train_dataset=_Windows(train),
-        eval_dataset=_Windows(rows.dev),
-        data_collator=collate,
-        callbacks=[watch],
-    )
-    trainer.model_accepts_loss_kwargs = False  # a batch's loss is its mean, which a step divides by its batches
-    if workers.size > 1:
-        trainer.accelerator.prepare_data_loader = _whole_batches
-    trainer.remove_callback(PrinterCallback)  # it prints to stdout, which belongs to the caller
-    return trainer, watch
+    return collate
 
 
 def common_arguments(job: TrainJob, steps: int) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from lmcore.models.shape import Shape
 from lmcore.models.start import StartModel, start_model
 from lmcore.storage import disk_errors
 from lmcore.training.checkpoints import forget_begun, newest_whole
+from lmcore.training.needs import check_learning_room
 from lmcore.training.trained import Trained, TrainJob
 from lmcore.training.trainer import Penalty, Rows, build_trainer, is_on_cpu
 from lmcore.training.watch import Watch
@@ -73,7 +74,7 @@ def train_weights(job: TrainJob, build: Callable[[], Learner], *, penalty: Penal
     Raises:
         OptionError: a setting means nothing for the task.
         LmError: the loss is not a number any more.
-        ResourceError: memory ran out with a single text.
+        ResourceError: it would not fit into the memory that is free, or memory ran out with a single text.
         StorageError: the disk is full or refuses a checkpoint.
         Cancelled: the report asked to stop.
         LostWorker: another process of the run has ended.
@@ -82,6 +83,7 @@ def train_weights(job: TrainJob, build: Callable[[], Learner], *, penalty: Penal
     learner = _built(job, build)
     job = replace(job, task=job.task.adapted(learner.start.model.config))
     rows = _encode(job, learner.start)
+    check_learning_room(job, learner.start.model, rows.train, rows.limit)
     checkpoint = _checkpoint(job, job.resume)
     at_once = job.config.batch_size
     while (watch := _attempt(job, learner, rows, penalty, checkpoint, at_once)) is None:

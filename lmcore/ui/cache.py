@@ -48,6 +48,11 @@ def machine() -> Settings:
     return Settings.from_environment()
 
 
+def workspace_root() -> str:
+    """Return the workspace's folder, by which what is kept in memory is told apart from another workspace's."""
+    return str(settings().workspace.root)
+
+
 def board() -> JobBoard:
     """Return the workspace's job board, as the session's person may use it."""
     found = settings()
@@ -79,7 +84,7 @@ def datasets() -> list[DatasetInfo]:
 
 def dataset(ref: str) -> TextDataset:
     """Return a stored data set; it is shared by all sessions and must not be changed."""
-    return _dataset(str(settings().workspace.root), ref)
+    return _dataset(workspace_root(), ref)
 
 
 def versions() -> "list[ModelVersion]":
@@ -89,7 +94,7 @@ def versions() -> "list[ModelVersion]":
 
 def evaluation(identifier: str) -> "Evaluation":
     """Return a kept evaluation."""
-    return _evaluation(str(settings().workspace.root), identifier)
+    return _evaluation(workspace_root(), identifier)
 
 
 @st.cache_resource(show_spinner="Getting ready …")

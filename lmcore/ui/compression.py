@@ -8,7 +8,7 @@ from lmcore.charts import compression as charts
 from lmcore.jobs import JobState
 from lmcore.settings import MIB
 from lmcore.training.compression.config import CompressConfig
-from lmcore.training.compression.job import TARGET, job_config
+from lmcore.training.compression.job import TARGET, compress_bytes, job_config
 from lmcore.training.compression.methods import COMPRESSION
 from lmcore.ui import access, cache, show, state
 from lmcore.ui.forms import method_choice, option_fields
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from lmcore.models.registry import ModelVersion
     from lmcore.training.compression.tradeoff import Tradeoff
     from lmcore.training.evaluation import Evaluation
-
-PROCESS_BYTES = 900 * MIB
-_COPIES = 4
 
 
 def show_compression(result: "Evaluation", version: "ModelVersion") -> None:
@@ -63,10 +60,9 @@ def _start(version: "ModelVersion", data: str) -> None:
     if idle and access.button(
         "Make it smaller", action="start_job", key="compress_start", icon=":material/compress:", type="primary"
     ):
-        weights = sum(path.stat().st_size for path in version.folder.glob("*.safetensors"))
         title = f"Compress {version.ref} ({COMPRESSION[method].title.lower()})"
-        needed = PROCESS_BYTES + _COPIES * weights
-        cache.board().submit(TARGET, job_config(config, data), title=title, kind="compress", needs_bytes=needed)
+        told = job_config(config, data, settings=cache.settings())
+        cache.board().submit(TARGET, told, title=title, kind="compress", needs_bytes=compress_bytes(version))
         st.rerun()
     if latest is not None and latest.result:
         st.markdown(show.plain(latest.result["summary"]))

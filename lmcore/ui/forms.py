@@ -11,13 +11,16 @@ SIDE_BY_SIDE = 6
 NARROWEST = 190
 
 
-def option_fields(options: Sequence[Option], key: str, values: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def option_fields(
+    options: Sequence[Option], key: str, values: Mapping[str, Any] | None = None, *, in_link: bool = False
+) -> dict[str, Any]:
     """Draw one field for each option; more than six stand side by side where there is room.
 
     Args:
         options: what to ask for.
         key: unique on the page; the fields' keys begin with it.
         values: what the fields show at first instead of the options' defaults.
+        in_link: whether the link carries what is filled in.
 
     Returns:
         Option name to value, in the option's type.
@@ -27,7 +30,7 @@ def option_fields(options: Sequence[Option], key: str, values: Mapping[str, Any]
     found = {}
     for item in options:
         with grid.cell():
-            found[item.name] = _field(item, f"{key}_{item.name}", given.get(item.name, item.default))
+            found[item.name] = _field(item, f"{key}_{item.name}", given.get(item.name, item.default), in_link)
     return found
 
 
@@ -57,15 +60,15 @@ def method_choice(
     return name
 
 
-def _field(item: Option, key: str, value: Any) -> Any:
+def _field(item: Option, key: str, value: Any, in_link: bool) -> Any:
     label = item.name.replace("_", " ").capitalize()
+    shared: dict[str, Any] = {"key": key, "help": item.help, "bind": "query-params" if in_link else None}
     if item.kind == "bool":
-        return st.checkbox(label, value=bool(value), key=key, help=item.help)
+        return st.checkbox(label, value=bool(value), **shared)
     if item.kind == "choice":
-        return st.selectbox(label, item.choices, index=item.choices.index(value), key=key, help=item.help)
+        return st.selectbox(label, item.choices, index=item.choices.index(value), **shared)
     if item.kind == "text":
-        return st.text_input(label, value=value or "", key=key, help=item.help)
-    shared: dict[str, Any] = {"key": key, "help": item.help}
+        return st.text_input(label, value=value or "", **shared)
     if item.optional:
         shared["placeholder"] = item.empty
     if item.kind == "int":

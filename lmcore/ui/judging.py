@@ -225,7 +225,7 @@ def show_curve(version: "ModelVersion") -> None:
         "measures each on the same test split. No version is registered."
     )
     identifier = curve_id(config, cache.dataset(ref))
-    wanted = curve_config(config, ref)
+    wanted = curve_config(config, ref, settings=cache.settings())
     same = {name: wanted[name] for name in ("train", "data", "shares")}
     job = as_job(
         CURVE,

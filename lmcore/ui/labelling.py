@@ -13,7 +13,7 @@ from lmcore.data.dataset import TextDataset
 from lmcore.data.label_forms import LabelField, check_cells, empty_cell, label_fields, rows_by_id, written_cell
 from lmcore.data.label_store import AUTHOR_LENGTH, GivenLabel, LabelStore, check_author
 from lmcore.data.label_table import queue_table
-from lmcore.data.labelling import Rows, keep_labels, label_columns, label_progress, label_queue, queue_rows
+from lmcore.data.labelling import Rows, label_columns, label_progress, label_queue, queue_rows, store_labels
 from lmcore.errors import LmError
 from lmcore.tasks import TASKS, load_task
 from lmcore.tasks.doubt import doubt_measures
@@ -342,7 +342,7 @@ def _keep_form(data: TextDataset, labels: Sequence[GivenLabel]) -> None:
         icon=":material/save:",
         disabled=not taken,
     ):
-        kept = cache.store().save(keep_labels(data, labels, authors=taken, unlabelled=stay))
+        kept = store_labels(cache.settings().workspace, data, labels, authors=taken, unlabelled=stay)
         state.choose("dataset", str(kept.ref))
         st.rerun()
     rows = {label.row: label.cells for label in labels if label.cells is not None and label.author in taken}

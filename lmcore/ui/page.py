@@ -67,7 +67,7 @@ def open_page(title: str) -> None:
     """Configure the page, let in whoever may read it, draw its header and the navigation; the first call of every page."""
     stage = next((s for s in STAGES if s.title == title), HOME)
     st.set_page_config(page_title=f"{stage.title} · LMScope", page_icon=_FAVICON, layout="wide")
-    gate(machine)
+    gate(machine, stage.file, HOME.file)
     _navigation()
     if stage is not HOME:
         st.title(stage.title)

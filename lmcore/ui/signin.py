@@ -11,7 +11,7 @@ from lmcore.access import Actor, Role
 from lmcore.errors import AccessError, LmError, OptionError
 from lmcore.identity import Person, Roles, identify
 from lmcore.settings import Settings
-from lmcore.ui import show
+from lmcore.ui import show, wanted
 
 LOCAL = "local"
 SECRET_LENGTH = 32
@@ -32,11 +32,15 @@ def acting(settings: Settings) -> Settings:
     return replace(settings, workspace=replace(settings.workspace, actor=_actor(settings)))
 
 
-def gate(read: Callable[[], Settings]) -> None:
+def gate(read: Callable[[], Settings], page: str, home: str) -> None:
     """Let those in who have a role; for others the page ends here, with what they can do about it.
+
+    Who comes back from signing in is brought to the page that they wanted before.
 
     Args:
         read: reads the settings; what is wrong with them is said.
+        page: this page's file.
+        home: that of the page to which the sign-in service sends everybody back.
     """
     try:
         settings, auth = read(), _auth()
@@ -46,9 +50,12 @@ def gate(read: Callable[[], Settings]) -> None:
         st.error(str(error), icon=":material/error:")
         st.stop()
     if actor.role is not None:
+        if page == home and auth is not None:
+            wanted.go_on(home)
         return
     st.title("LMScope")
     if not _signed_in():
+        wanted.remember(page)
         st.markdown("Sign in to see this workspace.")
         for provider in providers:
             label = f"Log in with {provider}" if provider else "Log in"

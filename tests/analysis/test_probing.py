@@ -3,13 +3,17 @@ import pandas as pd
 import pytest
 
 from lmcore.analysis import probe_layers
-from lmcore.errors import Cancelled, DataError, InputError
+from lmcore.errors import Cancelled, DataError, InputError, OptionError, UnknownError
 from lmcore.models import load_model
 from lmcore.models.encode import encode_texts
 from lmcore.models.hidden import mean_pooled_states
 from lmcore.models.linear import fit_linear
-from lmcore.types import Silent
+from lmcore.models.load import LoadedModel
+from lmcore.tasks import load_task
+from lmcore.types import ModelRef, Silent
 from tests.conftest import REAL
+from tests.tasks.speakers import rule_frame, speaker
+from tests.tasks.writers import number_pairs, small_shared_tokenizer, tiny_marian
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +89,77 @@ def test_it_stops_when_asked(tiny_loaded, frames):
 
     with pytest.raises(Cancelled):
         probe_layers(tiny_loaded, *frames, report=Stopped())
+
+
+@pytest.fixture(scope="module")
+def judged(topics, tiny_folder):
+    """The topic, and labels at random, with a control task and a code."""
+    loaded = load_model(f"folder:{tiny_folder}", task="text-classification")
+    frames = [topics.part(split).frame for split in ("train", "dev", "test")]
+    rng = np.random.default_rng(3)
+    held_out = pd.concat(frames[1:], ignore_index=True)
+    by_chance = [part.assign(label=rng.permutation(part["label"])) for part in (frames[0], held_out)]
+    return [
+        probe_layers(loaded, train, dev, control=True, code=True) for train, dev in ((frames[0], held_out), by_chance)
+    ]
+
+
+def test_a_property_is_selective_and_what_is_at_random_is_not(judged):
+    real, chance = (found.accuracies.query("split == 'dev'") for found in judged)
+    assert (real["selectivity_low"] > 0.1).all()
+    assert np.allclose(real["accuracy"] - real["control"], real["selectivity"])
+    assert chance["selectivity"].abs().mean() < 0.25
+    assert ((chance["selectivity_low"] < 0.1) & (chance["selectivity_high"] > -0.1)).all()
+
+
+def test_a_property_takes_fewer_bits_than_what_is_at_random(judged):
+    real, chance = (found.codes for found in judged)
+    assert real["layer"].tolist() == [0, 1, 2]
+    assert real["uniform_bits"].tolist() == pytest.approx([judged[0].examples["train"] * np.log2(3)] * 3)
+    assert (real["bits"] < chance["bits"] * 0.8).all()
+    assert (real["low"] > 1.1).all()
+    assert (chance["high"] < 1.3).all()
+
+
+def test_the_result_says_what_was_asked_and_what_chance_gives(judged, topics):
+    found = judged[0]
+    assert found.classes == ("food", "travel", "weather")
+    assert found.examples == {"train": 96, "dev": 24}
+    assert found.majority["train"] == pytest.approx(topics.part("train").frame["label"].value_counts().max() / 96)
+    assert found.parameters["control"] is True
+    assert found.fingerprint != judged[1].fingerprint
+
+
+@pytest.mark.parametrize("probe", ["linear", "mlp"])
+def test_a_word_is_known_at_the_embeddings(tiny_loaded, frames, probe):
+    found = probe_layers(
+        tiny_loaded, *frames[:2], property="word_identity", property_options={"words": 6}, probe=probe, strength=1.0
+    )
+    assert found.accuracies.query("layer == 0")["accuracy"].min() > 0.99
+    assert found.strength == 1.0
+    assert found.parameters["probe"] == probe
+
+
+def test_models_that_write_are_read_too():
+    frame = rule_frame(48).assign(day=[str(n % 2) for n in range(48)])
+    decoder = probe_layers(
+        speaker("text-generation"), frame, frame, task="text-generation", property="column",
+        property_options={"column": "day"},
+    )  # fmt: skip
+    assert decoder.accuracies["layer"].max() == 2
+    pairs = number_pairs(40)
+    tokenizer = small_shared_tokenizer(pairs["source"].tolist() + pairs["target"].tolist())
+    model = load_task("translation").model_class().from_config(tiny_marian(tokenizer, None)).eval()
+    loaded = LoadedModel(ModelRef("folder", "x"), "translation", model, tokenizer, (), "f", "cpu", 0, 64)
+    encoder = probe_layers(loaded, pairs, pairs, task="translation", property="word_position")
+    assert encoder.accuracies["layer"].max() == 1
+
+
+def test_an_unknown_property_or_option_is_refused(tiny_loaded, frames):
+    with pytest.raises(UnknownError, match="no property 'mood'; known: column, label, length"):
+        probe_layers(tiny_loaded, *frames, property="mood")
+    with pytest.raises(OptionError, match="length has no option 'hidden'"):
+        probe_layers(tiny_loaded, *frames, property="length", property_options={"hidden": 3})
 
 
 @pytest.mark.real

@@ -90,12 +90,27 @@ def look_inside(visitor):
     visitor.chart("Size of the activations")
     visitor.is_content()
     visitor.shoot("analyse-activations")
-    visitor.choose("View", "Layers")
+    visitor.choose("View", "Similarity")
     visitor.chart("Linear CKA between layers")
-    visitor.chart("does best on dev")
     visitor.run_again()
     visitor.is_content()
-    visitor.shoot("analyse-layers")
+    visitor.shoot("analyse-similarity")
+    compare(visitor)
+
+
+def compare(visitor):
+    """Two methods beside each other; a colleague who opens the link in a session of their own sees the same."""
+    visitor.choose("View", "Compare")
+    visitor.choose("Compare", "Two methods")
+    words = visitor.chart("Integrated gradients beside").get_attribute("aria-label")
+    visitor.is_content()
+    visitor.shoot("analyse-compare")
+    context = visitor.page.context.browser.new_context()
+    colleague = context.new_page()
+    colleague.goto(visitor.page.url)
+    chart = colleague.locator('[data-testid="stVegaLiteChart"]').first
+    visitor.expect(chart).to_have_attribute("aria-label", words)
+    context.close()
 
 
 def draw_the_map(visitor):

@@ -89,6 +89,12 @@ def test_who_signs_in_gets_their_role_and_no_more(door, guest):
     assert links(guest) == 0
     leave(guest)
 
+    guest.open("Visualise")
+    door.provider.person = VIC
+    guest.press("Log in")
+    guest.expect(guest.page.get_by_role("heading", name="Visualise")).to_be_visible()
+    leave(guest)
+
     enter(guest, door, VIC)
     guest.page.get_by_test_id("stSidebar").get_by_text("vic@partner.org · view").wait_for()
     guest.open("Data")

@@ -7,8 +7,6 @@ from lmcore.charts.analysis import (
     class_probabilities,
     head_entropies,
     layer_by_token,
-    layer_similarity,
-    probe_accuracy,
     token_by_token,
     token_scores,
 )
@@ -98,20 +96,3 @@ def test_how_widely_the_heads_look(check, shape):
     figure = head_entropies(entropies)
     check(figure)
     assert figure.alt == "The most focused head is head 1 of layer 1 with 0.50 nats."
-
-
-@pytest.mark.parametrize("layers", [1, 7])
-def test_how_alike_the_layers_are(check, layers):
-    figure = layer_similarity(np.eye(layers))
-    check(figure)
-    assert len(figure.data) == layers**2
-
-
-@pytest.mark.parametrize("with_intervals", [True, False])
-def test_probes(check, with_intervals):
-    frame = pd.DataFrame({"layer": [0, 0, 1, 1], "split": ["dev", "test"] * 2, "accuracy": [0.5, 0.6, 0.7, 0.8]})
-    if with_intervals:
-        frame = frame.assign(low=frame["accuracy"] - 0.1, high=frame["accuracy"] + 0.1)
-    figure = probe_accuracy(frame, 1)
-    check(figure)
-    assert figure.alt == "Layer 1 does best on dev: dev 0.700, test 0.800."

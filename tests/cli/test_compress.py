@@ -5,8 +5,9 @@ import shutil
 import pytest
 
 from lmcore.jobs import JobBoard
+from lmcore.models import ModelRegistry
 from lmcore.settings import Workspace
-from lmcore.training.compression.job import TARGET
+from lmcore.training.compression.job import TARGET, compress_bytes
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +36,8 @@ def test_it_can_be_a_job(ask, home):
     job = board.get(answer["job"]["id"])
     assert (job.target, job.kind) == (TARGET, "compress")
     assert job.config["data"] == "topics@1"
+    version = ModelRegistry(Workspace(home)).get("models:/topics/1")
+    assert job.needs_bytes == compress_bytes(version) > (version.folder / "model.safetensors").stat().st_size
     board.cancel(job.id)
     board.wait(job.id, 30)
 

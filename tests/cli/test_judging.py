@@ -105,6 +105,7 @@ def test_a_learning_curve_here_and_in_the_background(ask, run, refused, home):
     job = ask("curve", "models:/second/1", "--background", home=home)["job"]
     board = JobBoard(Workspace(home), grace_seconds=0.1)
     kept = board.cancel(job["id"])
+    assert kept.needs_bytes > 0
     assert (kept.kind, kept.target, kept.config["shares"]) == ("curve", CURVE, [0.1, 0.25, 0.5, 1.0])
     assert board.wait(kept.id, 60).state.ended
     assert "give two or more rising ones" in refused("curve", "models:/second/1", "--share", "1", home=home)

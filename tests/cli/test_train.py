@@ -108,7 +108,7 @@ def test_several_workers_need_a_method_and_a_batch_that_they_can_share(refused, 
 
 
 def test_what_does_not_fit_into_memory_is_refused_with_the_figures(refused, trained_home, tiny_folder, monkeypatch):
-    monkeypatch.setattr("lmcore.training.estimate.read_memory", lambda: Memory(10**13, 1 << 20))
+    monkeypatch.setattr("lmcore.training.needs.read_memory", lambda: Memory(10**13, 1 << 20))
     said = refused("train", "topics@1", "--model", tiny_folder, home=trained_home)
     assert "MiB of memory and 1 MiB are free: take a smaller model" in said
     assert "1 MiB are free" in refused("search", "topics@1", "--model", tiny_folder, "--trials", "2", home=trained_home)

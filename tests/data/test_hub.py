@@ -19,7 +19,7 @@ def part(texts, labels):
 @pytest.fixture
 def hub(monkeypatch):
     """Stand in for the hub: what was asked for, what it answers, or the error that it raises."""
-    state = SimpleNamespace(asked=[], parts={}, error=None, download_size=None)
+    state = SimpleNamespace(asked=[], parts={}, error=None, download_size=None, cut_off=False)
 
     def load_dataset_builder(path, name=None, **options):
         state.asked.append((path, name, options))
@@ -31,6 +31,7 @@ def hub(monkeypatch):
         )
 
     monkeypatch.setattr(datasets, "load_dataset_builder", load_dataset_builder)
+    monkeypatch.setattr("lmcore.data.hub.is_cut_off", lambda: state.cut_off)
     return state
 
 
@@ -99,3 +100,10 @@ def test_no_rows(hub):
     hub.parts = {"train": part([], [])}
     with pytest.raises(DataError, match="has no rows"):
         read_hub("org/set", MIB)
+
+
+def test_without_a_network_it_is_not_asked_again_and_again(hub):
+    hub.cut_off = True
+    with pytest.raises(DataError, match="The hub cannot be reached for the data set org/set: check the network"):
+        read_hub("org/set", MIB)
+    assert not hub.asked

@@ -1,11 +1,14 @@
 import pandas as pd
 import pytest
 
+from lmcore.access import Actor, Role
+from lmcore.audit import AuditLog
 from lmcore.data.dataset import TextDataset
 from lmcore.data.label_store import GivenLabel
-from lmcore.data.labelling import LABELLED_BY, keep_labels, label_progress, label_queue, queue_rows
+from lmcore.data.labelling import LABELLED_BY, keep_labels, label_progress, label_queue, queue_rows, store_labels
 from lmcore.data.store import DatasetStore
-from lmcore.errors import DataError, OptionError
+from lmcore.errors import AccessError, DataError, OptionError
+from lmcore.settings import Workspace
 from lmcore.tasks import load_task
 
 
@@ -109,3 +112,19 @@ def test_nothing_is_kept_where_nobody_has_labelled(texts):
             keep_labels(texts, labels)
     with pytest.raises(DataError, match="has labelled a row"):
         keep_labels(texts, [given(10, "ann", "tea")], authors=["bo"])
+
+
+def test_the_audit_log_says_whose_labels_were_kept_and_who_was_refused(texts, workspace):
+    editor = Workspace(workspace.root, Actor("eve@example.org", "page", Role.EDIT))
+    stored = DatasetStore(editor).save(texts)
+    labels = [given(10, "ann", "rain"), given(11, "ann", "tea"), given(12, "bo", "rain")]
+    kept = store_labels(editor, stored, labels)
+    assert DatasetStore(editor).load(kept.ref).frame["label"].tolist() == ["rain", "tea", "rain"]
+    (entry,) = AuditLog(editor).find(action="label")
+    assert (entry.who, entry.object, entry.outcome) == ("eve@example.org", str(kept.ref), "done")
+    counted = {"new": 1, "changed": 1, "confirmed": 1, "unsettled": 0}
+    assert dict(entry.details) == {"authors": "ann 2, bo 1"} | counted
+    assert not any(label in str(entry.details) for label in ("tea", "rain")), "labels are texts"
+    with pytest.raises(AccessError, match="Labelling rows needs the role edit"):
+        store_labels(Workspace(workspace.root, Actor("guest", "page", Role.VIEW)), stored, labels)
+    assert AuditLog(editor).find(action="label", who="guest")[0].outcome == "refused"

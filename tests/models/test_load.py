@@ -227,3 +227,45 @@ def test_layers_are_read_without_the_weights(copy, settings):
     (copy / "config.json").write_text("{")
     with pytest.raises(InputError, match="no configuration that can be read"):
         read_layers(f"folder:{copy}", settings)
+
+
+@pytest.fixture
+def marian(tmp_path, topic_frame):
+    """A Marian as transformers saves it: its positions are sines, which are made anew and not saved."""
+    from safetensors.torch import load_file
+
+    from lmcore.models.configured_marian import marian_config, train_shared_tokenizer
+    from lmcore.tasks import load_task
+
+    tokenizer = train_shared_tokenizer(topic_frame["text"].tolist(), vocabulary=300, max_length=64)
+    config = marian_config(tokenizer, layers=1, width=16, heads=2)
+    model = load_task("translation").model_class().from_config(config).eval()
+    folder = tmp_path / "marian"
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    weights = load_file(folder / "model.safetensors")
+    assert not any("embed_positions" in name for name in weights)
+    return folder, model, weights
+
+
+def test_weights_that_a_class_makes_anew_are_not_missed_where_its_head_is_left_out(marian, settings):
+    folder, model, _ = marian
+    plain, whole = (load_model(f"folder:{folder}", task=task, settings=settings) for task in (None, "translation"))
+    ids = torch.tensor([[5, 6, 7]])
+    with torch.inference_mode():
+        wanted = model.model.encoder(ids).last_hidden_state
+        assert torch.equal(plain.model.encoder(ids).last_hidden_state, wanted)
+        assert torch.equal(whole.model.model.encoder(ids).last_hidden_state, wanted)
+
+
+def test_other_weights_that_it_lacks_are_missed(marian, settings):
+    from safetensors.torch import save_file
+
+    folder, _, weights = marian
+    gone = "model.encoder.layers.0.fc1.weight"
+    save_file({n: w for n, w in weights.items() if n != gone}, folder / "model.safetensors", metadata={"format": "pt"})
+    for task in (None, "translation"):
+        with pytest.raises(
+            InputError, match=r"its files lack 1 of the weights .* the first is .*layers\.0\.fc1\.weight"
+        ):
+            load_model(f"folder:{folder}", task=task, settings=settings)

@@ -18,7 +18,7 @@ from lmcore.models.registry import ModelRegistry
 from lmcore.serving.server import ServerState, write_state
 from lmcore.settings import Settings
 from lmcore.types import DatasetRef
-from lmcore.ui import signin
+from lmcore.ui import signin, wanted
 
 ROOT = Path(__file__).parents[2]
 PAGES = ["Home.py", *sorted(path.name for path in (ROOT / "pages").glob("*.py"))]
@@ -40,9 +40,13 @@ def enter(open_app: Open, home: Settings, monkeypatch: pytest.MonkeyPatch) -> It
     """Opens a page of a dashboard that asks people to sign in."""
     monkeypatch.setattr(signin, "_SEEN", set())
 
-    def enter(page: str, email: str = "", /, *, secrets: dict[str, Any] | None = None, **claims: Any) -> AppTest:
+    def enter(
+        page: str, email: str = "", /, *, secrets: dict[str, Any] | None = None, choices: Any = None, **claims: Any
+    ) -> AppTest:
         app = AppTest.from_file(ROOT / "Home.py", default_timeout=30)
         app = app if page == "Home.py" else app.switch_page(f"pages/{page}")
+        for name, value in (choices or {}).items():
+            app.query_params[name] = value
         app.secrets = {"auth": AUTH, "roles": ROLES} if secrets is None else secrets
         known = {"iss": "https://id.example", "sub": "17", "email": email, "email_verified": True}
         app.user = {"is_logged_in": bool(email), **(known if email else {}), **claims}
@@ -89,6 +93,34 @@ def test_who_has_no_role_sees_nothing_but_why(enter, filled, page):
     assert is_shut(app)
     assert labels(app) == ["Log out"]
     assert "has no role here" in app.warning[0].value
+
+
+@pytest.fixture
+def browser(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One browser for all that a test opens."""
+    monkeypatch.setattr(wanted, "_browser", lambda: "the browser")
+    wanted._pages.clear()
+
+
+def test_a_link_leads_to_its_page_after_signing_in(enter, filled, browser):
+    asked = {"version": "models:/topics/1", "text": "so much rain"}
+    assert is_shut(enter("3_Analyse.py", "", choices=asked))
+    assert is_shut(enter("Home.py", "eve@evil-example.com")), "who has no role is led nowhere"
+    app = enter("Home.py", "ann@example.com")
+    assert app.title[0].value == "Analyse"
+    assert {name: app.query_params[name] for name in asked} == asked
+    again = enter("Home.py", "ann@example.com")
+    assert "Analyse" not in {title.value for title in again.title}, "it is gone to once"
+
+
+def test_who_came_to_the_home_page_last_stays_there(enter, filled, browser):
+    enter("1_Data.py")
+    enter("Home.py")
+    app = enter("Home.py", "ann@example.com")
+    assert "Data" not in {title.value for title in app.title}
+    enter("1_Data.py")
+    linked = enter("Home.py", "ann@example.com", choices={"version": "models:/topics/1"})
+    assert "Data" not in {title.value for title in linked.title}, "a link to the home page itself is one too"
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -65,7 +65,7 @@ def test_other_methods_and_settings(open_app, filled):
     assert not app.exception
     assert words(app)[1] != first
     app.selectbox(key="analyse_input_x_gradient_baseline").set_value("zero").run()
-    app.checkbox(key="analyse_by_word").uncheck().run()
+    app.segmented_control(key="analyse_unit").set_value("token").run()
     assert not app.exception
 
 
@@ -74,7 +74,6 @@ def test_other_methods_and_settings(open_app, filled):
     [
         ("Attention", ["Attention in layer 2, all heads averaged", "The most focused head", "Attention rollout"]),
         ("Activations", ["Size of the activations by layer and token"]),
-        ("Layers", ["Linear CKA between layers", "does best on dev"]),
     ],
 )
 def test_the_inside_is_shown(open_app, filled, name, expected):
@@ -103,7 +102,7 @@ def test_a_link_opens_its_row(open_app, filled, home):
     assert error["text"] in [element.value for element in app.text]
     assert f"Labelled {error['gold']}." in said(app)
     assert f"**{error['label']}** with {error['score']:.1%}" in said(app)
-    app = view(app, "Layers")
+    app = view(app, "Similarity")
     assert not app.exception
     assert view(app, "Why").query_params["row"] == str(error["id"])
 
@@ -182,7 +181,7 @@ def test_damaged_rows_are_told_in_one_sentence(open_app, filled, home):
 
 def test_the_scores_add_up_to_what_is_said(open_app, filled):
     app = open_app(PAGE, text="a ticket for the train")
-    app.checkbox(key="analyse_by_word").uncheck().run()
+    app.segmented_control(key="analyse_unit").set_value("token").run()
     by_token = float(shown(app)["Sum of the scores"])
-    app.checkbox(key="analyse_by_word").check().run()
+    app.segmented_control(key="analyse_unit").set_value("word").run()
     assert np.isclose(float(shown(app)["Sum of the scores"]), by_token, atol=0.002)

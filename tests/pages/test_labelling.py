@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from lmcore.audit import AuditLog
 from lmcore.data.dataset import TextDataset
 from lmcore.data.label_store import LabelStore
 from lmcore.data.load import load_dataset
@@ -170,6 +171,8 @@ def test_two_people_share_the_rows(opened, texts, labels, home):
     assert "0 of 1 rows that several people labelled agree" in said(bo)
     bo = bo.checkbox(key="label_stay").check().run()
     bo = press(bo, "label_keep")
+    (entry,) = AuditLog(home.workspace).find(action="label")
+    assert (entry.via, entry.object, entry.details["authors"]) == ("page", "texts@2", "ann 1, bo 2")
     kept = DatasetStore(home.workspace).load("texts@2")
     assert kept.operation["authors"] == {"ann": 1, "bo": 2}
     assert kept.operation["unsettled"] == 1

@@ -6,6 +6,7 @@ import torch
 from lmcore.errors import DataError, UnknownError
 from lmcore.tasks import TASKS, load_task
 from lmcore.tasks.classification import TextClassification
+from lmcore.tasks.labelled import label_logits
 from lmcore.types import Prediction, Target
 
 TASK = TextClassification()
@@ -94,8 +95,8 @@ def test_targets_begin_with_the_predicted_class():
 
 def test_the_objective_is_a_logit_or_a_difference_and_can_be_differentiated():
     logits = torch.tensor([[1.0, 2.0, 4.0], [0.0, -1.0, 5.0]], requires_grad=True)
-    assert TASK.objective(logits, Target("class", "good"), LABELS).tolist() == [4.0, 5.0]
-    against = TASK.objective(logits, Target("class", "good", against="fair"), LABELS)
+    assert label_logits(logits, Target("class", "good"), LABELS).tolist() == [4.0, 5.0]
+    against = label_logits(logits, Target("class", "good", against="fair"), LABELS)
     assert against.tolist() == [2.0, 6.0]
     against.sum().backward()
     assert logits.grad.tolist() == [[0.0, -1.0, 1.0]] * 2
@@ -106,4 +107,4 @@ def test_the_objective_is_a_logit_or_a_difference_and_can_be_differentiated():
 )
 def test_a_class_that_the_model_lacks_is_refused(target):
     with pytest.raises(UnknownError, match="known: bad, fair, good"):
-        TASK.objective(torch.zeros(1, 3), target, LABELS)
+        label_logits(torch.zeros(1, 3), target, LABELS)

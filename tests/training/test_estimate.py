@@ -1,3 +1,4 @@
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
@@ -7,6 +8,8 @@ from lmcore.memory import Memory
 from lmcore.settings import MIB
 from lmcore.training.config import TrainConfig
 from lmcore.training.estimate import Estimate, estimate_training
+from lmcore.training.methods import TRAINING
+from lmcore.training.needs import check_room, weight_bytes
 
 
 @pytest.fixture
@@ -34,9 +37,7 @@ def test_more_work_takes_longer_and_more_memory(estimate):
 
 def test_memory_that_is_short_is_said(estimate, monkeypatch):
     for available, fits in ((1 * MIB, False), (10**12, True)):
-        monkeypatch.setattr(
-            "lmcore.training.estimate.read_memory", lambda available=available: Memory(10**13, available)
-        )
+        monkeypatch.setattr("lmcore.training.needs.read_memory", lambda available=available: Memory(10**13, available))
         found = estimate()
         assert found.available == available
         assert found.fits == fits
@@ -74,3 +75,24 @@ def test_what_cannot_be_trained_cannot_be_estimated(estimate, topics, topic_fram
         estimate(data=replace(topics, frame=topics.frame.assign(split="test")))
     with pytest.raises(InputError, match="There is no model at"):
         estimate(model="folder:/nowhere")
+
+
+@pytest.mark.parametrize("method", ["head", "full", "lora", "scratch"])
+def test_a_training_that_would_not_fit_does_not_begin(make_job, monkeypatch, method):
+    model = {"model": "config:bert-small"} if method == "scratch" else {}
+    job = make_job(method=method, epochs=1, save_steps=1, **model)
+    run = TRAINING[method].load()
+    monkeypatch.setattr("lmcore.training.needs.read_memory", lambda: Memory(10**13, 1 << 10))
+    with pytest.raises(
+        ResourceError, match=r"This takes about [\d,]+ MiB of memory and 0 MiB are free: take a smaller"
+    ):
+        run(job)
+    assert not list(job.scratch.glob("checkpoint-*")), "it was refused before the first step"
+
+
+def test_what_a_loaded_model_holds_already_is_not_asked_for_again(make_job, tiny_loaded, monkeypatch):
+    job, weights = make_job(), weight_bytes(tiny_loaded.model)
+    for free, wanted, fits in ((0, weights, True), (100, weights + 100, True), (99, weights + 100, False)):
+        monkeypatch.setattr("lmcore.training.needs.read_memory", lambda free=free: Memory(10**13, free))
+        with nullcontext() if fits else pytest.raises(ResourceError):
+            check_room(job, tiny_loaded.model, wanted)

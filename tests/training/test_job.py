@@ -5,9 +5,12 @@ import pytest
 from lmcore.data.store import DatasetStore
 from lmcore.errors import InputError, UnknownError
 from lmcore.models import ModelRegistry
+from lmcore.training.compression.config import CompressConfig
+from lmcore.training.compression.job import job_config as compress_config
 from lmcore.training.config import TrainConfig
 from lmcore.training.evaluation import load_evaluation
 from lmcore.training.job import job_config, run
+from lmcore.training.judging import curve_config
 from lmcore.types import Silent
 
 
@@ -42,7 +45,7 @@ def test_a_model_is_named_so_that_the_worker_finds_it(tiny_folder, monkeypatch):
     for model in ("folder:tiny", "folder:./tiny", "tiny", f"folder:{tiny_folder}"):
         named = job_config(TrainConfig("topics", model=model), "a@1")["train"]["model"]
         assert named.removeprefix("folder:") == str(tiny_folder)
-    for model in ("packaged:all-MiniLM-L6-v2", "models:/a@champion", "bert-small"):
+    for model in ("packaged:all-MiniLM-L6-v2", "bert-small"):
         assert job_config(TrainConfig("topics", model=model), "a@1")["train"]["model"] == model
 
 
@@ -52,3 +55,21 @@ def test_data_that_is_not_there_and_paths_that_lead_out_are_refused(stored, work
         run(config, workspace=workspace, report=Silent(), resume=False)
     with pytest.raises(InputError, match="checkpoint folder"):
         run(config | {"data": stored, "checkpoints": "../../x"}, workspace=workspace, report=Silent(), resume=False)
+
+
+def test_an_alias_is_the_version_that_has_it_when_the_job_is_made(stored, tiny_ref, workspace, settings):
+    config = job_config(TrainConfig("topics", model=str(tiny_ref), strength=1.0), stored)
+    for _ in range(2):
+        run(config, workspace=workspace, report=Silent(), resume=False)
+    registry = ModelRegistry(workspace)
+    registry.promote("topics", 1)
+    named = TrainConfig("topics", model="models:/topics@champion", method="continual", anchor="none", epochs=1)
+    told = job_config(named, stored, settings=settings)
+    curve = curve_config(named, stored, settings=settings)
+    smaller = compress_config(CompressConfig("models:/topics@champion", "int8"), stored, settings=settings)
+    registry.promote("topics", 2)
+    assert told["train"]["model"] == curve["train"]["model"] == smaller["compress"]["version"] == "models:/topics/1"
+    answer = run(told, workspace=workspace, report=Silent(), resume=False)
+    assert registry.get(answer["version"]).facts["base"] == "models:/topics/1"
+    with pytest.raises(UnknownError, match="nothing"):
+        job_config(TrainConfig("topics", model="models:/nothing@champion"), stored, settings=settings)

@@ -1,11 +1,8 @@
 """Head pruning by importance (Michel et al. 2019), written against the modules."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
-
 import numpy as np
 
+from lmcore.models.head_gates import gate_gradients, gated_heads, head_parts
 from lmcore.models.heads import AttentionBlock, attention_blocks
 from lmcore.models.structure import HEADS, note
 from lmcore.training.compression.made import Compressed, CompressJob, fewest
@@ -44,36 +41,15 @@ def head_importance(job: CompressJob, blocks: list[AttentionBlock]) -> np.ndarra
     """
     import torch
 
+    parts = head_parts(job.loaded.model, "encoder")
     total = np.zeros((len(blocks), max(block.heads for block in blocks)))
     seen = 0
     for batch in job.batches():
         count = len(batch["input_ids"])
-        factors = [torch.ones(count, block.heads, requires_grad=True) for block in blocks]
-        with torch.enable_grad(), _multiplied(blocks, factors):
+        gates = [torch.ones(count, block.heads, requires_grad=True) for block in blocks]
+        with torch.enable_grad(), gated_heads(job.loaded.model, parts, gates):
             loss = job.loaded.model(**batch).loss
-        found = torch.autograd.grad(loss, factors)
         # The loss is a mean over the batch, so that one window's gradient is its share of it.
-        total += np.array([g.abs().sum(dim=0).numpy() for g in found]) * count
+        total += gate_gradients(loss, gates).sum(dim=1).numpy() * count
         seen += count
     return total / seen
-
-
-@contextmanager
-def _multiplied(blocks: list[AttentionBlock], factors: list[Any]) -> Iterator[None]:
-    """Let each head's output be multiplied by its factor, shape (batch, heads), before the heads are joined."""
-
-    def hook(size: int, factor: Any) -> Any:
-        def multiply(module: Any, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
-            return (arguments[0] * factor.repeat_interleave(size, dim=1)[:, None, :], *arguments[1:])
-
-        return multiply
-
-    handles = [
-        block.output.dense.register_forward_pre_hook(hook(block.size, factor))
-        for block, factor in zip(blocks, factors, strict=True)
-    ]
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()

@@ -2,20 +2,41 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lmcore.data.store import DatasetStore
-from lmcore.settings import Settings, Workspace
+from lmcore.settings import MIB, Settings, Workspace
 from lmcore.training.compression.config import CompressConfig
-from lmcore.training.compression.run import compress
+from lmcore.training.compression.run import compress, working_bytes
+from lmcore.training.job import definite
 from lmcore.types import Report
 
+if TYPE_CHECKING:
+    from lmcore.models.registry import ModelVersion
+
 TARGET = "lmcore.training.compression.job:run"
+_PROCESS_BYTES = 900 * MIB
 
 
-def job_config(config: CompressConfig, data: str) -> dict[str, Any]:
-    """Return what `run` is to be given to compress a version, judged and measured on a stored data set."""
-    return {"compress": config.checked().to_dict(), "data": data}
+def job_config(config: CompressConfig, data: str, *, settings: Settings | None = None) -> dict[str, Any]:
+    """Return what `run` is to be given to compress a version, judged and measured on a stored data set.
+
+    Args:
+        config: which version, and how; an alias is named by its number, since it may move before the job is run.
+        data: the stored data set's text form.
+        settings: of the workspace whose versions are meant; from the environment where None.
+
+    Raises:
+        OptionError: a setting is out of range.
+        InputError: there is no such version.
+    """
+    config = config.checked()
+    return {"compress": config.to_dict() | {"version": definite(config.version, settings)}, "data": data}
+
+
+def compress_bytes(version: "ModelVersion") -> int:
+    """Return about how much memory a process takes that compresses a version."""
+    return _PROCESS_BYTES + working_bytes(version)
 
 
 def run(config: Mapping[str, Any], *, workspace: Workspace, report: Report, resume: bool) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from lmcore.training.trainer import Penalty
 if TYPE_CHECKING:
     import torch
 
+HOLD = 30.0
+
 
 def diagonal_fisher(model: Any, rows: "Iterable[Mapping[str, torch.Tensor]]") -> "dict[str, torch.Tensor]":
     """Return the mean square of the gradient of the rows' losses by each weight of a model, by the weight's name.
@@ -36,6 +38,30 @@ def diagonal_fisher(model: Any, rows: "Iterable[Mapping[str, torch.Tensor]]") ->
         count += 1
     model.zero_grad(set_to_none=True)
     return {name: value / max(count, 1) for name, value in sums.items()}
+
+
+def usual_strength(
+    fisher: "Mapping[str, torch.Tensor]", *, learning_rate: float, steps: int, hold: float = HOLD
+) -> float:
+    """Return the λ of `consolidation` that suits a run.
+
+    The importance is the mean square of a gradient, so that its root is the size that gradients of a weight have. AdamW
+    moves a weight by up to the learning rate in a step. A weight of mean importance that has gone as far as all steps can
+    carry it is pulled back by ``hold`` times such a gradient. One λ for all runs would hold nothing at a small learning
+    rate, or where a model is so sure of the earlier data that their gradients are all but gone.
+
+    Args:
+        fisher: the importance of the weights; those of no importance are left out of the mean.
+        learning_rate: the largest of the run.
+        steps: how many the run has.
+        hold: see above.
+    """
+    some = [value[value > 0].double() for value in fisher.values()]
+    count = sum(len(value) for value in some)
+    if not count:
+        return 0.0
+    mean = sum(float(value.sum()) for value in some) / count
+    return float(hold / (mean**0.5 * learning_rate * max(steps, 1)))
 
 
 def consolidation(

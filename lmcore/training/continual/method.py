@@ -1,11 +1,12 @@
 """The method `continual`: a registered version goes on with new data and keeps what it knew."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from lmcore.models.label_rows import row_places, spread_rows
 from lmcore.models.load import LoadedModel, load_model
-from lmcore.training.continual.consolidation import consolidation, diagonal_fisher
+from lmcore.training.continual.consolidation import consolidation, diagonal_fisher, usual_strength
 from lmcore.training.continual.distillation import distillation
 from lmcore.training.continual.lineage import earlier_data
 from lmcore.training.continual.replay import check_earlier, earlier_rows, sample_rows
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     import torch
 
 FISHER_ROWS = 200
-STRENGTHS = {"lwf": 1.0, "ewc": 1000.0}
+LWF_STRENGTH = 1.0
 _FISHER = 3
 
 
@@ -38,17 +39,24 @@ def _anchor(job: TrainJob) -> Penalty | None:
     config = job.config
     if config.anchor == "none":
         return None
-    strength = STRENGTHS[config.anchor] if config.anchor_strength is None else config.anchor_strength
     before = load_model(config.model, task=job.task.name, device="cpu", settings=job.settings)
     if config.anchor == "lwf":
+        strength = LWF_STRENGTH if config.anchor_strength is None else config.anchor_strength
         temperature = config.anchor_temperature
         return distillation(
             job.task, before.model, before.labels, job.labels, strength=strength, temperature=temperature
         )
     weights = {name: weight.detach() for name, weight in before.model.named_parameters()}
     fisher = _importance(job, before)
+    strength = _usual_strength(job, fisher) if config.anchor_strength is None else config.anchor_strength
     places = row_places(job.task, before.model, before.labels, job.labels)
     return consolidation(spread_rows(weights, places), spread_rows(fisher, places), strength=strength)
+
+
+def _usual_strength(job: TrainJob, fisher: "Mapping[str, torch.Tensor]") -> float:
+    config = job.config
+    steps = math.ceil(math.ceil(len(job.train) / config.batch_size) / config.accumulation) * config.epochs
+    return usual_strength(fisher, learning_rate=config.learning_rate, steps=steps)
 
 
 def _importance(job: TrainJob, before: LoadedModel) -> "dict[str, torch.Tensor]":

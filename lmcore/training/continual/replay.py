@@ -1,19 +1,23 @@
 """Replay: rows of earlier data among the new ones, so that what was learnt from them stays (Robins 1995)."""
 
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from lmcore.data.dataset import TextDataset
+from lmcore.data.store import DatasetStore
 from lmcore.data.text import comparison_key
-from lmcore.errors import DataError, OptionError
+from lmcore.errors import DataError, InputError, OptionError, StorageError
 from lmcore.models.label_rows import widened_labels
 from lmcore.settings import Settings
 from lmcore.tasks.base import Task
 from lmcore.training.config import TrainConfig
 from lmcore.training.continual.lineage import Earlier, earlier_data, lineage
+from lmcore.training.kept import kept_evaluations
 from lmcore.training.rows import RunRows
+from lmcore.types import SPLITS
 
 _TRAIN, _DEV = 1, 2
 
@@ -24,7 +28,9 @@ def with_earlier_rows(config: TrainConfig, task: Task, data: TextDataset, settin
     The train split gets ``replay`` earlier rows for each new one, as far as there are so many, in the same shares of data
     sets and classes as they have among all earlier rows. The dev split gets as many earlier rows as it has new ones at
     most, whether rows are replayed or not: the epoch that is kept is then not the one that forgot the most. Earlier rows
-    whose text stands anywhere in the new data are left out.
+    whose text stands anywhere in the new data are left out, and so are those whose text stands in another split of any
+    earlier data set, or among the test rows of others that one of the versions was measured on: what is measured
+    afterwards was then neither learnt nor chosen by.
 
     Args:
         config: which version goes on, and how much is replayed.
@@ -47,9 +53,13 @@ def with_earlier_rows(config: TrainConfig, task: Task, data: TextDataset, settin
     labels = widened_labels(task, known, task.labels(train.frame))
     task.check(train.frame, f"The train split of {data.name!r}", labels)
     task.check(dev.frame, f"The dev split of {data.name!r}", labels)
-    taken = set(task.texts(data.frame).map(comparison_key))
-    replayed = _drawn(task, earlier, "train", taken, round(config.replay * len(train)), [config.seed, _TRAIN])
-    beside = _drawn(task, earlier, "dev", taken, len(dev), [config.seed, _DEV])
+    taken = _texts(task, data.frame) | _measured_on(task, config.model, settings)
+    learnt, chosen_on, measured = (
+        {text for known in earlier.data for text in _texts(task, known.part(split).frame)} for split in SPLITS
+    )
+    rows = round(config.replay * len(train))
+    replayed = _drawn(task, earlier, "train", taken | chosen_on | measured, rows, [config.seed, _TRAIN])
+    beside = _drawn(task, earlier, "dev", taken | learnt | measured, len(dev), [config.seed, _DEV])
     return RunRows(
         train=_joined(task, train, replayed),
         dev=_joined(task, dev, beside),
@@ -116,6 +126,21 @@ def earlier_rows(task: Task, earlier: Earlier, split: str) -> pd.DataFrame:
     for part in parts[1:]:
         _same_columns(task, parts[0], part)
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+
+def _measured_on(task: Task, model: str, settings: Settings) -> set[str]:
+    """Return the texts of all test rows on which the version or one before it was measured, where they are stored."""
+    store, found = DatasetStore(settings.workspace), set[str]()
+    versions = [str(version.ref) for version in lineage(model, settings)]
+    kept = [item for item in kept_evaluations(settings.workspace) if item.version in versions and item.split == "test"]
+    for name in dict.fromkeys(item.data for item in kept):
+        with suppress(InputError, DataError, StorageError):
+            found |= _texts(task, store.load(name).frame)
+    return found
+
+
+def _texts(task: Task, frame: pd.DataFrame) -> set[str]:
+    return set(task.texts(frame).map(comparison_key))
 
 
 def _drawn(task: Task, earlier: Earlier, split: str, taken: set[str], count: int, seed: list[int]) -> pd.DataFrame:

@@ -6,7 +6,7 @@ import pandas as pd
 from lmcore.tasks import load_task
 from lmcore.tasks.figures import Metric
 from lmcore.tasks.resampling import middle, resampled_sums, wilson
-from lmcore.tasks.tally import Tally
+from lmcore.tasks.tally import Tally, like_tallies
 from lmcore.training.evaluation import Evaluation
 from lmcore.training.slices import LEAST_ROWS, LEVEL, is_share, slice_members
 
@@ -29,19 +29,22 @@ def compare_slices(
     Returns:
         ``by``, ``slice``, ``rows``, ``metric``, ``before``, ``after``, ``difference`` (after less before), ``low``, ``high``
         (its interval, which holds 1 less .05 over the number of slices), ``clear`` (whether that leaves out 0) and
-        ``better`` (whether the difference is a gain); no row where the rows are alike in every column.
+        ``better`` (whether the difference is a gain); no row where the rows are alike in every column, and none for a slice
+        that holds nothing to be judged before or after.
     """
     task = load_task(before.task)
     one, other = (e.predictions.sort_values("id", kind="stable").reset_index(drop=True) for e in (before, after))
     members = slice_members(task, one, frame)
     groups = {(str(by), str(name)): part for (by, name), part in members.groupby(["by", "slice"], sort=False)}
-    tallies = task.tally(one), task.tally(other)
+    tallies = like_tallies(task, [one, other])
     name = next(iter(tallies[0].figures()))
     metric, level = task.metric(name), 1 - (1 - LEVEL) / max(len(groups), 1)
     rows = []
     for (by, value), part in groups.items():
         pair = [tally.part(part["place"].to_numpy()) for tally in tallies]
-        rows.append((by, value, len(part), name, *_change(pair[0], pair[1], metric, level, seed)))
+        changed = _change(pair[0], pair[1], metric, level, seed)
+        if np.isfinite(changed[2]):
+            rows.append((by, value, len(part), name, *changed))
     columns = ["by", "slice", "rows", "metric", "before", "after", "difference", "low", "high", "clear", "better"]
     return pd.DataFrame(rows, columns=columns)
 
@@ -75,7 +78,7 @@ def _change(
     before: Tally, after: Tally, metric: Metric, level: float, seed: int
 ) -> tuple[float, float, float, float, float, bool, bool]:
     old, new = before.figures()[metric.name], after.figures()[metric.name]
-    share = is_share(before, metric.name, old) and is_share(after, metric.name, new)
+    share = is_share(before, metric) and is_share(after, metric)
     if share:
         right = [np.asarray(tally.read(tally.rows)[metric.name], dtype=bool) for tally in (before, after)]
         low, high = paired_interval(right[0], right[1], level)

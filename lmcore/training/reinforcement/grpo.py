@@ -12,6 +12,7 @@ from lmcore.models.start import StartModel, as_loaded
 from lmcore.storage import disk_errors, whole_folder
 from lmcore.tasks.prompting import Prompts, prompts_of
 from lmcore.training.checkpoints import forget_begun, newest_whole
+from lmcore.training.needs import check_room, policy_bytes
 from lmcore.training.reinforcement.policy import build_policy_trainer, prompts_at_once, steps_of
 from lmcore.training.reinforcement.rewarding import (
     WeightedReward,
@@ -48,7 +49,7 @@ def fit_policy(job: TrainJob) -> Trained:
         OptionError: a setting is unusable, the model is no decoder, or the rows do not fill a step.
         InputError: the model or the classifier cannot be loaded.
         LmError: the loss or the model's probabilities are not numbers any more.
-        ResourceError: the device's memory ran out.
+        ResourceError: it would not fit into the memory that is free, or the device's memory ran out.
         StorageError: the disk is full or refuses a checkpoint.
         Cancelled: the report asked to stop.
     """
@@ -61,6 +62,7 @@ def fit_policy(job: TrainJob) -> Trained:
     limit = min(job.config.max_length, start.max_length)
     start = replace(start, max_length=limit)
     prompts = _prompts(job, start, job.train.frame)
+    check_room(job, start.model, policy_bytes(job.config, start.model, float(prompts.encodings.lengths.mean())))
     trainer, watch = build_policy_trainer(job, start, origin, prompts, reward, _dev_reward(job, start, reward))
     forget_begun(job.scratch)
     checkpoint = newest_whole(job.scratch) if job.resume else None

@@ -1,6 +1,7 @@
 """A compression from a version to a new one, measured beside it."""
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,14 +11,18 @@ import numpy as np
 import pytest
 
 from lmcore.data.dataset import TextDataset
+from lmcore.data.split import split_dataset
 from lmcore.data.store import DatasetStore
-from lmcore.errors import DataError, InputError, OptionError, StorageError, UnknownError
+from lmcore.errors import DataError, InputError, OptionError, ResourceError, StorageError, UnknownError
+from lmcore.memory import Memory
 from lmcore.models import load_model
+from lmcore.models.load import TEMPERATURE
 from lmcore.models.registry import ModelRegistry
 from lmcore.models.structure import HEADS, INT8
 from lmcore.settings import Settings
 from lmcore.tasks import load_task
 from lmcore.training import CompressConfig, TrainConfig, compress, train
+from lmcore.training.calibration import probabilities
 from lmcore.training.card import model_card
 from lmcore.training.compression import job as compression_job
 from lmcore.training.compression import speed
@@ -25,6 +30,7 @@ from lmcore.training.compression.run import CompressResult
 from lmcore.training.compression.tradeoff import newest_tradeoff
 from lmcore.training.evaluation import evaluate
 from lmcore.training.fit import TrainResult
+from lmcore.training.temperature import fit_temperature
 from lmcore.types import Silent
 
 
@@ -151,22 +157,67 @@ def test_the_card_says_how_it_was_made(made: Callable[..., CompressResult], shar
     assert "compression (heads) of models:/topics/1" in card
 
 
-def test_a_temperature_is_forgotten_with_the_weights_it_was_fitted_to(
-    original: TrainResult, stored: TextDataset, shared_settings: Settings, tmp_path: Path
-) -> None:
-    import shutil
-
+@pytest.fixture
+def warm(original: TrainResult, shared_settings: Settings, tmp_path: Path) -> Any:
+    """The original with a temperature of 2, under a name of its own."""
     registry = ModelRegistry(shared_settings.workspace)
-    folder = shared_settings.workspace.models / "warm" / "x"
+    folder = shared_settings.workspace.models / "warm" / tmp_path.name
     shutil.copytree(original.version.folder, folder)
     config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps({**config, "lmscope_temperature": 2.0}))
+    (folder / "config.json").write_text(json.dumps({**config, TEMPERATURE: 2.0}))
     facts = {**original.version.facts, "temperature": 2.0, "calibrated_from": "x", "calibrated_on": "y"}
-    warm = registry.register("warm", folder, task="text-classification", facts=facts)
-    pruned = compress(CompressConfig(str(warm.ref), "heads"), stored, settings=shared_settings)
+    return registry.register("warm", folder, task="text-classification", facts=facts)
+
+
+def test_a_temperature_is_fitted_anew_to_the_weights_that_are_left(
+    warm: Any, stored: TextDataset, shared_settings: Settings
+) -> None:
+    pruned = compress(CompressConfig(str(warm.ref), "layers", share=0.5), stored, settings=shared_settings).version
     assert load_model(warm.ref, settings=shared_settings).temperature == 2
-    assert load_model(pruned.version.ref, settings=shared_settings).temperature == 1
-    assert "temperature" not in pruned.version.facts
+    found = load_model(pruned.ref, settings=shared_settings).temperature
+    dev = evaluate(pruned.ref, stored, split="dev", settings=shared_settings)
+    assert not dev.predictions["correct"].all()
+    assert found not in {1, 2}
+    assert fit_temperature(*probabilities(dev)).temperature == pytest.approx(1, abs=1e-3), "it is the best on dev"
+    card = model_card(pruned.ref, settings=shared_settings)
+    assert f"temperature (fitted on {stored.ref}:dev)" in card
+    assert f"{found:.3f}" in card
+    assert pruned.facts["calibrated_from"] == str(warm.ref)
+
+
+def test_a_temperature_is_forgotten_where_none_can_be_fitted(
+    warm: Any, stored: TextDataset, shared_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise InputError("None of the dev rows is predicted wrongly.")
+
+    monkeypatch.setattr("lmcore.training.compression.run.fit_temperature", refuse)
+    pruned = compress(CompressConfig(str(warm.ref), "heads"), stored, settings=shared_settings).version
+    assert load_model(pruned.ref, settings=shared_settings).temperature == 1
+    assert "temperature" not in pruned.facts
+    assert "temperature" not in model_card(pruned.ref, settings=shared_settings)
+
+
+def test_the_card_shows_the_threshold_that_was_chosen_for_the_weights_that_are_left(
+    shared_settings: Settings, topic_frame: Any, tiny_folder: Path
+) -> None:
+    frame = topic_frame.assign(
+        label=[f"{label}|odd" if n % 2 else label for n, label in enumerate(topic_frame["label"])]
+    )
+    task = "multi-label-classification"
+    data = split_dataset(TextDataset("sets", task, frame), seed=1)
+    data = DatasetStore(shared_settings.workspace).save(data)
+    config = TrainConfig("sets", task=task, model=f"folder:{tiny_folder}", layer=2, strength=1.0)
+    first = train(config, data, settings=shared_settings).version
+    made = compress(CompressConfig(str(first.ref), "layers", share=0.5), data, settings=shared_settings).version
+    old, new = first.facts["choices"]["label_threshold"], made.facts["choices"]["label_threshold"]
+    loaded = load_model(made.ref, settings=shared_settings)
+    assert new == loaded.model.config.label_threshold
+    assert new != old
+    assert load_task(task).tune(loaded, data.part("dev").frame) == {"label_threshold": pytest.approx(new)}
+    card = model_card(made.ref, settings=shared_settings)
+    (line,) = [line for line in card.splitlines() if "label threshold (chosen on dev)" in line]
+    assert f"{new:.3g}" in line
 
 
 def test_it_runs_as_a_job(original: TrainResult, stored: TextDataset, shared_settings: Settings) -> None:
@@ -216,3 +267,11 @@ def test_a_full_disk_registers_nothing(
         compress(CompressConfig("models:/topics/1", "int8"), stored, settings=shared_settings)
     assert len(registry.list()) == before
     assert not list(shared_settings.workspace.models.glob("topics/.new-*"))
+
+
+def test_what_does_not_fit_into_memory_is_refused_with_the_figures(
+    original: TrainResult, stored: TextDataset, shared_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lmcore.training.needs.read_memory", lambda: Memory(10**13, 1000))
+    with pytest.raises(ResourceError, match=r"This takes about \d+ MiB of memory and 0 MiB are free"):
+        compress(CompressConfig("models:/topics/1", "int8"), stored, settings=shared_settings)

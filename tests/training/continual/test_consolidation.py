@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from lmcore.training.continual.consolidation import consolidation, diagonal_fisher
+from lmcore.training.continual.consolidation import HOLD, consolidation, diagonal_fisher, usual_strength
 
 W = np.array([[0.5, -1.0, 2.0], [1.5, 0.25, -0.5]])
 B = np.array([0.1, -0.2])
@@ -101,3 +101,12 @@ def test_what_the_earlier_rows_hang_on_is_kept_and_the_new_rows_are_learnt_all_t
     assert right(start, earlier) == 1
     assert right(free, earlier) == 0, "without a hold the earlier rows are unlearnt"
     assert right(held, earlier) == right(held, new) == 1
+
+
+def test_the_usual_strength_pulls_a_far_weight_back_by_so_many_gradients_at_any_scale():
+    for size, rate, steps in ((1.0, 1e-3, 100), (1e-4, 5e-5, 40)):
+        fisher = {"a": torch.full((3, 2), size**2), "idle": torch.zeros(5)}
+        strength = usual_strength(fisher, learning_rate=rate, steps=steps)
+        far, typical = rate * steps, size
+        assert strength * size**2 * far == pytest.approx(HOLD * typical)
+    assert usual_strength({"idle": torch.zeros(5)}, learning_rate=1e-3, steps=10) == 0

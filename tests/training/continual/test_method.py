@@ -21,6 +21,7 @@ from lmcore.training.continual.lineage import continued_config, earlier_data, li
 from lmcore.training.continual.method import _anchor, fit_continual
 from lmcore.training.curve import learning_curve
 from lmcore.training.estimate import estimate_training
+from lmcore.training.evaluation import evaluate, save_evaluation
 from lmcore.training.fit import train
 from lmcore.training.rows import run_rows
 from lmcore.training.trained import TrainJob
@@ -28,6 +29,7 @@ from lmcore.training.tuning.config import SearchConfig
 from lmcore.training.tuning.run import search
 from lmcore.training.tuning.space import Choices
 from lmcore.training.weights import load_start
+from lmcore.types import SPLITS
 from tests.training.conftest import Recorder, Stopper
 
 PLAIN = {"replay": 0.0, "anchor": "none"}
@@ -140,6 +142,38 @@ def test_replay_is_drawn_from_the_seed_in_equal_shares_and_not_from_the_new_text
     mixed = mixed.assign(id=range(len(mixed)))
     leaking = store.save(TextDataset("leaking", "text-classification", mixed))
     assert drawn(leaking, replay=1.0).empty, "an earlier row that is a new test row is not learnt"
+
+
+def test_what_is_measured_on_is_neither_replayed_nor_chosen_by(base, old, new, store, topic_frame, shared_settings):
+    """A second data set has some of the first one's rows in other splits, and a third is only measured on."""
+    parts = {split: old.part(split).frame for split in SPLITS}
+    overlap = [
+        new.frame,
+        parts["train"].head(4).assign(split="test"),
+        parts["train"].iloc[4:6].assign(split="dev"),
+        parts["dev"].head(2).assign(split="train"),
+    ]
+    crossed = pd.concat(overlap, ignore_index=True)
+    crossed = store.save(TextDataset("crossed", TASK.name, crossed.assign(id=range(len(crossed)))))
+    second = train(
+        continued_config(base.ref, shared_settings, **PLAIN, **PACE | {"epochs": 1}), crossed, settings=shared_settings
+    ).version
+    checked = pd.concat([parts["train"].iloc[6:9].assign(split="test"), parts["dev"].assign(split="dev")])
+    checked = store.save(TextDataset("checked", TASK.name, checked.reset_index(drop=True)))
+    save_evaluation(shared_settings.workspace, evaluate(second.ref, checked, settings=shared_settings))
+    splits = ["train"] * 60 + ["dev"] * 40 + ["test"] * 20  # room for all rows that may be drawn
+    frame = topic_frame.assign(text="so " + topic_frame["text"], split=splits)
+    fresh = store.save(TextDataset("fresh", TASK.name, frame))
+    found = run_rows(continued_config(second.ref, shared_settings, replay=1.0), TASK, fresh, shared_settings)
+    replayed = set(found.train.frame["text"].iloc[len(fresh.part("train")) :])
+    chosen_on = set(found.dev.frame["text"].iloc[len(fresh.part("dev")) :])
+    kept_back = parts["train"]["text"].head(9)
+    assert not replayed & set(kept_back), "they are test or dev rows of another data set"
+    assert set(parts["train"]["text"].iloc[9:]) <= replayed
+    assert not replayed & set(parts["dev"]["text"])
+    assert not chosen_on & set(parts["dev"]["text"].head(2)), "they were learnt from as rows of the second data set"
+    assert not chosen_on & (set(parts["train"]["text"]) | set(parts["test"]["text"]))
+    assert set(parts["dev"]["text"].iloc[2:]) <= chosen_on
 
 
 @pytest.mark.parametrize("anchor", ["lwf", "ewc"])

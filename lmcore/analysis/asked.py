@@ -1,0 +1,93 @@
+"""What is asked about a text: how the model reads it, and which of its outputs is to be explained."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lmcore.analysis.runs import run_tokens, target_values
+from lmcore.errors import InputError
+from lmcore.models.load import LoadedModel
+from lmcore.models.predict import predict_texts
+from lmcore.models.reading import Reading, columns_of, read_row
+from lmcore.tasks import load_task
+from lmcore.types import Input, Prediction, Target
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """What is asked about one text.
+
+    Attributes:
+        reading: the text as the model reads it, with what it wrote.
+        target: what is explained.
+        output: what the model wrote, or is taken to have written; empty for a task that writes none.
+    """
+
+    reading: Reading
+    target: Target
+    output: str
+
+
+def ask(
+    loaded: LoadedModel,
+    texts: Sequence[Input],
+    targets: Sequence[Target | None] | None = None,
+    outputs: Sequence[str] | None = None,
+) -> list[Asked]:
+    """Read texts for what is to be explained about each; what is not given is what the model predicts.
+
+    Args:
+        loaded: a model with a task's head.
+        texts: texts, or each of the columns that the task reads.
+        targets: what is explained of each.
+        outputs: for a model that writes, what it is taken to have written for each.
+
+    Raises:
+        InputError: a text is empty, the model has no head or predicts nothing that can be explained, or a target has no
+            place in what it reads or writes.
+        UnknownError: there is no such class.
+    """
+    if not loaded.task:
+        raise InputError(f"{loaded.ref} has no trained head: choose a registered version, or name a task for it.")
+    for text in texts:
+        columns_of(loaded, text)  # what is empty is refused before the model runs
+    wanted = list(targets) if targets is not None else [None] * len(texts)
+    written: list[str | None] = list(outputs) if outputs is not None else [None] * len(texts)
+    unknown = [n for n, target in enumerate(wanted) if _is_open(target, written[n])]
+    found = predict_texts(loaded, [texts[n] for n in unknown]) if unknown else []
+    predicted = dict(zip(unknown, found, strict=True))
+    asked = [
+        _ask_one(loaded, text, target, output, predicted.get(n))
+        for n, (text, target, output) in enumerate(zip(texts, wanted, written, strict=True))
+    ]
+    _check_targets(loaded, asked)
+    return asked
+
+
+def _is_open(target: Target | None, output: str | None) -> bool:
+    """Say whether the model has to be asked first: for the target, or for the output in which it stands."""
+    return target is None or (target.kind == "phrase" and output is None)
+
+
+def _ask_one(
+    loaded: LoadedModel, text: Input, target: Target | None, output: str | None, predicted: Prediction | None
+) -> Asked:
+    task = load_task(loaded.task).adapted(loaded.model.config)
+    writes = task.decoding(loaded) is not None
+    if output is None:
+        output = predicted.text if predicted is not None and writes else ""
+    if target is None:
+        offered = task.targets(Prediction(0, text=output) if output or predicted is None else predicted)
+        if not offered:
+            raise InputError("The model predicts nothing here that could be explained: name what is to be.")
+        target = offered[0]
+    return Asked(read_row(loaded, text, target, output=output), target, output)
+
+
+def _check_targets(loaded: LoadedModel, asked: Sequence[Asked]) -> None:
+    """Refuse a class or a place that is not there before any work is done; each sort of target is tried once."""
+    import torch
+
+    distinct = {(a.target.kind, a.target.label, a.target.against): a for a in reversed(asked)}
+    for one in distinct.values():
+        with torch.inference_mode():
+            target_values(loaded, run_tokens(loaded, [one.reading]), [one.reading], [one.target])

@@ -1,0 +1,1 @@
+"""Edits of a text, which of them change the answer, and the smallest set that does."""

@@ -1,0 +1,155 @@
+"""What is explained of a model's output: one target of each text, or every token that was written."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from lmcore.analysis.asked import Asked
+from lmcore.analysis.runs import Variants, run_embeddings
+from lmcore.models.load import LoadedModel
+from lmcore.models.reading import Reading
+from lmcore.tasks import load_task
+
+if TYPE_CHECKING:
+    import torch
+
+OBJECTIVES = ("log_probability", "probability", "logit")
+
+
+class Quantity(Protocol):
+    """Values of a batch's output."""
+
+    def of(self, out: Any, readings: Sequence[Reading], numbers: Sequence[int]) -> "torch.Tensor":
+        """Return the values, shape (rows, outputs).
+
+        Args:
+            out: what the model returned.
+            readings: one a row.
+            numbers: which text each row is a variant of.
+        """
+        ...
+
+    def options(self, readings: Sequence[Reading]) -> dict[str, Any]:
+        """Return what the model is told besides, for these rows."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class OneTarget:
+    """The value of each text's target, as its task has it."""
+
+    loaded: LoadedModel
+    asked: Sequence[Asked]
+
+    def of(self, out: Any, readings: Sequence[Reading], numbers: Sequence[int]) -> "torch.Tensor":
+        """Return each row's value, shape (rows, 1)."""
+        import torch
+
+        task = load_task(self.loaded.task).adapted(self.loaded.model.config)
+        rows = [
+            task.objective(self.loaded, Variants(out, place), reading, self.asked[n].target)[0]
+            for place, (reading, n) in enumerate(zip(readings, numbers, strict=True))
+        ]
+        return torch.stack(rows).float()[:, None]
+
+    def options(self, readings: Sequence[Reading]) -> dict[str, Any]:
+        """Return nothing."""
+        return {}
+
+
+@dataclass(frozen=True, eq=False)
+class TargetProbability:
+    """How probable each text's target is, 0 to 1."""
+
+    loaded: LoadedModel
+    asked: Sequence[Asked]
+
+    def of(self, out: Any, readings: Sequence[Reading], numbers: Sequence[int]) -> "torch.Tensor":
+        """Return each row's probability, shape (rows, 1)."""
+        import torch
+
+        task = load_task(self.loaded.task).adapted(self.loaded.model.config)
+        rows = [
+            task.probability(self.loaded, Variants(out, place), reading, self.asked[n].target)[0]
+            for place, (reading, n) in enumerate(zip(readings, numbers, strict=True))
+        ]
+        return torch.stack(rows).float()[:, None]
+
+    def options(self, readings: Sequence[Reading]) -> dict[str, Any]:
+        """Return nothing."""
+        return {}
+
+
+@dataclass(frozen=True, eq=False)
+class EveryToken:
+    """How probable each token is that was written, given what stands before it.
+
+    Attributes:
+        loaded: a model that writes.
+        objective: one of `OBJECTIVES`: nats, 0 to 1, or the logit.
+        outputs: how many values a row has: the longest output's tokens; shorter ones are filled with 0.
+    """
+
+    loaded: LoadedModel
+    objective: str
+    outputs: int
+
+    def of(self, out: Any, readings: Sequence[Reading], numbers: Sequence[int]) -> "torch.Tensor":
+        """Return the value of each written token, shape (rows, outputs)."""
+        import torch
+
+        chosen = self._places(readings)
+        rows = []
+        for place, reading in enumerate(readings):
+            at = reading.written.at if chosen is None else np.searchsorted(chosen, reading.written.at)
+            logits = out.logits[place, torch.from_numpy(at)]
+            ids = torch.from_numpy(reading.written.ids).to(logits.device)[:, None]
+            values = self._scaled(logits).gather(1, ids)[:, 0].float()
+            rows.append(torch.nn.functional.pad(values, (0, self.outputs - len(values))))
+        return torch.stack(rows)
+
+    def options(self, readings: Sequence[Reading]) -> dict[str, Any]:
+        """Return the places at which the head is to be read, where the model can leave the others out."""
+        import torch
+
+        chosen = self._places(readings)
+        return {} if chosen is None else {"logits_to_keep": torch.from_numpy(chosen).to(self.loaded.device)}
+
+    def _places(self, readings: Sequence[Reading]) -> np.ndarray | None:
+        if not _keeps_logits(self.loaded.model):
+            return None
+        return np.unique(np.concatenate([reading.written.at for reading in readings]))
+
+    def _scaled(self, logits: "torch.Tensor") -> "torch.Tensor":
+        if self.objective == "logit":
+            return logits
+        return logits.softmax(dim=-1) if self.objective == "probability" else logits.log_softmax(dim=-1)
+
+
+def embedding_values(
+    loaded: LoadedModel, readings: Sequence[Reading], quantity: Quantity, seen: Callable[[int], None]
+) -> "Callable[[torch.Tensor, np.ndarray, np.ndarray], torch.Tensor]":
+    """Return what gives each row of a batch of embeddings its values, shape (rows, outputs).
+
+    Args:
+        loaded: the model.
+        readings: the texts.
+        quantity: what is read.
+        seen: is told of each batch's rows before they are run.
+    """
+
+    def values(inputs: "torch.Tensor", numbers: np.ndarray, lengths: np.ndarray) -> "torch.Tensor":
+        seen(len(numbers))
+        own = [readings[n] for n in numbers]
+        out = run_embeddings(loaded, readings, inputs, numbers, **quantity.options(own))
+        return quantity.of(out, own, numbers.tolist())
+
+    return values
+
+
+def _keeps_logits(model: Any) -> bool:
+    import inspect
+
+    return "logits_to_keep" in inspect.signature(model.forward).parameters

@@ -1,0 +1,178 @@
+"""Running a model over variants of readings: other embeddings in place of the tokens' own."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lmcore.analysis.parity import check_parity
+from lmcore.models.load import LoadedModel
+from lmcore.models.reading import Reading
+from lmcore.tasks import load_task
+from lmcore.types import Target
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True, eq=False)
+class Variants:
+    """The output of a batch, one row at a time, under the names that the model gave its parts."""
+
+    out: Any
+    row: int
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self.out, name)
+        return value[self.row : self.row + 1]
+
+
+def token_embeddings(loaded: LoadedModel, reading: Reading, ids: "torch.Tensor | None" = None) -> "torch.Tensor":
+    """Return what the first layer would be given for each token, without positions; shape (tokens, features).
+
+    Args:
+        loaded: the model.
+        reading: the tokens.
+        ids: other tokens in their places, shape (tokens,).
+    """
+    import torch
+
+    ids = torch.from_numpy(reading.tokens.ids).to(loaded.device) if ids is None else ids
+    base = loaded.model.base_model
+    if reading.first == len(reading):
+        found: torch.Tensor = loaded.model.get_input_embeddings()(ids)
+        return found
+    first, second = base.get_encoder(), base.get_decoder()
+    return torch.cat(
+        [
+            first.get_input_embeddings()(ids[: reading.first]) * _outer_scale(first),
+            second.get_input_embeddings()(ids[reading.first :]),
+        ]
+    )
+
+
+def run_embeddings(
+    loaded: LoadedModel, readings: Sequence[Reading], inputs: "torch.Tensor", numbers: np.ndarray, **options: Any
+) -> Any:
+    """Run the model over embeddings in place of tokens.
+
+    Args:
+        loaded: the model.
+        readings: of which the rows are variants.
+        inputs: shape (rows, tokens, features), as `token_embeddings` has them, padded on the right.
+        numbers: which reading each row is a variant of, shape (rows,).
+        options: what else the model takes, such as ``output_hidden_states``.
+
+    Returns:
+        What the model returned.
+    """
+    own = [readings[n] for n in numbers]
+    firsts, totals = np.array([r.first for r in own]), np.array([len(r) for r in own])
+    given: dict[str, Any] = {**_fields(own, inputs.device), **options}
+    given["attention_mask"] = _mask(firsts, inputs.device)
+    if (firsts == totals).all():
+        return loaded.model(inputs_embeds=inputs, **given)
+    return loaded.model(
+        inputs_embeds=_stretch(inputs, np.zeros_like(firsts), firsts),
+        decoder_inputs_embeds=_stretch(inputs, firsts, totals),
+        decoder_attention_mask=_mask(totals - firsts, inputs.device),
+        **given,
+    )
+
+
+def run_tokens(
+    loaded: LoadedModel, readings: Sequence[Reading], ids: "Sequence[np.ndarray] | None" = None, **options: Any
+) -> Any:
+    """Run the model over readings, or over other tokens in their places, in one batch padded on the right.
+
+    Args:
+        loaded: the model.
+        readings: one a row.
+        ids: tokens that stand in place of each reading's own, of the same number.
+        options: what else the model takes.
+    """
+    import torch
+
+    rows = [r.tokens.ids for r in readings] if ids is None else list(ids)
+    firsts, totals = np.array([r.first for r in readings]), np.array([len(r) for r in readings])
+    pad = loaded.tokenizer.pad_token_id or 0
+    whole = np.full((len(rows), int(totals.max())), pad, dtype=np.int64)
+    for place, row in enumerate(rows):
+        whole[place, : len(row)] = row
+    tokens = torch.from_numpy(whole).to(loaded.device)
+    given: dict[str, Any] = {**_fields(readings, tokens.device), **options}
+    given["attention_mask"] = _mask(firsts, tokens.device)
+    if (firsts == totals).all():
+        return loaded.model(input_ids=tokens, **given)
+    return loaded.model(
+        input_ids=_stretch(tokens, np.zeros_like(firsts), firsts, fill=pad),
+        decoder_input_ids=_stretch(tokens, firsts, totals, fill=pad),
+        decoder_attention_mask=_mask(totals - firsts, tokens.device),
+        **given,
+    )
+
+
+def target_values(loaded: LoadedModel, out: Any, readings: Sequence[Reading], targets: Sequence[Target]) -> np.ndarray:
+    """Return the value of each row's target, float64 of shape (rows,)."""
+    task = load_task(loaded.task).adapted(loaded.model.config)
+    rows = [
+        task.objective(loaded, Variants(out, i), r, t)[0]
+        for i, (r, t) in enumerate(zip(readings, targets, strict=True))
+    ]
+    return np.array([float(value) for value in rows], dtype=np.float64)
+
+
+def check_embeddings(loaded: LoadedModel, readings: Sequence[Reading]) -> None:
+    """Compare, on the shortest reading, the outputs for its tokens with those for its embeddings.
+
+    Raises:
+        InputError: they differ.
+    """
+    import torch
+
+    if not readings:
+        return
+    shortest = min(readings, key=len)
+    with torch.inference_mode():
+        plain = run_tokens(loaded, [shortest])
+        embedded = run_embeddings(loaded, [shortest], token_embeddings(loaded, shortest)[None], np.zeros(1, dtype=int))
+    name = "logits" if "logits" in plain else "start_logits" if "start_logits" in plain else "last_hidden_state"
+    check_parity(loaded, plain[name], embedded[name], "embeddings in place of tokens")
+
+
+def _outer_scale(stack: Any) -> float:
+    """Return what a stack multiplies embeddings with outside of the module that looks them up, as Marian's encoder does."""
+    from torch import nn
+
+    plain = type(stack.get_input_embeddings()) is nn.Embedding
+    return float(getattr(stack, "embed_scale", 1.0)) if plain else 1.0
+
+
+def _mask(lengths: np.ndarray, device: "torch.device") -> "torch.Tensor":
+    import torch
+
+    places = np.arange(int(lengths.max(initial=0)))[None, :] < lengths[:, None]
+    return torch.from_numpy(places.astype(np.int64)).to(device)
+
+
+def _fields(readings: Sequence[Reading], device: "torch.device") -> "dict[str, torch.Tensor]":
+    import torch
+
+    width = max(r.first for r in readings)
+    found = {}
+    for name in {name for r in readings for name in r.fields}:
+        values = np.zeros((len(readings), width), dtype=np.int64)
+        for place, reading in enumerate(readings):
+            own = reading.fields.get(name, np.zeros(0, dtype=np.int64))
+            values[place, : len(own)] = own
+        found[name] = torch.from_numpy(values).to(device)
+    return found
+
+
+def _stretch(rows: "torch.Tensor", starts: np.ndarray, ends: np.ndarray, *, fill: int = 0) -> "torch.Tensor":
+    """Return the places ``starts`` to ``ends`` of each row, padded on the right."""
+    import torch
+
+    cut = [row[a:b] for row, a, b in zip(rows, starts.tolist(), ends.tolist(), strict=True)]
+    return torch.nn.utils.rnn.pad_sequence(cut, batch_first=True, padding_value=fill)

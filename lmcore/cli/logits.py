@@ -1,0 +1,57 @@
+"""``lmcore analyse logits``: what each part of a model adds to a logit."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lmcore.cli.asked import asked_question, described, load_asked, named_target, question_flags, titled
+from lmcore.cli.command import AnswerCommand, Session
+from lmcore.cli.output import Answer, records, table
+
+if TYPE_CHECKING:
+    from lmcore.analysis.direct_logits import LogitAttribution
+
+
+@click.command(
+    "logits",
+    cls=AnswerCommand,
+    short_help="Say what each head and MLP adds to a logit.",
+    epilog="Example: lmcore analyse logits models:/stories@champion 'The capital of France is' --target ' Paris' "
+    "--against ' Rome'",
+)
+@click.argument("version")
+@click.argument("text")
+@question_flags
+@click.option("--shown", type=click.IntRange(1), default=15, show_default=True, help="Parts to show; --json gives all.")
+@click.pass_obj
+def logits_command(session: Session, /, version: str, text: str, shown: int, **flags: Any) -> Answer:
+    """Split the target's logit for TEXT, or its difference from another's, into what each part of VERSION adds directly."""
+    from lmcore.analysis import attribute_logits
+
+    question = asked_question(text, flags)
+    with session.report() as report:
+        report.progress(0.0, "Loading the model")
+        loaded = load_asked(session, version, question.task)
+        report.progress(0.5, "Taking the logit apart")
+        found = attribute_logits(loaded, question.text, named_target(loaded, question), output=question.output)
+    document = {
+        "version": str(loaded.ref),
+        "target": described(found.target),
+        "output": found.output or None,
+        "value": found.value,
+        "error": found.error,
+        "parts": records(found.to_frame()),
+        "fingerprint": found.fingerprint,
+    }
+    return Answer(document, _show(found, shown))
+
+
+def _show(found: "LogitAttribution", shown: int) -> list[Any]:
+    rows = [
+        (name, f"{score:+.3f}") for name, score in found.strongest(shown)[["name", "score"]].itertuples(index=False)
+    ]
+    return [
+        f"What adds most to the logit of {titled(found.target)}",
+        table(("part", "score"), rows),
+        f"All {len(found.parts)} parts sum to {found.value:+.3f}, with an error of {found.error:.1g}.",
+    ]

@@ -1,0 +1,93 @@
+"""``lmcore analyse probabilities``: how probable a language model holds each token of a text."""
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lmcore.cli.command import AnswerCommand, Session
+from lmcore.cli.output import Answer, records, table
+from lmcore.tasks import TASKS
+from lmcore.types import Part
+
+if TYPE_CHECKING:
+    from lmcore.analysis.probabilities import TokenProbabilities
+
+_SHOWN = 200
+
+
+@click.command(
+    "probabilities",
+    cls=AnswerCommand,
+    short_help="Say how probable each token of a text is to a language model.",
+    epilog="Example: lmcore analyse probabilities models:/stories@champion 'The capital of France is Paris.'",
+)
+@click.argument("version")
+@click.argument("text")
+@click.option("--output", metavar="TEXT", help="What is written from TEXT.  [default: what the model writes itself]")
+@click.option(
+    "--task", type=click.Choice(list(TASKS)), help="Of a model that is not registered.  [default: completion]"
+)
+@click.option(
+    "--alternatives", type=click.IntRange(1, 100), default=5, show_default=True, help="Most probable tokens to show."
+)
+@click.pass_obj
+def probabilities_command(
+    session: Session, /, version: str, text: str, output: str | None, task: str | None, alternatives: int
+) -> Answer:
+    """Say how probable each token of TEXT is to VERSION (models:/NAME@ALIAS or another model); - reads it from the input.
+
+    A decoder is given the tokens before, a masked model all others, and a model that writes a text from TEXT is asked for
+    the output's tokens.
+    """
+    from lmcore.analysis import token_probabilities
+    from lmcore.models.catalogue import resolve_model
+    from lmcore.models.load import load_model
+
+    if text == "-":
+        text = sys.stdin.buffer.read().decode("utf-8-sig", errors="replace").strip()
+    text = text.encode(errors="replace").decode()
+    with session.report() as report:
+        report.progress(0.0, "Loading the model")
+        known = resolve_model(version, session.settings)
+        head = None if known.kind == "registry" else task or "completion"
+        loaded = load_model(known, task=head, settings=session.settings)
+        found = token_probabilities(
+            loaded, text, output=output, alternatives=alternatives, report=Part(report, 0.3, 1.0)
+        )
+    return Answer(_document(found, str(loaded.ref)), _show(found))
+
+
+def _document(found: "TokenProbabilities", version: str) -> dict[str, Any]:
+    rows = records(found.to_frame().drop(columns="alternatives"))
+    for row, names, shares in zip(rows, found.best, found.best_probability, strict=True):
+        row["alternatives"] = [
+            {"token": name, "probability": share} for name, share in zip(names, shares.tolist(), strict=False)
+        ]
+    return {
+        "version": version,
+        "reading": found.reading,
+        "tokens": rows,
+        "predicted": found.predicted,
+        "bits": found.bits,
+        "perplexity": found.perplexity,
+        "vocabulary": found.vocabulary,
+        "truncated": found.truncated,
+        "fingerprint": found.fingerprint,
+    }
+
+
+def _show(found: "TokenProbabilities") -> list[Any]:
+    columns = ["token", "probability", "surprisal", "entropy", "rank", "alternatives"]
+    rows = [
+        [row[name] if row["rank"] or name == "token" else None for name in columns] for row in records(found.to_frame())
+    ]
+    cut = ["The text is longer than the model's limit: only its beginning was read."] if found.truncated else []
+    more = [f"The first {_SHOWN} of {len(rows)} tokens; --json gives all."] if len(rows) > _SHOWN else []
+    return [
+        f"Each is the probability of the {found.reading}; surprisal and entropy are in bits.",
+        table(tuple(columns), rows[:_SHOWN]),
+        f"Together {found.bits:.2f} bits over {found.predicted} tokens: a perplexity of {found.perplexity:.2f}.",
+        *more,
+        *cut,
+    ]

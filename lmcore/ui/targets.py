@@ -1,0 +1,88 @@
+"""What to explain: the choices that a prediction offers, named so that people know them."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import streamlit as st
+
+from lmcore.models.load import LoadedModel
+from lmcore.tasks.base import Task
+from lmcore.types import Prediction, Target
+from lmcore.ui import state
+
+
+def target_choice(task: Task, loaded: LoadedModel, prediction: Prediction, read: str) -> Target | None:
+    """Ask what is to be explained, and rather than what.
+
+    Args:
+        task: the model's.
+        loaded: the model.
+        prediction: what it says.
+        read: the text in which places are, for naming them.
+
+    Returns:
+        The target; None where there is nothing to be explained.
+    """
+    offered = task.targets(prediction)
+    if not offered:
+        return None
+    names = _distinct([target_name(target, prediction, read) for target in offered])
+    wanted = state.chosen("target")
+    index = names.index(wanted) if wanted in names else 0
+    key = f"analyse_target_{prediction.label}_{abs(hash((prediction.text, len(names))))}"
+    name = st.selectbox("What to explain", names, index=index, key=key)
+    state.choose("target", "" if name == names[0] else name)
+    target = offered[names.index(name)]
+    rivals = [label for label in task.rivals(loaded, target) if label != target.label]
+    against = _rather_than(target, rivals)
+    return replace(target, against=against) if against else target
+
+
+def target_name(target: Target, prediction: Prediction, read: str) -> str:
+    """Return a target as a question."""
+    against = f" rather than {target.against}" if target.against else ""
+    if target.kind == "phrase":
+        whole = target.start == 0 and target.end == len(prediction.text)
+        return "Why all of it" if whole else f"Why “{target.label}”{against}"
+    if target.kind == "token":
+        return f"Why “{target.label.strip() or target.label}”{against}"
+    if target.kind == "tag":
+        return f"Why {target.label} at “{read[target.start : target.end]}”{against}"
+    if target.kind == "span" and target.end:
+        words = f"“{read[target.start : target.end]}”"
+        said = {"start": f"it begins where {words} does", "end": f"it ends where {words} does"}
+        return f"Why {said.get(target.label, words)}{against}"
+    return f"Why {target.label}{against}"
+
+
+def measure_of(target: Target) -> str:
+    """Return the unit of a target's value."""
+    return "nats" if target.kind == "phrase" and not target.against else "logits"
+
+
+def _rather_than(target: Target, rivals: Sequence[str]) -> str:
+    """Ask for what the target is held against; an output's word may be held against any other."""
+    if target.against:
+        return ""
+    free = target.kind in ("phrase", "token")
+    if not rivals and not free:
+        return ""
+    chosen = st.selectbox(
+        "Rather than",
+        rivals,
+        index=None,
+        placeholder="nothing else",
+        accept_new_options=free,
+        key=f"analyse_against_{target.kind}_{target.label}_{target.start}",
+        help="Explain why the one rather than the other; of a word that was written, its first token counts.",
+    )
+    return str(chosen or "")
+
+
+def _distinct(names: Sequence[str]) -> list[str]:
+    """Return names of which none stands twice: later ones are numbered."""
+    found: list[str] = []
+    for name in names:
+        count = sum(n == name or n.startswith(f"{name} (") for n in found)
+        found.append(f"{name} ({count + 1})" if count else name)
+    return found

@@ -1,0 +1,74 @@
+"""The views of the Analyse page: a file for each, and a line here.
+
+A view's module has ``draw(version, text)``, or ``draw(version)`` where it looks at a data set in place of a text.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from lmcore.methods import load_target
+from lmcore.tasks import TASKS, reads_task
+from lmcore.types import Input
+from lmcore.ui.analyse import joined
+
+CLASS_TASKS = ("text-classification", "multi-label-classification", "relation-extraction")
+LANGUAGE_TASKS = ("text-generation", "completion", "translation", "summarisation", "style-transfer")
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One way of looking into a model.
+
+    Attributes:
+        title: what the page and the link call it.
+        target: ``package.module:function`` that draws it.
+        tasks: the versions that it looks into: ``classes`` (those that give a row classes), ``language`` (those that hold
+            tokens probable), ``explained`` (those whose outputs can be explained) or ``any``.
+        reads_text: whether it is about one text; else about a data set.
+        reads_columns: whether it is given each column that the task reads; else they are joined.
+    """
+
+    title: str
+    target: str
+    tasks: Literal["classes", "language", "explained", "any"] = "classes"
+    reads_text: bool = True
+    reads_columns: bool = False
+
+    def fits(self, task: str) -> bool:
+        """Say whether it looks into versions of a task."""
+        fitting = {
+            "classes": task in CLASS_TASKS,
+            "language": task in LANGUAGE_TASKS,
+            "explained": reads_task(task),
+            "any": task in TASKS,
+        }
+        return fitting[self.tasks]
+
+    def draw(self, version: str, text: Input = "") -> None:
+        """Draw it."""
+        drawing = load_target(self.target)
+        if self.reads_text:
+            drawing(version, text if self.reads_columns else joined(text))
+        else:
+            drawing(version)
+
+
+VIEWS = {
+    view.title: view
+    for view in (
+        View("Why", "lmcore.ui.views.why:draw", tasks="explained", reads_columns=True),
+        View("Compare", "lmcore.ui.views.compare:draw", tasks="explained", reads_columns=True),
+        View("Attention", "lmcore.ui.views.attention:draw", tasks="explained", reads_columns=True),
+        View("Output reading", "lmcore.ui.views.output_reading:draw", tasks="explained", reads_columns=True),
+        View("Causal tests", "lmcore.ui.views.causal_tests:draw", tasks="explained", reads_columns=True),
+        View("Probabilities", "lmcore.ui.views.probabilities:draw", tasks="language"),
+        View("Activations", "lmcore.ui.views.activations:draw", tasks="any"),
+        View("Examples", "lmcore.ui.views.examples:draw"),
+        View("Words", "lmcore.ui.views.words:draw", reads_text=False),
+        View("Suites", "lmcore.ui.views.suites:draw", reads_text=False),
+        View("Neurons", "lmcore.ui.views.neurons:draw", tasks="any", reads_text=False),
+        View("Probing", "lmcore.ui.views.probing:draw", tasks="any", reads_text=False),
+        View("Concepts", "lmcore.ui.views.concepts:draw", reads_text=False),
+        View("Similarity", "lmcore.ui.views.similarity:draw", reads_text=False),
+    )
+}

@@ -1,0 +1,73 @@
+"""How large what a component gives is at each layer and token."""
+
+import numpy as np
+import streamlit as st
+
+from lmcore.analysis.sources import COMPONENTS, STATES
+from lmcore.charts import analysis as charts
+from lmcore.types import Report
+from lmcore.ui import cache, show
+from lmcore.ui.progress import PageReport
+
+ENTRIES = 32
+
+
+def draw(version: str, text: str) -> None:
+    """Show how large each token's vector is at each layer, of a component that the viewer chooses."""
+    stacks = _stacks(cache.workspace_root(), version)
+    left, right = show.side_by_side()
+    names = list(stacks)
+    stack = names[0]
+    with right:
+        if len(names) > 1:
+            stack = st.segmented_control(
+                "Side", names, default=names[0], key="analyse_stack", required=True, bind="query-params"
+            )
+    with left:
+        component = st.selectbox(
+            "Component", stacks[str(stack)], key=f"analyse_component_{len(stacks[str(stack)])}", bind="query-params",
+            format_func=lambda name: COMPONENTS[name].title,
+        )  # fmt: skip
+    with PageReport("Reading the activations") as report:
+        tokens, norms, first = _norms(cache.workspace_root(), version, text, str(component), str(stack), report)
+    st.caption(
+        f"{COMPONENTS[str(component)].summary} The length (L2 norm) of each token's vector; colours compare the tokens of "
+        "one layer."
+    )
+    figure = charts.layer_by_token(
+        norms,
+        tokens,
+        title="Size of the activations by layer and token",
+        unit="Share of the layer's largest",
+        first=first,
+    )
+    show.figure(figure, "analyse_norms")
+
+
+@st.cache_resource(max_entries=ENTRIES, show_spinner=False)
+def _stacks(root: str, version: str) -> dict[str, list[str]]:
+    """Return the components of each stack; the states alone where a model's parts are not known."""
+    from lmcore.errors import OptionError
+    from lmcore.models.components import components
+
+    with cache.pool().lease(version) as loaded:
+        try:
+            parts = components(loaded.model)
+        except OptionError:
+            return {"layers": [STATES]}
+    stacks = dict.fromkeys(part.stack for part in parts)
+    return {
+        stack: [STATES, *(name for name in COMPONENTS if any(p.stack == stack and p.kind == name for p in parts))]
+        for stack in stacks
+    }
+
+
+@st.cache_resource(max_entries=ENTRIES, show_spinner=False)
+def _norms(
+    root: str, version: str, text: str, component: str, stack: str, _report: Report
+) -> tuple[list[str], np.ndarray, int]:
+    from lmcore.analysis import extract_activations
+
+    with cache.pool().lease(version) as loaded:
+        found = extract_activations(loaded, [text], component=component, stack=stack, report=_report)
+    return list(found.tokens(0)), found.norms(0), found.first_layer

@@ -1,0 +1,226 @@
+"""What changes the output when it is changed: patching between two texts, ablation, steering."""
+
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from lmcore.analysis.methods import ABLATED, ABLATIONS, PATCHING
+from lmcore.charts import causal as charts
+from lmcore.types import Input, Report, Target
+from lmcore.ui import cache, show
+from lmcore.ui.forms import method_choice
+from lmcore.ui.progress import PageReport
+from lmcore.ui.views.explained import (
+    ENTRIES,
+    begins,
+    frozen,
+    other_text,
+    part_names,
+    said,
+    target_choice,
+    thawed,
+)
+
+if TYPE_CHECKING:
+    from lmcore.analysis.ablation import Ablation
+    from lmcore.analysis.patching import Patching
+    from lmcore.analysis.steering import Steering
+
+_TESTS = ("Patching", "Ablation", "Steering")
+_DIRECTIONS = {
+    "denoise": "Put the clean text's parts into the corrupted run: what is enough?",
+    "noise": "Put the corrupted text's parts into the clean run: what is needed?",
+}
+REFERENCE_TEXTS = 32
+_NEEDS: dict[str, str] = {"layers": "mlp", "tokens": "embedding"}
+Text = str | tuple[tuple[str, str], ...]
+
+
+def draw(version: str, text: Input) -> None:
+    """Offer the three tests and show what they find."""
+    test = st.segmented_control(
+        "Test", list(_TESTS), default=_TESTS[0], key="analyse_test", required=True, bind="query-params"
+    )
+    target, output = target_choice(version, text, "causal")
+    if test == "Patching":
+        _patching(version, text, target, output)
+    elif test == "Ablation":
+        _ablation(version, text, target, output)
+    else:
+        _steering(version, text, target, output)
+
+
+def _patching(version: str, text: Input, target: Target, output: str) -> None:
+    from lmcore.analysis import patch_runs
+
+    left, right = show.side_by_side()
+    with left:
+        corrupted = other_text(text, "analyse_corrupted", "Corrupted text, with as many tokens")
+    with right:
+        kinds = [name for name in PATCHING if name in part_names(version)]
+        component = method_choice("What to patch", PATCHING, "analyse_patch", names=kinds, in_link=True)
+        direction = st.selectbox(
+            "Direction",
+            list(_DIRECTIONS),
+            format_func=lambda d: d.capitalize(),
+            key="analyse_direction",
+            bind="query-params",
+        )
+        st.caption(_DIRECTIONS[str(direction)])
+        whole = st.checkbox("All tokens of a layer at once", key="analyse_whole", bind="query-params")
+    if corrupted == text:
+        st.info("Change a word of the corrupted text, such as a name, that makes the model say something else.")
+        return
+    with cache.pool().lease(version) as loaded:
+        runs = patch_runs(loaded, text, component=component, output=output, whole=whole)
+    wanted = (version, frozen(text), frozen(corrupted), target, output, component, str(direction), whole)
+    if begins("Patch", f"The model runs {runs:,} times.", wanted, "patch"):
+        with PageReport("Patching") as report:
+            found = _patched(cache.workspace_root(), *wanted, _report=report)
+        _show_patching(found)
+
+
+def _show_patching(found: "Patching") -> None:
+    left, right = show.side_by_side(narrowest=200)
+    left.metric("Value for the clean text", f"{found.clean_value:+.3f}", border=True)
+    right.metric("Value for the corrupted text", f"{found.corrupted_value:+.3f}", border=True)
+    if found.weak:
+        st.warning("Both texts have about the same value: effects are shares of a difference that hardly is one.")
+    st.caption(
+        "An effect of 1 is the output of the clean text, 0 that of the corrupted one; below 0 and above 1 go beyond."
+    )
+    for stack in dict.fromkeys(found.cells["stack"]):
+        show.figure(charts.patch_map(found, stack), f"analyse_patch_{stack}")
+
+
+def _ablation(version: str, text: Input, target: Target, output: str) -> None:
+    left, right = show.side_by_side()
+    with left:
+        kinds = [name for name in ABLATED if _NEEDS.get(name, name) in part_names(version)]
+        part = method_choice("What to take out", ABLATED, "analyse_ablated", names=kinds, in_link=True)
+    with right:
+        method = method_choice("What to put there", ABLATIONS, "analyse_ablation", in_link=True)
+        own = "This text itself"
+        sets = [own, *(str(info.ref) for info in cache.datasets())] if method != "zero" else [own]
+        reference = st.selectbox("Reference texts", sets, key="analyse_reference") if method != "zero" else own
+        draws = st.number_input("Draws", 1, 100, 5, key="analyse_draws") if method == "resample" else 1
+    wanted = (
+        version,
+        frozen(text),
+        target,
+        output,
+        part,
+        method,
+        "" if reference == own else str(reference),
+        int(draws),
+    )
+    times = "once" if draws == 1 else f"{draws} times"
+    more = f", and over {REFERENCE_TEXTS} texts of {reference}" if reference != own else ""
+    if begins(
+        "Take out", f"The model runs {times} for each of the {ABLATED[part].title.lower()}{more}.", wanted, "ablate"
+    ):
+        with PageReport("Taking parts out") as report:
+            found = _ablated(cache.workspace_root(), *wanted, _report=report)
+        st.metric("Value with everything in place", f"{found.value:+.3f}", border=True)
+        show.figure(charts.ablation_bars(found), "analyse_ablation_bars")
+
+
+def _steering(version: str, text: Input, target: Target, output: str) -> None:
+    left, right = show.side_by_side()
+    with left:
+        towards = st.text_area(
+            "Texts to steer towards, one a line", key="analyse_towards", bind="query-params", height=110
+        )
+        away = st.text_area("Texts to steer away from, one a line", key="analyse_away", bind="query-params", height=110)
+    with right:
+        layers = _layers(cache.workspace_root(), version)
+        layer = st.slider("Layer (0: embeddings)", 0, layers, (layers + 1) // 2, key=f"steer_layer_{layers}")
+        strength = st.slider(
+            "Strength", -4.0, 4.0, 0.5, 0.25, key="analyse_strength", bind="query-params",
+            help="In lengths of a typical vector at that layer; below 0 the other way.",
+        )  # fmt: skip
+        reads = st.selectbox("A text counts by its", ["mean", "last"], key="analyse_reads", bind="query-params")
+    first, second = _lines(towards), _lines(away)
+    if not (first and second):
+        st.info("Give at least one text in each set: the direction goes from the mean of one to that of the other.")
+        return
+    wanted = (version, frozen(text), target, output, first, second, layer, strength, str(reads))
+    cost = f"The model reads {len(first) + len(second)} texts, predicts twice, and runs once for each strength."
+    if begins("Steer", cost, wanted, "steer"):
+        with PageReport("Steering") as report:
+            found = _steered(cache.workspace_root(), *wanted, _report=report)
+        _show_steering(found)
+
+
+def _lines(text: str) -> tuple[str, ...]:
+    return tuple(line.strip() for line in text.splitlines() if line.strip())
+
+
+def _show_steering(found: "Steering") -> None:
+    left, right = show.side_by_side()
+    for place, title, prediction, strength in (
+        (left, "Before", found.before, 0.0),
+        (right, "After", found.after, found.strength),
+    ):
+        with place.container(border=True):
+            st.subheader(title, anchor=False)
+            st.markdown(said(prediction))
+            st.caption(f"Value of the target: {found.value(strength):+.3f}")
+    show.figure(charts.steering_curve(found), "analyse_steering")
+    way = found.direction
+    st.caption(
+        f"The two sets' means are {way.distance:.2f} lengths of a typical vector apart at layer {way.layer}; the direction "
+        f"puts {way.separation:.0%} of their pairs in the right order."
+    )
+
+
+@st.cache_resource(max_entries=ENTRIES, show_spinner=False)
+def _layers(root: str, version: str) -> int:
+    with cache.pool().lease(version) as loaded:
+        return loaded.layers
+
+
+@st.cache_resource(max_entries=ENTRIES, show_spinner=False)
+def _patched(
+    root: str, version: str, text: Text, corrupted: Text, target: Target, output: str, component: str, direction: Any,
+    whole: bool, *, _report: Report,
+) -> "Patching":  # fmt: skip
+    from lmcore.analysis import patch_activations
+
+    with cache.pool().lease(version) as loaded:
+        return patch_activations(
+            loaded, thawed(text), thawed(corrupted), target, component=component, direction=direction,
+            output=output or None, whole=whole, report=_report,
+        )  # fmt: skip
+
+
+@st.cache_resource(max_entries=ENTRIES, show_spinner=False)
+def _ablated(
+    root: str, version: str, text: Text, target: Target, output: str, part: str, method: str, reference: str, draws: int,
+    *, _report: Report,
+) -> "Ablation":  # fmt: skip
+    from lmcore.analysis import ablate
+    from lmcore.analysis.kept_lens import lens_texts
+
+    texts: list[Input] | None = None
+    with cache.pool().lease(version) as loaded:
+        if reference:
+            texts = lens_texts(loaded, cache.dataset(reference))[:REFERENCE_TEXTS]
+        return ablate(
+            loaded, thawed(text), target, part=part, method=method, reference=texts, output=output or None, draws=draws,
+            report=_report,
+        )  # fmt: skip
+
+
+@st.cache_resource(max_entries=ENTRIES, show_spinner=False)
+def _steered(
+    root: str, version: str, text: Text, target: Target, output: str, towards: tuple[str, ...], away: tuple[str, ...],
+    layer: int, strength: float, reads: Any, *, _report: Report,
+) -> "Steering":  # fmt: skip
+    from lmcore.analysis import find_direction, steer
+
+    with cache.pool().lease(version) as loaded:
+        direction = find_direction(loaded, towards, away, layer=layer, reads=reads)
+        return steer(
+            loaded, thawed(text), direction, strength=strength, target=target, output=output or None, report=_report
+        )

@@ -1,0 +1,132 @@
+"""What the views that look inside ask for first: what is to be explained, and whether to begin."""
+
+from collections.abc import Hashable
+from dataclasses import replace
+
+import streamlit as st
+
+from lmcore.tasks import load_task
+from lmcore.types import Input, Prediction, Target
+from lmcore.ui import cache, show, state
+
+ENTRIES = 32
+
+
+def target_choice(version: str, text: Input, key: str) -> tuple[Target, str]:
+    """Ask what is to be explained about a text; a token can be held against any other.
+
+    Args:
+        version: which model.
+        text: what it reads.
+        key: unique on the page.
+
+    Returns:
+        The target, and what the model wrote, empty where its task writes nothing.
+    """
+    prediction, task, writes = _predicted(cache.workspace_root(), version, _frozen(text))
+    targets = load_task(task).targets(prediction)
+    if not targets:
+        st.info("The model predicts nothing here that could be explained: take another text.")
+        st.stop()
+    names = [target_name(target) for target in targets]
+    wanted = state.chosen("target")
+    index = names.index(wanted) if wanted in names else 0
+    name = st.selectbox("What to explain", names, index=index, key=f"{key}_target_{hash(tuple(names))}")
+    state.choose("target", "" if name == names[0] else name)
+    target = targets[names.index(name)]
+    if target.kind in ("token", "phrase") and not target.against:
+        other = st.text_input(
+            "Rather than",
+            key="analyse_against",
+            bind="query-params",
+            help="Another token that could stand there; a space before it counts. Empty explains the target alone.",
+        )
+        target = replace(target, against=other)
+    return target, prediction.text if writes else ""
+
+
+def target_name(target: Target) -> str:
+    """Return what a target is called."""
+    against = f" rather than {target.against}" if target.against else ""
+    return f"Why {target.label}{against}" + (f" ({target.start} to {target.end})" if target.end else "")
+
+
+def begins(label: str, cost: str, wanted: Hashable, key: str) -> bool:
+    """State what something costs and ask whether to begin; say whether what is wanted now was begun.
+
+    Args:
+        label: of the button.
+        cost: one sentence.
+        wanted: what would be done; another one has to be begun anew.
+        key: unique on the page.
+    """
+    st.caption(cost)
+    if st.button(label, key=key, icon=":material/play_arrow:", type="primary"):
+        st.session_state[f"{key}_begun"] = wanted
+    begun: bool = st.session_state.get(f"{key}_begun") == wanted
+    return begun
+
+
+def thawed(text: "str | tuple[tuple[str, str], ...]") -> Input:
+    """Return a text, or the columns of one, from the form in which it keys a cache."""
+    return text if isinstance(text, str) else dict(text)
+
+
+def frozen(text: Input) -> "str | tuple[tuple[str, str], ...]":
+    """Return a text, or the columns of one, in a form that keys a cache."""
+    return _frozen(text)
+
+
+def other_text(text: Input, key: str, label: str) -> Input:
+    """Ask for another text beside the first; it begins as the same.
+
+    Args:
+        text: the first.
+        key: unique on the page, and the name in the link.
+        label: of the field.
+    """
+    columns = {"": text} if isinstance(text, str) else dict(text)
+    found: dict[str, str] = {}
+    for name, value in columns.items():
+        own = f"{key}_{name}" if name else key
+        if own not in st.session_state and own not in st.query_params:
+            st.session_state[own] = value
+        titled = f"{label}: {name}" if name else label
+        found[name] = st.text_area(titled, key=own, height=80, bind="query-params")
+    return found[""] if isinstance(text, str) else found
+
+
+def part_names(version: str) -> tuple[str, ...]:
+    """Return the kinds of parts that a model has.
+
+    Raises:
+        OptionError: its parts are not known.
+    """
+    return _parts(cache.workspace_root(), version)
+
+
+def said(prediction: Prediction) -> str:
+    """Return what was predicted in a few words, so that Markdown shows it as it is."""
+    words = prediction.text or prediction.label or ", ".join(span.label for span in prediction.spans) or "nothing"
+    return show.plain(words)
+
+
+def _frozen(text: Input) -> "str | tuple[tuple[str, str], ...]":
+    return text if isinstance(text, str) else tuple(text.items())
+
+
+@st.cache_resource(max_entries=ENTRIES, show_spinner="Predicting …")
+def _predicted(root: str, version: str, text: "str | tuple[tuple[str, str], ...]") -> tuple[Prediction, str, bool]:
+    from lmcore.models import predict_texts
+
+    with cache.pool().lease(version) as loaded:
+        writes = load_task(loaded.task).adapted(loaded.model.config).decoding(loaded) is not None
+        return predict_texts(loaded, [thawed(text)])[0], loaded.task, writes
+
+
+@st.cache_resource(max_entries=ENTRIES, show_spinner=False)
+def _parts(root: str, version: str) -> tuple[str, ...]:
+    from lmcore.models.components import components
+
+    with cache.pool().lease(version) as loaded:
+        return tuple(dict.fromkeys(part.kind for part in components(loaded.model)))

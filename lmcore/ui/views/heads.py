@@ -1,0 +1,212 @@
+"""The parts of the attention view that are about what heads do: roles, flow, and importance."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import streamlit as st
+
+from lmcore.analysis.importance_methods import IMPORTANCE
+from lmcore.analysis.role_scores import HEAD_ROLES
+from lmcore.charts import analysis as charts
+from lmcore.charts import attention as head_charts
+from lmcore.tasks import load_task
+from lmcore.types import Input, Report
+from lmcore.ui import cache, show, state
+from lmcore.ui.forms import method_choice, option_fields
+from lmcore.ui.progress import PageReport
+
+if TYPE_CHECKING:
+    from lmcore.analysis.attention import AttentionMaps
+    from lmcore.analysis.attention_run import Kind
+    from lmcore.analysis.importance import HeadImportance
+    from lmcore.analysis.roles import HeadRoles
+
+Frozen = str | tuple[tuple[str, str], ...]
+
+ENTRIES = 32
+THIS_TEXT, DATA_SET = "This text", "Test rows of a data set"
+ROLE_ROWS = 64
+FLOW_SECONDS = 0.0015
+FLOW_TOKENS = 64
+UNITS = {"logits": "Logits", "nats": "Nats", "share": "Share of the vector"}
+
+
+def frozen(text: Input) -> Frozen:
+    """Return an input as something that a cache can tell apart."""
+    return text if isinstance(text, str) else tuple(text.items())
+
+
+def thawed(given: Frozen) -> Input:
+    """Return what was made by `frozen` as an input."""
+    return given if isinstance(given, str) else dict(given)
+
+
+def draw_roles(version: str, given: Frozen, kind: "Kind") -> None:
+    """Show the strongest role of each head, and every head's score for one role."""
+    if kind == "cross":
+        st.info("Roles are those of self-attention: choose the encoder's or the decoder's.")
+        return
+    over = st.segmented_control(
+        "Over", [THIS_TEXT, DATA_SET], default=THIS_TEXT, key="analyse_roles_over", required=True, bind="query-params"
+    )
+    ref = _data_set(version) if over == DATA_SET else ""
+    if ref is None:
+        st.info("There is no split data set to take rows from.")
+        return
+    found = _roles(version, given, kind, ref)
+    st.caption(
+        f"Over {found.texts} {'text' if found.texts == 1 else 'texts'}. A score is the share of attention that fits the role, "
+        f"from 0 to 1. Duplicates and induction are looked for in {found.parameters['sequences']} sequences of "
+        f"{found.parameters['length']} random tokens that come twice (Olsson et al. 2022). Resting on the first token, or on "
+        "everything, is named only where no other role is clear."
+    )
+    strongest = found.strongest()
+    show.figure(head_charts.head_roles(strongest), "analyse_roles")
+    role = method_choice("Score of one role", HEAD_ROLES, "analyse_role", in_link=True)
+    title = f"{HEAD_ROLES[role].title}: score of each head"
+    left, right = show.side_by_side()
+    with left:
+        figure = head_charts.head_values(found.score(role), title=title, unit="Score (0 to 1)", most="highest score")
+        show.figure(figure, "analyse_role_scores")
+    with right:
+        table = strongest.assign(
+            role=strongest["role"].map(lambda name: HEAD_ROLES[name].title if name in HEAD_ROLES else name)
+        )
+        table = table.sort_values("score", ascending=False, kind="stable")
+        alt = "The strongest role of each head, with its score."
+        show.table(table, "analyse_roles_table", alt=alt, height=320, formats={"score": "%.2f"})
+
+
+def draw_flow(found: "dict[Kind, AttentionMaps]", kind: "Kind") -> None:
+    """Show how much can flow to one output token from each input token, beside the rollout; or to all of them."""
+    from lmcore.analysis import attention_rollout
+
+    if kind == "cross":
+        st.info("Flow goes through one stack: choose the encoder's or the decoder's self-attention.")
+        return
+    maps = found[kind]
+    size = len(maps.tokens)
+    st.caption(
+        "Each token of each layer is a node, and attention is how wide the way down is: the flow from an output token to an "
+        "input token is what can pass at most (Abnar & Zuidema 2020). Here it is shown as a share of all flows of its token."
+    )
+    first = size if kind == "decoder" else 1
+    number = st.number_input("Output token", 1, size, first, key=f"analyse_flow_token_{size}", bind="query-params")
+    chosen = int(number) - 1
+    flow = _flow(maps.fingerprint, chosen, maps)[0]
+    shares = {"Rollout": attention_rollout(maps.attentions)[chosen], "Flow": flow / flow.sum()}
+    title = f"What token {number}, {maps.tokens[chosen]!r}, takes from each input token"
+    show.figure(head_charts.token_shares(shares, maps.tokens, title=title, unit="Share (0 to 1)"), "analyse_flow")
+    if size > FLOW_TOKENS:
+        st.caption(
+            f"The flow between all tokens is offered for texts of up to {FLOW_TOKENS} tokens; this one has {size}."
+        )
+        return
+    seconds = size * size * FLOW_SECONDS * len(maps.attentions) / 6
+    if st.toggle(
+        f"Between all tokens ({size * size:,} flows, about {max(1, round(seconds))} s)", key="analyse_flow_all"
+    ):
+        with PageReport("Finding the flows") as report:
+            whole = _flow(maps.fingerprint, -1, maps, report)
+        whole = whole / whole.sum(axis=1, keepdims=True)
+        show.figure(charts.token_by_token(whole, maps.tokens, title="Attention flow"), "analyse_flow_map")
+
+
+def draw_importance(version: str, given: Frozen, kind: "Kind", output: str | None) -> None:
+    """Say what judging the heads costs, and do it when asked."""
+    method = method_choice("Method", IMPORTANCE, "analyse_importance", in_link=True)
+    options = option_fields(IMPORTANCE[method].options, f"analyse_importance_{method}")
+    passes = _passes(cache.workspace_root(), version, method, kind)
+    wanted = (version, given, kind, output, method, tuple(sorted(options.items())))
+    if st.button(
+        f"Judge the heads ({passes} passes of the model)", icon=":material/play_arrow:", key="analyse_judge_heads"
+    ):
+        st.session_state["analyse_judged"] = wanted
+    if st.session_state.get("analyse_judged") != wanted:
+        st.caption("Nothing was run yet: the button starts it. Leaving the page or changing a choice stops it.")
+        return
+    with PageReport("Judging the heads") as report:
+        found = _importance(cache.workspace_root(), *wanted, report)
+    signed = bool(IMPORTANCE[method].facts["signed"])
+    how = "How much it falls without the head" if signed else "How steeply it changes with the head"
+    st.caption(f"Judged by: {show.plain(found.said)}. {how}, in {found.unit}.")
+    left, right = show.side_by_side()
+    with left:
+        figure = head_charts.head_values(
+            found.values, title="What hangs on each head", unit=UNITS[found.unit], signed=signed, most="largest"
+        )
+        show.figure(figure, "analyse_importance_map")
+    with right:
+        alt, number = "The heads by their importance, the largest first.", "%+.4f" if signed else "%.4f"
+        show.table(
+            found.to_frame(),
+            "analyse_importance_table",
+            alt=alt,
+            height=320,
+            formats={"importance": number},
+        )
+
+
+def _data_set(version: str) -> str | None:
+    datasets = [str(info.ref) for info in cache.datasets() if info.is_split]
+    trained_on = str(cache.registry().get(version).facts.get("data", ""))
+    return state.pick("dataset", "Data set", datasets, default=trained_on)
+
+
+def _roles(version: str, given: Frozen, kind: "Kind", ref: str) -> "HeadRoles":
+    with PageReport("Scoring the roles") as report:
+        return _roles_of(cache.workspace_root(), version, "" if ref else given, kind, ref, ROLE_ROWS, report)
+
+
+def _rows(ref: str, task: str, rows: int) -> list[Input]:
+    frame, names = cache.dataset(ref).part("test").frame.head(rows), load_task(task).required()
+    if len(names) == 1:
+        return list(frame[names[0]])
+    return [{name: str(row[name]) for name in names} for row in frame.to_dict("records")]
+
+
+@st.cache_resource(max_entries=ENTRIES, show_spinner=False)
+def _roles_of(
+    root: str, version: str, given: Frozen, kind: "Kind", ref: str, rows: int, _report: Report
+) -> "HeadRoles":
+    from lmcore.analysis import head_roles
+    from lmcore.ui.views.attention import PAGE_BYTES
+
+    with cache.pool().lease(version) as loaded:
+        texts: Sequence[Input] = _rows(ref, loaded.task, rows) if ref else [thawed(given)]
+        return head_roles(loaded, texts, kind=kind, max_bytes=PAGE_BYTES, report=_report)
+
+
+@st.cache_resource(max_entries=ENTRIES, show_spinner=False)
+def _flow(fingerprint: str, token: int, _maps: "AttentionMaps", _report: Report | None = None) -> np.ndarray:
+    from lmcore.analysis import attention_flow
+
+    return attention_flow(_maps.attentions, tokens=None if token < 0 else [token], report=_report)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _passes(root: str, version: str, method: str, kind: "Kind") -> int:
+    from lmcore.analysis import importance_passes
+
+    with cache.pool().lease(version) as loaded:
+        return importance_passes(loaded, method, kind=kind)
+
+
+@st.cache_resource(max_entries=ENTRIES, show_spinner=False)
+def _importance(
+    root: str,
+    version: str,
+    given: Frozen,
+    kind: "Kind",
+    output: str | None,
+    method: str,
+    options: tuple[tuple[str, Any], ...],
+    _report: Report,
+) -> "HeadImportance":
+    from lmcore.analysis import head_importance
+
+    with cache.pool().lease(version) as loaded:
+        return head_importance(
+            loaded, thawed(given), method=method, kind=kind, output=output, report=_report, **dict(options)
+        )

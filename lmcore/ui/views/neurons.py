@@ -1,0 +1,141 @@
+"""Over a data set: how sparse each layer is, which neurons tell labels apart, and the texts that a neuron answers to."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+
+from lmcore.analysis.neuron_report import LOOKED_AT, NeuronConfig
+from lmcore.analysis.sources import COMPONENTS
+from lmcore.charts import neurons as charts
+from lmcore.tasks import load_task
+from lmcore.types import Report
+from lmcore.ui import cache, show, state
+from lmcore.ui.progress import PageReport
+
+if TYPE_CHECKING:
+    from lmcore.analysis.neuron_report import NeuronReport, NeuronTokens
+
+ROWS = 1000
+
+
+def draw(version: str) -> None:
+    """Show what the neurons do over a data set that the viewer chooses."""
+    datasets = [str(info.ref) for info in cache.datasets()]
+    trained_on = str(cache.registry().get(version).facts.get("data", ""))
+    left, right = show.side_by_side()
+    with left:
+        ref = state.pick("dataset", "Data set", datasets, default=trained_on)
+    if ref is None:
+        st.info("There is no data set to look at the neurons over.")
+        return
+    with right:
+        component = st.selectbox(
+            "Component", LOOKED_AT, key="analyse_neuron_component", bind="query-params",
+            format_func=lambda name: COMPONENTS[name].title,
+        )  # fmt: skip
+    with PageReport("Looking at the neurons") as report:
+        found = _report_of(cache.workspace_root(), version, ref, str(component), ROWS, report)
+    st.caption(
+        f"{found.texts:,} texts with {found.tokens:,} tokens, special ones left out. {found.rule} A dead one is active nowhere."
+    )
+    left, right = show.side_by_side()
+    with left:
+        show.figure(charts.layer_activity(found.layers), "analyse_sparsity")
+    with right:
+        show.figure(charts.layer_norms(found.layers), "analyse_lengths")
+    _show_selective(found)
+    _show_neuron(version, ref, found)
+
+
+def _show_selective(found: "NeuronReport") -> None:
+    st.subheader("Selective neurons")
+    labels = found.selective["label"].unique().tolist()
+    if not labels:
+        st.info("The data set has no two labels with at least four texts, so that no neuron can tell them apart.")
+        return
+    label = st.selectbox("Label", labels, key="analyse_neuron_label", bind="query-params")
+    st.caption(
+        "Chosen by their effect on one half of the texts and measured on the other; p is adjusted for all neurons that were "
+        f"measured (Holm). A text's value is the {'mean' if found.pooling == 'mean' else 'largest'} over its tokens."
+    )
+    show.figure(charts.selective_neurons(found.selective, str(label)), f"analyse_selective_{label}")
+
+
+def _show_neuron(version: str, ref: str, found: "NeuronReport") -> None:
+    st.subheader("What a neuron answers to")
+    layer, neuron = _first(found)
+    left, right = show.side_by_side(narrowest=180)
+    chosen_layer = left.number_input(
+        "Layer", found.numbers[0], found.numbers[-1], layer, key="analyse_neuron_layer", bind="query-params"
+    )
+    width = found.mean.shape[1]
+    chosen = right.number_input(
+        f"Neuron (0 to {width - 1})", 0, width - 1, neuron, key=f"analyse_neuron_{width}", bind="query-params"
+    )
+    layer, neuron = int(chosen_layer), int(chosen)
+    place = found.numbers.index(layer)
+    st.caption(
+        f"Active at {found.active[place, neuron]:.1%} of the tokens and in {found.active_texts[place, neuron]:.1%} of the "
+        f"texts; mean {found.mean[place, neuron]:+.3f}, largest {found.largest[place, neuron]:+.3f}."
+    )
+    if found.dead[place, neuron]:
+        st.info("This neuron is dead: it is active at no token of these texts.")
+    top = [row for row, _ in found.top_texts(layer, neuron)]
+    component = found.config.component
+    items = _tokens_of(cache.workspace_root(), version, ref, component, layer, neuron, tuple(top), ROWS)
+    largest = max((float(np.abs(item.values[~item.special]).max(initial=0.0)) for item in items), default=0.0)
+    ids = _rows(ref, ROWS)[2]
+    for row, item in zip(top, items, strict=True):
+        plain = ~item.special
+        tokens = [token for token, keep in zip(item.tokens, plain, strict=True) if keep]
+        figure = charts.neuron_text(
+            tokens,
+            item.values[plain],
+            f"Row {ids[row] + 1}: {item.peak:+.3f}",
+            signed=found.signed,
+            largest=largest or 1.0,
+        )
+        show.figure(figure, f"analyse_neuron_text_{row}")
+
+
+def _first(found: "NeuronReport") -> tuple[int, int]:
+    """Return the neuron that is shown first: the most selective one, else the one with the largest value."""
+    if len(found.selective):
+        best = found.selective.iloc[int((found.selective["auroc"] - 0.5).abs().to_numpy().argmax())]
+        return int(best["layer"]), int(best["neuron"])
+    place, neuron = np.unravel_index(int(found.largest.argmax()), found.largest.shape)
+    return found.numbers[int(place)], int(neuron)
+
+
+def _rows(ref: str, rows: int) -> tuple[list[str], list[str] | None, list[int]]:
+    """Return the texts of a data set, of a split one those of test, their labels where each has one, and their ids."""
+    data = cache.dataset(ref)
+    data = data.part("test") if data.is_split else data
+    frame = data.frame.head(rows)
+    task = load_task(data.task)
+    strata = task.strata(frame)
+    labels = None if strata is None else strata.astype(str).tolist()
+    return task.texts(frame).tolist(), labels, frame["id"].astype(int).tolist()
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _report_of(root: str, version: str, ref: str, component: str, rows: int, _report: Report) -> "NeuronReport":
+    from lmcore.analysis import find_neurons
+
+    texts, labels, _ = _rows(ref, rows)
+    with cache.pool().lease(version) as loaded:
+        return find_neurons(loaded, texts, labels, config=NeuronConfig(component=component), report=_report)
+
+
+@st.cache_resource(max_entries=32, show_spinner="Reading the neuron …")
+def _tokens_of(
+    root: str, version: str, ref: str, component: str, layer: int, neuron: int, top: tuple[int, ...], rows: int
+) -> "list[NeuronTokens]":
+    from lmcore.analysis import neuron_tokens
+
+    if not top:
+        return []
+    texts, _, _ = _rows(ref, rows)
+    with cache.pool().lease(version) as loaded:
+        return neuron_tokens(loaded, [texts[row] for row in top], layer, neuron, component=component)

@@ -1,0 +1,147 @@
+"""What the model would say after each layer, where that is decided, and what adds to it."""
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from lmcore.analysis.methods import LENSES
+from lmcore.charts import lens as charts
+from lmcore.errors import InputError
+from lmcore.types import Input, Target
+from lmcore.ui import cache, show
+from lmcore.ui.forms import method_choice, option_fields
+from lmcore.ui.jobs import as_job, running_bytes
+from lmcore.ui.views.explained import ENTRIES, frozen, target_choice, thawed
+
+if TYPE_CHECKING:
+    from lmcore.analysis.direct_logits import LogitAttribution
+    from lmcore.analysis.lens import LogitLens
+
+_OFF = (
+    "This head was trained to read the last layer alone: what it says about the layers below is what it makes of vectors "
+    "that it never saw."
+)
+_COLOURS = {
+    "probability": "How sure it is",
+    "target": "The target's probability",
+    "entropy": "Entropy",
+    "divergence": "Distance from the last layer",
+}
+
+
+def draw(version: str, text: Input) -> None:
+    """Show the lens over all layers, the way of one place, and the parts of the logit."""
+    left, right = show.side_by_side()
+    with left:
+        target, output = target_choice(version, text, "reading")
+    with right:
+        name = method_choice("Lens", LENSES, "analyse_lens", in_link=True)
+        lens = _lens_choice(version) if name == "tuned" else ""
+    if lens is None:
+        return
+    root, asked = cache.workspace_root(), (version, frozen(text), target, output)
+    found = _lens(root, *asked, lens)
+    st.markdown(show.plain(charts.decided_words(found)))
+    if found.off_distribution:
+        st.caption(_OFF)
+    colour = st.segmented_control(
+        "Colour", list(_COLOURS), default="probability", format_func=_COLOURS.__getitem__, key="analyse_lens_colour",
+        required=True, bind="query-params",
+    )  # fmt: skip
+    show.figure(charts.lens_map(found, str(colour)), "analyse_lens_map")
+    column = _column_choice(found)
+    show.figure(charts.lens_trajectory(found, column), f"analyse_trajectory_{column}")
+    st.subheader("What adds to the logit")
+    st.caption(
+        "The embedding, every head and every MLP, with each norm's scale as it is here: they sum to the logit, or to the "
+        "difference of two. What a part does by way of later layers counts for those."
+    )
+    try:
+        parts = _parts(root, *asked)
+    except InputError as error:
+        st.info(str(error))
+        return
+    _show_parts(parts)
+
+
+def _lens_choice(version: str) -> str | None:
+    """Choose among the version's tuned lenses, or train one; None where there is none yet."""
+    from lmcore.analysis.kept_lens import TARGET, kept_lenses
+
+    kept = {lens.id: lens for lens in kept_lenses(cache.settings().workspace, version)}
+    chosen = None
+    if kept:
+        chosen = st.selectbox(
+            "Trained",
+            list(kept),
+            format_func=lambda i: (
+                f"{i[:8]}: {kept[i].loss:.3f} nats from the last layer, plain {kept[i].plain_loss:.3f}"
+            ),
+            key="analyse_tuned",
+            bind="query-params",
+        )
+    with st.expander("Train a lens", icon=":material/tune:", expanded=not kept):
+        datasets = [str(info.ref) for info in cache.datasets()]
+        if not datasets:
+            st.info("There is no data set to train a lens on.")
+            return chosen
+        data = st.selectbox("Texts", datasets, key="tuned_data")
+        options = option_fields(LENSES["tuned"].options, "tuned")
+        config = {"version": version, "data": data, "options": options}
+        found = cache.registry().get(version)
+        as_job(
+            TARGET,
+            config,
+            f"Tuned lens of {version}",
+            "lens",
+            "Train",
+            "train_lens",
+            needs=lambda: running_bytes(found),
+        )
+    return chosen
+
+
+def _column_choice(found: "LogitLens") -> int:
+    columns = list(range(len(found.columns)))
+    if len(columns) == 1:
+        return 0
+    start = int(found.focus[0]) if len(found.focus) else columns[-1]
+    key = f"analyse_lens_column_{found.fingerprint}"
+    chosen: int = st.selectbox(
+        "Follow", columns, index=start, format_func=lambda c: f"{c + 1}: {charts.visible(found.columns[c])}", key=key
+    )
+    return chosen
+
+
+def _show_parts(parts: "LogitAttribution") -> None:
+    left, right = show.side_by_side()
+    with left:
+        show.figure(charts.logit_parts(parts), "analyse_logit_parts")
+    with right:
+        heads = parts.heads()
+        if heads.size:
+            figure = charts.head_scores(heads, title="What each head adds", unit="Logits")
+            show.figure(figure, "analyse_logit_heads")
+        st.metric("Sum of all parts", f"{parts.parts['score'].sum():+.3f}", border=True, help="In logits.")
+        st.caption(f"It misses the model's own value, {parts.value:+.3f}, by {parts.error:.1g}.")
+
+
+@st.cache_resource(max_entries=ENTRIES, show_spinner="Reading the layers …")
+def _lens(
+    root: str, version: str, text: "str | tuple[tuple[str, str], ...]", target: Target, output: str, lens: str
+) -> "LogitLens":
+    from lmcore.analysis import load_lens, logit_lens
+
+    tuned = load_lens(cache.settings().workspace, lens) if lens else None
+    with cache.pool().lease(version) as loaded:
+        return logit_lens(loaded, thawed(text), target, output=output or None, lens=tuned)
+
+
+@st.cache_resource(max_entries=ENTRIES, show_spinner="Taking the logit apart …")
+def _parts(
+    root: str, version: str, text: "str | tuple[tuple[str, str], ...]", target: Target, output: str
+) -> "LogitAttribution":
+    from lmcore.analysis import attribute_logits
+
+    with cache.pool().lease(version) as loaded:
+        return attribute_logits(loaded, thawed(text), target, output=output or None)

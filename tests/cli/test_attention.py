@@ -1,0 +1,60 @@
+"""``lmcore analyse attention``."""
+
+import numpy as np
+import pytest
+
+MODEL = "models:/topics@champion"
+TEXT = "the bread and the cheese was very rain"
+
+
+def test_a_map(ask, run, trained_home):
+    found = ask("analyse", "attention", MODEL, TEXT, "--layer", "1", "--head", "2", home=trained_home)
+    weights = np.array(found["weights"])
+    assert found["tokens"] == found["rows"] == ["[CLS]", *TEXT.split(), "[SEP]"]
+    assert weights.shape == (10, 10)
+    assert weights.sum(axis=1) == pytest.approx(np.ones(10), abs=1e-5)
+    assert (found["layer"], found["head"], found["kind"], found["truncated"]) == (1, 2, "encoder", False)
+    assert np.array(found["entropies"]).shape == np.array(found["distances"]).shape == (2, 4)
+    shown = run("analyse", "attention", MODEL, TEXT, home=trained_home).stdout
+    assert shown.startswith("Encoder attention in layer 2 of 2, all heads averaged")
+    assert "The most focused head is head" in shown
+
+
+def test_roles_and_flow(ask, run, trained_home):
+    roles = ask("analyse", "attention", MODEL, TEXT, "--what", "roles", home=trained_home)
+    assert len(roles["strongest"]) == 8
+    assert np.array(roles["scores"]["previous_token"]).shape == (2, 4)
+    flow = ask("analyse", "attention", MODEL, TEXT, "--what", "flow", "--token", "3", home=trained_home)
+    assert flow["from"] == [3]
+    assert np.array(flow["flow"]).shape == (1, 10)
+    assert np.array(flow["rollout"]).sum() == pytest.approx(1)
+    for what, said in (("roles", "The head that scores highest for each role"), ("flow", "Where most can flow to")):
+        assert run("analyse", "attention", MODEL, TEXT, "--what", what, home=trained_home).stdout.startswith(said)
+
+
+@pytest.mark.parametrize("options", [("--method", "gradient"), ("--method", "ablation", "--fill", "mean")])
+def test_importance(ask, trained_home, options):
+    found = ask("analyse", "attention", MODEL, TEXT, "--what", "importance", *options, home=trained_home)
+    assert (found["method"], found["unit"]) == (options[1], "logits")
+    assert found["options"] == ({"fill": "mean"} if "--fill" in options else {})
+    assert np.array(found["importance"]).shape == (2, 4)
+
+
+def test_a_base_model_reads_a_pair(ask, trained_home, tiny_folder):
+    found = ask("analyse", "attention", f"folder:{tiny_folder}", "rain", "--field", "b", "the train", home=trained_home)
+    assert found["tokens"].count("[SEP]") == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((MODEL, "  "), "The text is empty"),
+        ((MODEL, TEXT, "--layer", "9"), "The model has 2 layers of 4 heads: give --layer and --head among them."),
+        ((MODEL, TEXT, "--kind", "cross"), "has no cross attention; it has: encoder"),
+        ((MODEL, TEXT, "--what", "flow", "--token", "99"), "The text has 10 tokens: give --token among them."),
+        ((MODEL, TEXT, "--output", "x"), "is no encoder-decoder and has no output"),
+        ((MODEL, TEXT, "--what", "importance", "--fill", "mean"), "gradient has no option 'fill'"),
+    ],
+)
+def test_bad_input_is_one_sentence(refused, trained_home, arguments, said):
+    assert said in refused("analyse", "attention", *arguments, home=trained_home)

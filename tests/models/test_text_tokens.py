@@ -1,0 +1,76 @@
+import numpy as np
+import pytest
+
+from lmcore.errors import InputError
+from lmcore.models.configured import train_tokenizer
+from lmcore.models.text_tokens import read_tokens, word_spans
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    texts = ["unhappy happy", "happiness is unhappy", "外卖很好吃", "外卖太慢了"] * 3
+    return train_tokenizer(texts, vocabulary=80, max_length=32)
+
+
+def read(tokenizer, text, limit=32):
+    return read_tokens(tokenizer, [text], limit)[0]
+
+
+def test_tokens_show_the_stretch_of_the_text_that_they_stand_for(tokenizer):
+    found = read(tokenizer, "Unhappy Happiness!")
+    assert (found.tokens[0], found.tokens[-1]) == ("[CLS]", "[SEP]")
+    assert "".join(found.tokens[1:-1]) == "UnhappyHappiness!"
+    assert not any("##" in token for token in found.tokens)
+    for token, (start, end), special in zip(found.tokens, found.offsets, found.special, strict=True):
+        assert special or found.text[start:end] == token
+    assert found.special.tolist() == [True] + [False] * (len(found.ids) - 2) + [True]
+    assert not found.truncated
+
+
+def test_scores_of_pieces_add_up_to_words_and_punctuation_stands_alone(tokenizer):
+    found = read(tokenizer, "Unhappy, happiness!")
+    scores = np.arange(len(found.ids), dtype=float)
+    frame = found.sum_by_word(scores)
+    assert frame["word"].tolist() == ["Unhappy", ",", "happiness", "!"]
+    assert [found.text[s:e] for s, e in zip(frame["start"], frame["end"], strict=True)] == frame["word"].tolist()
+    assert frame["score"].sum() == scores[~found.special].sum()
+
+
+def test_chinese_characters_are_put_together_to_words(tokenizer):
+    found = read(tokenizer, "外卖太慢了，很好吃")
+    assert len(found.ids) == 11
+    frame = found.sum_by_word(np.ones(11))
+    assert frame["word"].tolist()[:1] == ["外卖"]
+    assert frame["score"].tolist()[:1] == [2.0]
+    assert "，" in frame["word"].tolist()
+    assert frame["score"].sum() == 9
+
+
+def test_what_the_vocabulary_lacks_is_shown_as_it_is_and_marked(tokenizer):
+    found = read(tokenizer, "happy 🦊 שלום")
+    assert found.tokens[-3:-1] == ("🦊", "שלום")
+    assert found.unknown.tolist()[-3:] == [True, True, False]
+    assert found.sum_by_word(np.ones(len(found.ids)))["word"].tolist()[-1] == "שלום"
+
+
+def test_a_long_text_is_cut_at_the_limit_and_says_so(tokenizer):
+    found = read(tokenizer, "happy " * 20_000, limit=16)
+    assert (len(found.ids), found.truncated) == (16, True)
+    assert found.offsets.max() < 120
+
+
+@pytest.mark.parametrize("text", ["", " \n\t "])
+def test_an_empty_text_is_refused(tokenizer, text):
+    with pytest.raises(InputError, match="The text is empty"):
+        read(tokenizer, text)
+
+
+def test_a_text_without_any_character_that_is_read_is_refused(tokenizer):
+    with pytest.raises(InputError, match="no character that the model's tokenizer reads"):
+        read(tokenizer, "\u200d\u0001")
+
+
+def test_words_that_occur_twice_are_found_in_their_order():
+    text = "to be or not to be"
+    assert [text[start:end] for start, end in word_spans(text)] == text.split()
+    assert word_spans(text)[-1] == (16, 18)

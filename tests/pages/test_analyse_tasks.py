@@ -1,0 +1,88 @@
+"""The Why view for each kind of task, with small models that know nothing."""
+
+import pytest
+
+from lmcore.models.registry import ModelRegistry
+from tests.analysis.readers import CASES, reader
+from tests.pages.test_analyse import PAGE, said, shown, words
+
+TASKS = ("named-entity-recognition", "question-answering", "translation", "text-generation", "completion")
+
+
+def keep(workspace, task):
+    """Register the small model of a task; returns the version's reference."""
+    loaded = reader(task)
+    folder = workspace.models / task / "first"
+    folder.mkdir(parents=True)
+    loaded.model.save_pretrained(folder)
+    loaded.tokenizer.save_pretrained(folder)
+    return str(ModelRegistry(workspace).register(task, folder, task=task).ref)
+
+
+@pytest.fixture
+def version(request, home):
+    return keep(home.workspace, request.param)
+
+
+def fill(app, task):
+    """Type the case of a task into its boxes."""
+    given = CASES[task][0]
+    if isinstance(given, str):
+        app.text_area(key="analyse_text").set_value(given)
+    else:
+        for name, text in given.items():
+            app.text_area(key=f"analyse_text_{task}_{name}").set_value(text)
+    return app.run()
+
+
+@pytest.mark.parametrize(("version", "task"), [(task, task) for task in TASKS], indirect=["version"])
+def test_each_task_is_explained(open_app, version, task):
+    app = fill(open_app(PAGE, version=version, analyse_method="Input times gradient"), task)
+    assert not app.exception
+    assert not app.error
+    if any(alt.startswith("What speaks for") for alt in words(app)):
+        assert "model call" in said(app)
+        assert "Completeness error" in shown(app)
+    else:
+        assert any("nothing" in box.value for box in app.info)
+
+
+@pytest.mark.parametrize("version", ["translation"], indirect=True)
+def test_an_output_is_explained_token_by_token(open_app, version):
+    app = open_app(PAGE, version=version, analyse_method="Input times gradient", text="one two three")
+    app.text_area(key="analyse_output").set_value("eins zwei drei").run()
+    assert "It writes" in said(app)
+    box = next(box for box in app.selectbox if box.label == "What to explain")
+    assert box.options == ["Why “eins”", "Why “zwei”", "Why “drei”", "Why all of it"]
+    assert any(alt.startswith("What speaks for “eins”.") for alt in words(app))
+    app.segmented_control(key="analyse_what").set_value("Every token of the output").run()
+    assert not app.exception
+    assert any(alt.startswith("What each written token comes from.") for alt in words(app))
+    assert "of the scores' size stands in what was read" in said(app)
+
+
+@pytest.mark.parametrize("version", ["question-answering"], indirect=True)
+def test_a_link_carries_every_column(open_app, version):
+    app = fill(open_app(PAGE, version=version, analyse_method="Input times gradient"), "question-answering")
+    assert '"question": "who told us"' in app.query_params["text"]
+    again = open_app(PAGE, version=version, text=app.query_params["text"])
+    assert again.text_area(key="analyse_text_question-answering_question").value == "who told us"
+
+
+def test_what_is_slow_waits_for_a_click_and_the_trust_panel_says_what_it_found(open_app, filled, monkeypatch):
+    monkeypatch.setattr("lmcore.analysis.cost._SLOW", 0.0)
+    app = open_app(PAGE, text="we had some bread and soup today", analyse_view="Layers")
+    app.session_state["analyse_method"] = "leave_one_out"
+    app = app.segmented_control(key="analyse_view").set_value("Why").run()
+    assert not any(alt.startswith("What speaks for") for alt in words(app))
+    app = next(button for button in app.button if button.label == "Explain").click().run()
+    assert any(alt.startswith("What speaks for") for alt in words(app))
+    assert shown(app)["Completeness error"] == "none promised"
+    monkeypatch.setattr("lmcore.analysis.faithfulness.COMPARED", ("gradient_norm",))
+    app = next(button for button in app.button if button.label == "Measure").click().run()
+    assert not app.exception
+    assert not app.error
+    told = [*app.warning, *app.success]
+    assert any(box.value.startswith(("Read this map", "Nothing that was measured")) for box in told)
+    assert any(alt.startswith("Agreement with other methods") for alt in words(app))
+    assert any(alt.startswith("Likeness with maps of random weights") for alt in words(app))

@@ -1,0 +1,116 @@
+"""The views Examples and Suites of the Analyse page."""
+
+import pytest
+
+from lmcore.analysis import SuiteStore
+from lmcore.models.registry import ModelRegistry
+
+PAGE = "3_Analyse.py"
+TEXT = "we had some bread and soup today"
+
+
+def said(app):
+    return "\n".join(e.value for e in app.main if isinstance(getattr(e, "value", None), str))
+
+
+def words(app):
+    return [chart.proto.alt for chart in app.get("vega_lite_chart")]
+
+
+def fine(app):
+    assert not app.exception
+    assert not app.error, [box.value for box in app.error]
+    return app
+
+
+def test_edits_that_change_the_answer_are_shown(open_app, filled):
+    app = fine(open_app(PAGE, analyse_view="Examples", text=TEXT, analyse_edit_budget="120"))
+    assert "The model says" in said(app)
+    assert any(alt.startswith("What edits do to the probability of") for alt in words(app))
+    assert "of at most 120 texts were asked" in said(app)
+    if "enough to change" in said(app):
+        assert ":red[~~" in said(app)
+
+
+def test_only_the_chosen_edits_are_tried(open_app, filled):
+    app = open_app(PAGE, analyse_view="Examples", text=TEXT)
+    app = fine(app.button_group(key="analyse_edits").set_value(["deletion"]).run())
+    assert f"{len(TEXT.split())} single edits were possible" in said(app)
+    app = app.button_group(key="analyse_edits").set_value([]).run()
+    assert [box.value for box in app.error] == ["No edit is chosen: choose one or more in the settings."]
+
+
+def test_nearest_rows_lead_to_their_rows(open_app, filled):
+    app = fine(open_app(PAGE, analyse_view="Examples", text=TEXT, analyse_examples="Nearest rows"))
+    assert any(alt.startswith("How alike the nearest rows are") for alt in words(app))
+    assert "of them have the label" in said(app)
+    links = [link.proto.label for link in app.main.get("page_link")]
+    assert any(label.startswith("Open row ") for label in links)
+
+
+def test_a_row_is_not_its_own_neighbour(open_app, filled):
+    query = {"dataset": filled.split, "row": "3", "analyse_examples": "Nearest rows"}
+    app = fine(open_app(PAGE, analyse_view="Examples", **query))
+    assert app.query_params["row"] == "3"
+    shown = app.dataframe[0].value
+    assert 4 not in shown["row"].tolist()
+
+
+def test_influential_rows(open_app, filled):
+    app = fine(open_app(PAGE, analyse_view="Examples", text=TEXT, analyse_examples="Influential rows"))
+    assert any(alt.startswith("Rows that the answer") for alt in words(app))
+    assert "from the final weights alone (one checkpoint)" in said(app)
+
+
+@pytest.mark.parametrize(
+    "text", ["🙂", "物流很慢", "<b>*bold*</b> $x$", "rain " * 600], ids=["emoji", "Chinese", "markup", "long"]
+)
+def test_any_text_is_taken(open_app, filled, text):
+    app = open_app(PAGE, analyse_view="Examples", analyse_edit_budget="30")
+    app.text_area(key="analyse_text").set_value(text).run()
+    assert not app.exception
+    assert len(app.error) <= 1
+    if len(text) > 1000:
+        assert any("only its beginning was edited" in box.value for box in app.warning)
+
+
+def test_a_suite_is_made_run_and_compared(open_app, filled, home):
+    app = fine(open_app(PAGE, analyse_view="Suites", dataset=filled.split))
+    assert any("has no suite yet" in box.value for box in app.info)
+    app.text_input(key="suite_name").set_value("small")
+    app.number_input(key="suite_rows").set_value(4)
+    app = fine(app.button(key="suite_keep").click().run())
+    assert app.selectbox(key="analyse_suite").value == "small@1"
+    app = fine(app.button(key=f"suite_run_{filled.version}").click().run())
+    assert "cases failed" in said(app)
+    assert any(f"{filled.version}: Of all cases" in alt for alt in words(app))
+    store = SuiteStore(home.workspace, filled.split)
+    assert [run.version for run in store.runs("small@1")] == [filled.version]
+    app.text_input(key="suite_name").set_value("other")
+    app = fine(app.button(key="suite_keep").click().run())
+    assert app.selectbox(key="analyse_suite").value == "other@1"
+    again = fine(open_app(PAGE, analyse_view="Suites", dataset=filled.split, analyse_suite="small@1"))
+    assert again.selectbox(key="analyse_suite").value == "small@1"
+    assert "cases failed" in said(again)
+
+
+def test_two_versions_are_held_against_each_other(open_app, filled, home):
+    registry = ModelRegistry(home.workspace)
+    known = registry.get(filled.version)
+    registry.register("topics", known.folder, task="text-classification")
+    app = fine(open_app(PAGE, analyse_view="Suites", dataset=filled.split, version=filled.version))
+    app.number_input(key="suite_rows").set_value(3)
+    app = app.button(key="suite_keep").click().run()
+    app = app.button(key=f"suite_run_{filled.version}").click().run()
+    app = fine(app.selectbox(key="analyse_suite_against").set_value("models:/topics/2").run())
+    app = fine(app.button(key="suite_run_models:/topics/2").click().run())
+    assert any("models:/topics/2 less models:/topics/1" in alt for alt in words(app))
+    assert "Neither version is shown to be better" in said(app)
+
+
+def test_a_name_that_cannot_be_used_is_told(open_app, filled):
+    app = open_app(PAGE, analyse_view="Suites", dataset=filled.split)
+    app.text_input(key="suite_name").set_value("a b/c")
+    app = app.button(key="suite_keep").click().run()
+    assert not app.exception
+    assert "not a usable name" in app.error[0].value
