@@ -8,7 +8,13 @@ if TYPE_CHECKING:
     from lmcore.analysis.ablation import Ablation, ablate
     from lmcore.analysis.activations import Activations, extract_activations
     from lmcore.analysis.alignment import WordAlignment, align_words
-    from lmcore.analysis.attention import AttentionMaps, attention_maps, attention_rollout, cross_rollout, read_attention
+    from lmcore.analysis.attention import (
+        AttentionMaps,
+        attention_maps,
+        attention_rollout,
+        cross_rollout,
+        read_attention,
+    )
     from lmcore.analysis.attribution import Attribution, attribute, attribute_texts
     from lmcore.analysis.concepts.directions import ConceptVectors, concept_vectors
     from lmcore.analysis.concepts.factors import Factors, find_factors
