@@ -37,12 +37,19 @@ def look(version: str, task: str, view: View) -> None:
         empty_state("Type a text, or take a row of a data set, to see what the model makes of it.")
 
 
+def view_choice(task: str) -> View:
+    """Choose among the views that fit a task; one that the link names stays there, so that it can say what fits."""
+    fitting = [title for title, view in VIEWS.items() if view.fits(task)]
+    named = st.session_state.get("analyse_view") or st.query_params.get("analyse_view")
+    offered = [title for title in VIEWS if title in fitting or title == named]
+    chosen = st.segmented_control(
+        "View", offered, default=fitting[0], key="analyse_view", required=True, bind="query-params"
+    )
+    return VIEWS[str(chosen)]
+
+
 with shown_errors():
     version = version_choice()
     if version:
         task = cache.registry().get(version).task
-        first = next(title for title, view in VIEWS.items() if view.fits(task))
-        view = st.segmented_control(
-            "View", list(VIEWS), default=first, key="analyse_view", required=True, bind="query-params"
-        )
-        look(version, cache.registry().get(version).task, VIEWS[str(view)])
+        look(version, task, view_choice(task))

@@ -9,6 +9,7 @@ import pandas as pd
 from lmcore.charts.figure import Figure, bar_height, text_axis
 
 MAX_TOKENS = 64
+FEWEST_LAYERS = 4  # that a map has room for, so that the cells of fewer are seen
 _AFTER_SPACE = "substring(datum.label, indexof(datum.label, ' ') + 1)"
 
 
@@ -172,7 +173,7 @@ def head_entropies(entropies: np.ndarray) -> Figure:
             color=alt.Color("entropy:Q", title="Entropy (nats)", scale=alt.Scale(domainMin=0)),
             tooltip=["layer:O", "head:O", alt.Tooltip("entropy:Q", format=".3f")],
         )
-        .properties(height=bar_height(layers))
+        .properties(height=bar_height(max(layers, FEWEST_LAYERS)))
     )
     low = frame.sort_values("entropy").iloc[0]
     said = (

@@ -16,7 +16,7 @@ YES, NO = "significant", "not significant"
 def concept_scores(found: ConceptTest, concept: str) -> Figure:
     """Draw a concept's score by layer, over the band in which random sets lie."""
     frame = _marked(found, concept)
-    base = _by_layer(frame, f"TCAV score of {concept} by layer, over that of random sets")
+    base = _by_layer(frame, f"TCAV score of {concept} by layer", "over that of random sets")
     axis = alt.Y("random_low:Q", title="Share that rises (0 to 1)", scale=alt.Scale(domain=[0, 1]))
     band = base.mark_bar(opacity=0.3).encode(y=axis, y2="random_high:Q")
     rules = base.mark_rule(strokeWidth=2).encode(y="low:Q", y2="high:Q")
@@ -28,7 +28,7 @@ def concept_effects(found: ConceptTest, concept: str) -> Figure:
     frame = _marked(found, concept)
     frame = frame.assign(above=2 * frame["random_effect"], below=-2 * frame["random_effect"])
     what = f"{found.target.label} rather than {found.target.against}" if found.target.against else found.target.label
-    base = _by_layer(frame, f"Effect of {concept} on {what}, over that of random sets")
+    base = _by_layer(frame, f"Effect of {concept} on {what}", "over that of random sets")
     axis = alt.Y("below:Q", title="Effect (unit of the target)")
     band = base.mark_bar(opacity=0.3).encode(y=axis, y2="above:Q")
     rules = base.mark_rule(strokeWidth=2).encode(y="effect:Q", y2=alt.datum(0))
@@ -73,8 +73,8 @@ def _marked(found: ConceptTest, concept: str) -> pd.DataFrame:
     return frame.assign(finding=np.where(frame["significant"], YES, NO))
 
 
-def _by_layer(frame: pd.DataFrame, title: str) -> alt.Chart:
-    return alt.Chart(frame, title=title).encode(
+def _by_layer(frame: pd.DataFrame, title: str, below: str) -> alt.Chart:
+    return alt.Chart(frame, title=alt.Title(title, subtitle=below)).encode(
         x=alt.X("layer:O", title="Layer (0: embeddings)", axis=alt.Axis(labelAngle=0)),
         tooltip=[
             "layer:O",

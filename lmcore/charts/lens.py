@@ -12,7 +12,10 @@ from lmcore.charts.figure import Figure, bar_height, text_axis
 
 MAX_COLUMNS = 24
 _ROW = 20
+_FEWEST = 5  # rows that a map has room for, so that few of them stay apart
+_NAMES = 60  # the slanted names of the tokens, below the cells
 _LONGEST = 10
+_CELLS = 560  # pixels that all columns together have in most windows
 _AFTER_SPACE = "substring(datum.label, indexof(datum.label, ' ') + 1)"
 _COLOURS = {
     "probability": ("Probability of what it says", [0, 1]),
@@ -67,8 +70,8 @@ def lens_map(lens: LogitLens, colour: str = "probability") -> Figure:
             alt.Tooltip("target_rank:Q", title="rank of the target"),
         ],
     )
-    words = base.mark_text(fontSize=11, limit=70).encode(text="said:N")
-    chart = (cells + words).properties(height=bar_height(lens.layers + 1, each=_ROW))
+    words = base.mark_text(fontSize=11, limit=min(70, _CELLS // len(columns))).encode(text="said:N")
+    chart = (cells + words).properties(height=bar_height(max(lens.layers + 1, _FEWEST), each=_ROW) + _NAMES)
     return Figure(chart, f"What each layer would say. {decided_words(lens)}", frame.drop(columns=["place", "said"]))
 
 
@@ -194,7 +197,7 @@ def signed_map(
             color=alt.Color(f"{value}:Q", title=unit, scale=alt.Scale(domain=[-limit, limit], domainMid=0)),
             tooltip=["layer:O", *names, x, alt.Tooltip(f"{value}:Q", format="+.3f")],
         )
-        .properties(height=bar_height(height, each=_ROW))
+        .properties(height=bar_height(max(height, _FEWEST), each=_ROW))
     )
     top = frame.iloc[int(frame[value].abs().to_numpy().argmax())]
     where = f"{x_title.lower()} {visible(str(top[field]))} of layer {top['layer']}"

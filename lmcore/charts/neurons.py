@@ -42,7 +42,7 @@ def layer_norms(layers: pd.DataFrame) -> Figure:
         .mark_bar()
         .encode(
             x=alt.X("layer:O", title="Layer", axis=alt.Axis(labelAngle=0)),
-            y=alt.Y("norm:Q", title="Mean L2 norm of a token's vector"),
+            y=alt.Y("norm:Q", title="Mean L2 norm of a token"),
             tooltip=[
                 "layer:O",
                 alt.Tooltip("norm:Q", format=".3f"),

@@ -12,6 +12,7 @@ from lmcore.charts.figure import Figure
 LINE = 72
 SHOWN = 400
 _CHARACTER, _HEIGHT, _GAP = 8.6, 26, 0.6
+_FRAME = 100  # the title and the colour scale above the lines, which a page counts into the height
 _PLAIN = alt.ViewBackground(stroke=None)
 
 
@@ -57,7 +58,7 @@ def coloured_tokens(
         y=alt.Y("middle:Q", scale=down, axis=None), text="shown:N", tooltip=tooltip
     )
     chart = (grounds + words).properties(
-        title=_cut(title, len(tokens)), height=_HEIGHT * lines, width=line * _CHARACTER
+        title=_cut(title, len(tokens)), height=_HEIGHT * lines + _FRAME, width=line * _CHARACTER
     )
     said = _strongest(frame, signed)
     return Figure(chart, f"{title}. {said}", frame[["position", "token", "value", *further]])

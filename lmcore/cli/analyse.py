@@ -23,6 +23,7 @@ _ANALYSES: dict[str, str] = {
     "suite": "lmcore.cli.suite:suite_group",
     "why": "lmcore.cli.why:why_command",
     "words": "lmcore.cli.influence:influence_command",
+    "align": "lmcore.cli.align:align_command",
     "rebuild": "lmcore.cli.rebuild:rebuild_command",
 }
 

@@ -51,7 +51,7 @@ def joined(given: Input) -> str:
 def _typed_texts(task: Task, version: str) -> dict[str, str]:
     names = _read_columns(task, version)
     several = len(names) > 1
-    linked, example = _linked(state.chosen("text"), names), _example(version)
+    linked, example = _linked(state.chosen("text"), names), example_texts(version)
     texts = {}
     for name in names:
         key = f"analyse_text_{task.name}_{name}" if several else "analyse_text"
@@ -104,7 +104,7 @@ def _read_columns(task: Task, version: str) -> list[str]:
         return task.required()
 
 
-def _example(version: str) -> dict[str, str]:
+def example_texts(version: str) -> dict[str, str]:
     """Return what a version can be tried with: a test row of its own data where that is at hand, else a sample's."""
     found = cache.registry().get(version)
     return _example_of(cache.workspace_root(), str(found.ref), found.task, str(found.facts.get("data", "")))

@@ -26,7 +26,7 @@ def target_choice(task: Task, loaded: LoadedModel, prediction: Prediction, read:
     offered = task.targets(prediction)
     if not offered:
         return None
-    names = _distinct([target_name(target, prediction, read) for target in offered])
+    names = distinct([target_name(target, prediction, read) for target in offered])
     wanted = state.chosen("target")
     index = names.index(wanted) if wanted in names else 0
     key = f"analyse_target_{prediction.label}_{abs(hash((prediction.text, len(names))))}"
@@ -79,7 +79,7 @@ def _rather_than(target: Target, rivals: Sequence[str]) -> str:
     return str(chosen or "")
 
 
-def _distinct(names: Sequence[str]) -> list[str]:
+def distinct(names: Sequence[str]) -> list[str]:
     """Return names of which none stands twice: later ones are numbered."""
     found: list[str] = []
     for name in names:

@@ -51,6 +51,13 @@ def test_what_has_no_value_stays_without_colour_and_long_texts_are_cut() -> None
     assert coloured_tokens([], [], title="Text", unit="bits").data.empty
 
 
+def test_a_line_of_text_has_room_below_the_title_and_the_colours() -> None:
+    one = coloured_tokens(["a"], [1.0], title="Text", unit="bits").chart.to_dict()["height"]
+    ten = coloured_tokens(["word"] * LINE, [1.0] * LINE, title="Text", unit="bits").chart.to_dict()["height"]
+    assert one >= 110
+    assert ten > one + 26
+
+
 def test_both_signs_have_a_scale_around_zero() -> None:
     found = neuron_text(["a", "b"], np.array([-2.0, 1.0]), "Row 3", signed=True, largest=2.0)
     scale = found.chart.to_dict()["layer"][0]["encoding"]["color"]["scale"]

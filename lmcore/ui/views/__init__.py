@@ -1,6 +1,6 @@
 """The views of the Analyse page: a file for each, and a line here.
 
-A view's module has ``draw(version, text)``, or ``draw(version)`` where it looks at a data set in place of a text.
+A view's module has ``draw(version, text)``, or ``draw(version)`` where it looks at something else.
 """
 
 from dataclasses import dataclass
@@ -23,14 +23,15 @@ class View:
         title: what the page and the link call it.
         target: ``package.module:function`` that draws it.
         tasks: the versions that it looks into: ``classes`` (those that give a row classes), ``language`` (those that hold
-            tokens probable), ``explained`` (those whose outputs can be explained) or ``any``.
-        reads_text: whether it is about one text; else about a data set.
+            tokens probable), ``explained`` (those whose outputs can be explained), ``encoders`` (those whose model may be
+            an encoder) or ``any``.
+        reads_text: whether it is about the text of the page; else about a data set, or texts that it asks for itself.
         reads_columns: whether it is given each column that the task reads; else they are joined.
     """
 
     title: str
     target: str
-    tasks: Literal["classes", "language", "explained", "any"] = "classes"
+    tasks: Literal["classes", "language", "explained", "encoders", "any"] = "classes"
     reads_text: bool = True
     reads_columns: bool = False
 
@@ -40,6 +41,7 @@ class View:
             "classes": task in CLASS_TASKS,
             "language": task in LANGUAGE_TASKS,
             "explained": reads_task(task),
+            "encoders": task in TASKS and "encoder" in TASKS[task].facts["architectures"],
             "any": task in TASKS,
         }
         return fitting[self.tasks]
@@ -63,6 +65,7 @@ VIEWS = {
         View("Causal tests", "lmcore.ui.views.causal_tests:draw", tasks="explained", reads_columns=True),
         View("Probabilities", "lmcore.ui.views.probabilities:draw", tasks="language"),
         View("Activations", "lmcore.ui.views.activations:draw", tasks="any"),
+        View("Alignment", "lmcore.ui.views.alignment:draw", tasks="encoders", reads_text=False),
         View("Examples", "lmcore.ui.views.examples:draw"),
         View("Words", "lmcore.ui.views.words:draw", reads_text=False),
         View("Suites", "lmcore.ui.views.suites:draw", reads_text=False),

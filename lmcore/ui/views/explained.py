@@ -8,6 +8,7 @@ import streamlit as st
 from lmcore.tasks import load_task
 from lmcore.types import Input, Prediction, Target
 from lmcore.ui import cache, show, state
+from lmcore.ui.targets import distinct, target_name
 
 ENTRIES = 32
 
@@ -28,7 +29,8 @@ def target_choice(version: str, text: Input, key: str) -> tuple[Target, str]:
     if not targets:
         st.info("The model predicts nothing here that could be explained: take another text.")
         st.stop()
-    names = [target_name(target) for target in targets]
+    read = text if isinstance(text, str) else list(text.values())[-1]
+    names = distinct([target_name(target, prediction, read) for target in targets])
     wanted = state.chosen("target")
     index = names.index(wanted) if wanted in names else 0
     name = st.selectbox("What to explain", names, index=index, key=f"{key}_target_{hash(tuple(names))}")
@@ -43,12 +45,6 @@ def target_choice(version: str, text: Input, key: str) -> tuple[Target, str]:
         )
         target = replace(target, against=other)
     return target, prediction.text if writes else ""
-
-
-def target_name(target: Target) -> str:
-    """Return what a target is called."""
-    against = f" rather than {target.against}" if target.against else ""
-    return f"Why {target.label}{against}" + (f" ({target.start} to {target.end})" if target.end else "")
 
 
 def begins(label: str, cost: str, wanted: Hashable, key: str) -> bool:

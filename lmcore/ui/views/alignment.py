@@ -1,0 +1,112 @@
+"""Which words of two texts a version's encoder holds to belong together."""
+
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from lmcore.charts import alignment as charts
+from lmcore.data.text import is_chinese
+from lmcore.models.linking import ALIGNMENT
+from lmcore.ui import analyse, cache, show
+from lmcore.ui.forms import method_choice, option_fields
+
+if TYPE_CHECKING:
+    from lmcore.analysis.alignment import WordAlignment
+
+LONGEST = 2000
+_SAMPLES = {False: "sample:words-en-fr", True: "sample:words-zh-en"}
+
+
+def draw(version: str) -> None:
+    """Ask for two texts, a layer and a method, and show which words are linked."""
+    layers, default, reads_both_ways = _encoder(cache.workspace_root(), version)
+    if not reads_both_ways:
+        st.info("The words of two texts are linked by an encoder, and this version's model is none: choose another.")
+        return
+    source, target = _texts(version)
+    left, right = show.side_by_side()
+    with left:
+        layer = st.slider(
+            "Layer (0: embeddings)", 0, layers, default, key=f"alignment_layer_{layers}", bind="query-params",
+            help="Whose word vectors are compared; those in the middle are mostly best.",
+        )  # fmt: skip
+    with right:
+        method = method_choice("Method", ALIGNMENT, "alignment_method", in_link=True)
+        options = {}
+        if ALIGNMENT[method].options:
+            with st.expander("Settings", icon=":material/tune:"):
+                options = option_fields(ALIGNMENT[method].options, f"alignment_{method}", in_link=True)
+    if not source.strip() or not target.strip():
+        st.info("Type both texts to see which of their words belong together.")
+        return
+    asked = tuple(sorted(options.items()))
+    _show(_links(cache.workspace_root(), version, source, target, int(layer), method, asked))
+
+
+def _texts(version: str) -> tuple[str, str]:
+    """Ask for the two texts; those of a pair are there at first."""
+    given = _pair(cache.workspace_root(), version)
+    texts = []
+    for cell, name, label in zip(
+        show.side_by_side(), ("source", "target"), ("First text", "Second text, such as its translation"), strict=True
+    ):
+        with cell:
+            texts.append(
+                st.text_area(
+                    label, given[name], key=f"alignment_{name}", max_chars=LONGEST, height=90, bind="query-params"
+                )
+            )
+    return texts[0], texts[1]
+
+
+def _show(found: "WordAlignment") -> None:
+    if found.truncated:
+        st.warning("A text is longer than the model's limit: the words at its end were not read and have no link.")
+    left, right = show.side_by_side()
+    with left:
+        show.figure(charts.word_links(found), "alignment")
+    with right:
+        frame = found.to_frame()
+        linked = frame[frame["linked"]][["source", "target", "similarity"]]
+        if linked.empty:
+            st.info("No two words are linked: take another layer or method.")
+            return
+        st.caption(
+            f"{len(linked)} links over {len(found.source)} and {len(found.target)} words, by layer {found.layer}."
+        )
+        titled = linked.rename(columns={"source": "first text", "target": "second text"})
+        show.table(titled, "alignment_links", alt="The linked words with their cosine.", formats={"similarity": "%.3f"})
+
+
+@st.cache_data(max_entries=32, show_spinner="Loading the model …")
+def _encoder(root: str, version: str) -> tuple[int, int, bool]:
+    """Return a version's number of layers, the one whose vectors it links words by, and whether it is an encoder."""
+    from lmcore.analysis.attention_run import attention_kinds
+    from lmcore.tasks.alignment import TextAlignment
+
+    with cache.pool().lease(version) as loaded:
+        return loaded.layers, TextAlignment().layer_of(loaded), attention_kinds(loaded) == ("encoder",)
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def _pair(root: str, version: str) -> dict[str, str]:
+    """Return two texts to begin with: a test row of the version's own pairs, else of the sample in its language."""
+    from lmcore.data import load_dataset
+
+    found = cache.registry().get(version)
+    if found.task == "text-alignment":
+        return analyse.example_texts(version)
+    read = " ".join(analyse.example_texts(version).values())
+    frame = load_dataset(_SAMPLES[is_chinese(read)], task="text-alignment").frame
+    row = max(frame.head(20).to_dict("records"), key=lambda row: len(str(row["source"])))
+    return {name: str(row[name]) for name in ("source", "target")}
+
+
+@st.cache_resource(max_entries=32, show_spinner="Linking the words …")
+def _links(
+    root: str, version: str, source: str, target: str, layer: int, method: str, options: tuple[tuple[str, Any], ...]
+) -> "WordAlignment":
+    from lmcore.analysis import align_words
+
+    with cache.pool().lease(version) as loaded:
+        return align_words(loaded, source, target, layer=layer, method=method, **dict(options))
