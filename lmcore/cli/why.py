@@ -45,8 +45,8 @@ class _Question:
     "why",
     cls=AnswerCommand,
     short_help="Explain a prediction, or look into the layers.",
-    epilog="Example: lmcore analyse models:/feedback-en@champion 'It broke after a day.' --against delivery. "
-    "Another: lmcore analyse models:/feedback-en@champion --data feedback-en@3",
+    epilog="Example: lmcore analyse why models:/feedback-en@champion 'It broke after a day.' --against delivery. "
+    "Another: lmcore analyse why models:/feedback-en@champion --data feedback-en@3",
 )
 @click.argument("version")
 @click.argument("text", required=False)

@@ -8,12 +8,13 @@ if TYPE_CHECKING:
     from lmcore.serving.api import build_app
     from lmcore.serving.client import ask_server, send
     from lmcore.serving.explaining import ServedAttribution, attribute_served
+    from lmcore.serving.failed import FailedPrediction
     from lmcore.serving.monitor import ServingStats, read_stats
-    from lmcore.serving.predictor import FailedPrediction, Predictor
+    from lmcore.serving.predictor import Predictor
     from lmcore.serving.server import ServerState, server_state, start_server, stop_server
 
 _EXPORTS = {
-    "FailedPrediction": "lmcore.serving.predictor",
+    "FailedPrediction": "lmcore.serving.failed",
     "Predictor": "lmcore.serving.predictor",
     "ServedAttribution": "lmcore.serving.explaining",
     "ServerState": "lmcore.serving.server",

@@ -6,7 +6,7 @@ from typing import Any
 
 from lmcore.errors import ServerError
 from lmcore.serving.body import Limits
-from lmcore.serving.predictor import FailedPrediction
+from lmcore.serving.failed import FailedPrediction
 from lmcore.serving.server import server_state
 from lmcore.settings import Workspace
 from lmcore.types import Input, Prediction, Span

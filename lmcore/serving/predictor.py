@@ -2,25 +2,15 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from lmcore.errors import InputError
 from lmcore.models.load import LoadedModel
 from lmcore.models.predict import predict_texts
+from lmcore.serving.failed import FailedPrediction
 from lmcore.tasks import load_task
 from lmcore.types import Input, Prediction
-
-
-@dataclass(frozen=True, slots=True)
-class FailedPrediction(Prediction):
-    """What stands in the place of a prediction that could not be made.
-
-    Attributes:
-        error: one sentence that says why; it never holds the text.
-    """
-
-    error: str = ""
 
 
 class Predictor:

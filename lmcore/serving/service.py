@@ -11,8 +11,9 @@ from typing import Any
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 
 from lmcore.serving.batcher import MAX_WAITING, Batcher, Ticket
+from lmcore.serving.failed import FailedPrediction
 from lmcore.serving.monitor import RequestLog, RequestRecord, ServingStats
-from lmcore.serving.predictor import FailedPrediction, Predictor
+from lmcore.serving.predictor import Predictor
 from lmcore.types import Input, Prediction
 
 _SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)

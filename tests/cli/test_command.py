@@ -55,13 +55,30 @@ def test_the_tree_is_complete():
             "curve",
             "search",
             "forgetting",
-            "analyse",
             "project",
             "serve",
             "audit",
             "methods",
             "demo",
         ),
+        *(
+            f"analyse {name}"
+            for name in (
+                *("why", "ablate", "align", "attention", "concepts", "counterfactuals", "head-map", "lens", "logits"),
+                *(
+                    "neighbours",
+                    "neurons",
+                    "patch",
+                    "probabilities",
+                    "probe",
+                    "rebuild",
+                    "similarity",
+                    "steer",
+                    "words",
+                ),
+            )
+        ),
+        *(f"analyse suite {name}" for name in ("compare", "export", "list", "make", "run")),
         *(f"models {name}" for name in ("list", "promote", "card", "calibrate")),
         *(f"jobs {name}" for name in ("list", "show", "log", "cancel", "resume", "check")),
     }

@@ -29,5 +29,5 @@ def test_one_kind(ask, run):
 
 def test_an_unknown_kind(refused):
     assert refused("methods", "nosuch").startswith(
-        "There is no kind of method 'nosuch'; known: alignment, attribution, cleaning"
+        "There is no kind of method 'nosuch'; known: ablated, ablation, alignment"
     )

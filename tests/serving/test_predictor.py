@@ -6,7 +6,7 @@ import torch
 from lmcore.errors import InputError
 from lmcore.models import load_model, predict_texts
 from lmcore.serving import Predictor
-from lmcore.serving.predictor import FailedPrediction
+from lmcore.serving.failed import FailedPrediction
 
 TEXTS = ["rain and wind today", "a ticket", "the soup was very good " * 30, "storm", "some bread"]
 POISON = "\ud800"

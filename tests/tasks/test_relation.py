@@ -10,7 +10,7 @@ from lmcore.models import load_model
 from lmcore.models.configured import train_tokenizer
 from lmcore.models.start import start_model
 from lmcore.serving import Predictor
-from lmcore.serving.predictor import FailedPrediction
+from lmcore.serving.failed import FailedPrediction
 from lmcore.tasks.relation import MARKS, RelationExtraction, find_marked, no_relation, plain_text, words_between
 from lmcore.training.config import TrainConfig
 from lmcore.training.fit import train
