@@ -9,11 +9,11 @@ import streamlit as st
 
 from lmcore.analysis.similarity.methods import POOLING, SIMILARITY
 from lmcore.charts import similarity as charts
-from lmcore.errors import InputError, LmError
+from lmcore.errors import InputError
 from lmcore.types import SPLITS, Report
 from lmcore.ui import cache, show, state
 from lmcore.ui.forms import method_choice, option_fields
-from lmcore.ui.progress import PageReport
+from lmcore.ui.stopping import stoppable
 
 if TYPE_CHECKING:
     from lmcore.analysis.similarity import LayerSimilarity
@@ -110,21 +110,8 @@ def _other(version: str) -> str | None:
 
 def _compare(choice: _Choice) -> "LayerSimilarity | None":
     """Compare with a bar and a way to stop; None where it was stopped."""
-    place, found = st.empty(), None
-    try:
-        with place.container():
-            stopped = st.button("Stop", icon=":material/stop_circle:", key="similarity_stop")
-            if not stopped:
-                with PageReport("Comparing the layers") as report:
-                    found = _similarity(cache.workspace_root(), choice, report)
-    except LmError:
-        place.empty()
-        raise
-    place.empty()
-    if stopped:
-        st.info("Stopped: nothing was kept.")
-        st.button("Compare", icon=":material/play_arrow:", key="similarity_again")
-    return found
+    root = cache.workspace_root()
+    return stoppable("Comparing the layers", "similarity", lambda report: _similarity(root, choice, report))
 
 
 def _show(found: "LayerSimilarity") -> None:
