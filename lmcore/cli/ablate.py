@@ -7,6 +7,7 @@ import click
 from lmcore.analysis.methods import ABLATED, ABLATIONS
 from lmcore.cli.asked import asked_question, described, load_asked, named_target, question_flags, titled
 from lmcore.cli.command import AnswerCommand, Session
+from lmcore.cli.options import choices_help
 from lmcore.cli.output import Answer, records, table
 from lmcore.types import Part
 
@@ -28,14 +29,14 @@ _COLUMNS = ["stack", "layer", "head", "position", "token", "change", "value"]
     type=click.Choice(list(ABLATED)),
     default="heads",
     show_default=True,
-    help=" ".join(f"{method.name}: {method.summary}" for method in ABLATED.values()),
+    help=choices_help(ABLATED),
 )
 @click.option(
     "--method",
     type=click.Choice(list(ABLATIONS)),
     default="mean",
     show_default=True,
-    help=" ".join(f"{method.name}: {method.summary}" for method in ABLATIONS.values()),
+    help=choices_help(ABLATIONS),
 )
 @click.option("--reference", metavar="DATA", help="Texts for the mean and the draws.  [default: the text itself]")
 @click.option("--rows", type=click.IntRange(1), default=32, show_default=True, help="Rows of --reference to read.")

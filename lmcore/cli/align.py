@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lmcore.cli.command import AnswerCommand, Session
-from lmcore.cli.options import given_options, method_flags
+from lmcore.cli.options import choices_help, given_options, method_flags
 from lmcore.cli.output import Answer, records, table
 from lmcore.errors import InputError
 from lmcore.models.linking import ALIGNMENT
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     type=click.Choice(list(ALIGNMENT)),
     default=next(iter(ALIGNMENT)),
     show_default=True,
-    help=" ".join(f"{method.name}: {method.summary}" for method in ALIGNMENT.values()),
+    help=choices_help(ALIGNMENT),
 )
 @method_flags(ALIGNMENT)
 @click.pass_obj

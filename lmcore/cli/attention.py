@@ -8,7 +8,7 @@ import numpy as np
 from lmcore.analysis.importance_methods import IMPORTANCE
 from lmcore.analysis.role_scores import HEAD_ROLES
 from lmcore.cli.command import AnswerCommand, Session
-from lmcore.cli.options import given_options, method_flags
+from lmcore.cli.options import choices_help, given_options, method_flags
 from lmcore.cli.output import Answer, records, table
 from lmcore.errors import InputError, OptionError
 from lmcore.settings import MIB
@@ -47,7 +47,7 @@ _KINDS = ("self", "encoder", "decoder", "cross")
     type=click.Choice(list(IMPORTANCE)),
     default=next(iter(IMPORTANCE)),
     show_default=True,
-    help="Of importance: " + " ".join(f"{method.name}: {method.summary}" for method in IMPORTANCE.values()),
+    help="Of importance: " + choices_help(IMPORTANCE),
 )
 @method_flags(IMPORTANCE)
 @click.option(

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lmcore.cli.command import AnswerCommand, Session
-from lmcore.cli.options import given_options, method_flags
+from lmcore.cli.options import choices_help, given_options, method_flags
 from lmcore.cli.output import Answer, records, table
 from lmcore.errors import InputError
 from lmcore.settings import MIB
@@ -33,7 +33,7 @@ _HEAD = ("", "how", "quality", "95 %", "MiB", "ms", "p95", "texts/s", "front")
     type=click.Choice(list(COMPRESSION)),
     default="heads",
     show_default=True,
-    help=" ".join(f"{method.name}: {method.summary}" for method in COMPRESSION.values()),
+    help=choices_help(COMPRESSION),
 )
 @method_flags(COMPRESSION)
 @click.option("--background", is_flag=True, help="Submit it as a job that outlives this command; see lmcore jobs.")

@@ -8,7 +8,7 @@ import click
 
 from lmcore.analysis.counterfactual.methods import EDITS
 from lmcore.cli.command import AnswerCommand, Session
-from lmcore.cli.options import given_options, method_flags
+from lmcore.cli.options import choices_help, given_options, method_flags
 from lmcore.cli.output import Answer, table
 from lmcore.errors import InputError
 
@@ -49,8 +49,7 @@ _SETTINGS = {
     "edits",
     multiple=True,
     type=click.Choice(list(EDITS)),
-    help="Which edits; can be given several times.  [default: all that the model allows]  "
-    + " ".join(f"{method.name}: {method.summary}" for method in EDITS.values()),
+    help="Which edits; can be given several times.  [default: all that the model allows]  " + choices_help(EDITS),
 )
 @_SETTINGS["towards"]
 @_SETTINGS["budget"]

@@ -32,6 +32,11 @@ def method_flags(methods: Mapping[str, Method], prefix: str = "") -> Callable[[F
     return add
 
 
+def choices_help(methods: Mapping[str, Method]) -> str:
+    """Return the help of a flag that chooses among methods: each one's name with its sentence."""
+    return " ".join(f"{method.name}: {method.summary}" for method in methods.values())
+
+
 def given_options(flags: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Return the options that were given, by name without the prefix."""
     named = {name: value for name, value in flags.items() if name.startswith(prefix) and value is not None}

@@ -7,6 +7,7 @@ import click
 from lmcore.analysis.methods import PATCHING
 from lmcore.cli.asked import asked_question, described, load_asked, named_target, question_flags, read_text, titled
 from lmcore.cli.command import AnswerCommand, Session
+from lmcore.cli.options import choices_help
 from lmcore.cli.output import Answer, records, table
 from lmcore.types import Part
 
@@ -32,7 +33,7 @@ _SHOWN = 15
     type=click.Choice(list(PATCHING)),
     default="residual",
     show_default=True,
-    help=" ".join(f"{method.name}: {method.summary}" for method in PATCHING.values()),
+    help=choices_help(PATCHING),
 )
 @click.option(
     "--direction",

@@ -6,7 +6,7 @@ import click
 
 from lmcore.analysis.probes.methods import PROBES, PROPERTIES
 from lmcore.cli.command import AnswerCommand, Session
-from lmcore.cli.options import given_options, method_flags
+from lmcore.cli.options import choices_help, given_options, method_flags
 from lmcore.cli.output import Answer, records, table
 from lmcore.errors import DataError
 from lmcore.types import SPLITS, Part
@@ -33,7 +33,7 @@ _PREFIX = "probe_"
     type=click.Choice(list(PROPERTIES)),
     default=next(iter(PROPERTIES)),
     show_default=True,
-    help=" ".join(f"{method.name}: {method.summary}" for method in PROPERTIES.values()),
+    help=choices_help(PROPERTIES),
 )
 @method_flags(PROPERTIES)
 @click.option(
@@ -41,7 +41,7 @@ _PREFIX = "probe_"
     type=click.Choice(list(PROBES)),
     default=next(iter(PROBES)),
     show_default=True,
-    help=" ".join(f"{method.name}: {method.summary}" for method in PROBES.values()),
+    help=choices_help(PROBES),
 )
 @method_flags(PROBES, prefix=_PREFIX)
 @click.option("--control", is_flag=True, help="Also fit a control task with labels at random, and say the selectivity.")

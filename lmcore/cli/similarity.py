@@ -6,7 +6,7 @@ import click
 
 from lmcore.analysis.similarity.methods import POOLING, SIMILARITY
 from lmcore.cli.command import AnswerCommand, Session
-from lmcore.cli.options import given_options, method_flags
+from lmcore.cli.options import choices_help, given_options, method_flags
 from lmcore.cli.output import Answer, records, table
 from lmcore.types import SPLITS, Part
 
@@ -43,7 +43,7 @@ _SHOWN_LAYERS = 13
     type=click.Choice(list(SIMILARITY)),
     default=next(iter(SIMILARITY)),
     show_default=True,
-    help=" ".join(f"{method.name}: {method.summary}" for method in SIMILARITY.values()),
+    help=choices_help(SIMILARITY),
 )
 @method_flags(SIMILARITY)
 @click.option(

@@ -8,7 +8,7 @@ import click
 
 from lmcore.cli.command import AnswerCommand, Session, refuse
 from lmcore.cli.forgetting import forgetting_document
-from lmcore.cli.options import given_options, method_flags
+from lmcore.cli.options import choices_help, given_options, method_flags
 from lmcore.cli.output import Answer, plain, records, table
 from lmcore.errors import Cancelled
 from lmcore.models.decoding import DECODING
@@ -47,8 +47,7 @@ _SHOWN_ERRORS = 5
 @click.option(
     "--method",
     type=click.Choice(list(TRAINING)),
-    help=" ".join(f"{method.name}: {method.summary}" for method in TRAINING.values())
-    + "  [default: the first that fits]",
+    help=choices_help(TRAINING) + "  [default: the first that fits]",
 )
 @method_flags(TRAINING)
 @click.option(

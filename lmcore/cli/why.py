@@ -8,7 +8,7 @@ import click
 
 from lmcore.analysis.methods import ATTRIBUTION, UNITS
 from lmcore.cli.command import AnswerCommand, Session, refuse
-from lmcore.cli.options import given_options, method_flags
+from lmcore.cli.options import choices_help, given_options, method_flags
 from lmcore.cli.output import Answer, records, table
 from lmcore.errors import InputError
 from lmcore.types import Input, Part, Prediction
@@ -80,7 +80,7 @@ class _Question:
     type=click.Choice(list(ATTRIBUTION)),
     default=next(iter(ATTRIBUTION)),
     show_default=True,
-    help=" ".join(f"{method.name}: {method.summary}" for method in ATTRIBUTION.values()),
+    help=choices_help(ATTRIBUTION),
 )
 @method_flags(ATTRIBUTION)
 @click.option("--data", metavar="DATA", help="Compare and probe the layers over this split data set (name@version).")

@@ -37,6 +37,13 @@ def text_choice(version: str) -> Input:
     return next(iter(texts.values()), "") if len(texts) < 2 else texts
 
 
+def split_data_choice(version: str) -> str | None:
+    """Ask for a data set that is split, the version's own one first; None where there is none."""
+    datasets = [str(info.ref) for info in cache.datasets() if info.is_split]
+    trained_on = str(cache.registry().get(version).facts.get("data", ""))
+    return state.pick("dataset", "Data set", datasets, default=trained_on)
+
+
 def is_filled(task: Task, given: Input) -> bool:
     """Say whether every column that the model needs has a text."""
     texts = {task.required()[0]: given} if isinstance(given, str) else given

@@ -8,7 +8,8 @@ import streamlit as st
 from lmcore.charts import concepts as charts
 from lmcore.data.dataset import TextDataset
 from lmcore.types import Report, Target
-from lmcore.ui import cache, show, state
+from lmcore.ui import cache, show
+from lmcore.ui.analyse import split_data_choice
 from lmcore.ui.stopping import stoppable
 from lmcore.ui.views.factors import draw_factors
 
@@ -45,9 +46,7 @@ class _Choice:
 
 def draw(version: str) -> None:
     """Ask for a data set and for what is to be seen of it."""
-    datasets = [str(info.ref) for info in cache.datasets() if info.is_split]
-    trained_on = str(cache.registry().get(version).facts.get("data", ""))
-    ref = state.pick("dataset", "Data set", datasets, default=trained_on)
+    ref = split_data_choice(version)
     if ref is None:
         st.info("There is no split data set to make concepts of.")
         return

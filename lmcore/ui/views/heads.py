@@ -12,7 +12,8 @@ from lmcore.charts import analysis as charts
 from lmcore.charts import attention as head_charts
 from lmcore.tasks import load_task
 from lmcore.types import Input, Report
-from lmcore.ui import cache, show, state
+from lmcore.ui import cache, show
+from lmcore.ui.analyse import split_data_choice
 from lmcore.ui.forms import method_choice, option_fields
 from lmcore.ui.progress import PageReport
 
@@ -50,7 +51,7 @@ def draw_roles(version: str, given: Frozen, kind: "Kind") -> None:
     over = st.segmented_control(
         "Over", [THIS_TEXT, DATA_SET], default=THIS_TEXT, key="analyse_roles_over", required=True, bind="query-params"
     )
-    ref = _data_set(version) if over == DATA_SET else ""
+    ref = split_data_choice(version) if over == DATA_SET else ""
     if ref is None:
         st.info("There is no split data set to take rows from.")
         return
@@ -146,12 +147,6 @@ def draw_importance(version: str, given: Frozen, kind: "Kind", output: str | Non
             height=320,
             formats={"importance": number},
         )
-
-
-def _data_set(version: str) -> str | None:
-    datasets = [str(info.ref) for info in cache.datasets() if info.is_split]
-    trained_on = str(cache.registry().get(version).facts.get("data", ""))
-    return state.pick("dataset", "Data set", datasets, default=trained_on)
 
 
 def _roles(version: str, given: Frozen, kind: "Kind", ref: str) -> "HeadRoles":

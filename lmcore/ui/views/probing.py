@@ -9,7 +9,8 @@ from lmcore.analysis.probes.methods import PROBES, PROPERTIES
 from lmcore.charts import probing as charts
 from lmcore.data.dataset import TextDataset
 from lmcore.types import SPLITS, Report
-from lmcore.ui import cache, show, state
+from lmcore.ui import cache, show
+from lmcore.ui.analyse import split_data_choice
 from lmcore.ui.forms import method_choice, option_fields
 from lmcore.ui.stopping import stoppable
 from lmcore.ui.views.head_map import draw_map
@@ -52,9 +53,7 @@ class _Choice:
 
 def draw(version: str) -> None:
     """Ask for a data set and for what is to be seen of it."""
-    datasets = [str(info.ref) for info in cache.datasets() if info.is_split]
-    trained_on = str(cache.registry().get(version).facts.get("data", ""))
-    ref = state.pick("dataset", "Data set", datasets, default=trained_on)
+    ref = split_data_choice(version)
     if ref is None:
         st.info("There is no split data set to probe the layers on.")
         return

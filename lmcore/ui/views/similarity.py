@@ -11,7 +11,8 @@ from lmcore.analysis.similarity.methods import POOLING, SIMILARITY
 from lmcore.charts import similarity as charts
 from lmcore.errors import InputError
 from lmcore.types import SPLITS, Report
-from lmcore.ui import cache, show, state
+from lmcore.ui import cache, show
+from lmcore.ui.analyse import split_data_choice
 from lmcore.ui.forms import method_choice, option_fields
 from lmcore.ui.stopping import stoppable
 
@@ -57,11 +58,9 @@ def draw(version: str) -> None:
 
 
 def _choose(version: str) -> _Choice | None:
-    datasets = [str(info.ref) for info in cache.datasets() if info.is_split]
-    trained_on = str(cache.registry().get(version).facts.get("data", ""))
     left, right = show.side_by_side()
     with left:
-        ref = state.pick("dataset", "Data set", datasets, default=trained_on)
+        ref = split_data_choice(version)
         if ref is None:
             st.info("There is no split data set to compare the layers over.")
             return None
