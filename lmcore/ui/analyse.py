@@ -13,8 +13,8 @@ from lmcore.tasks import load_task
 from lmcore.tasks.base import Task
 from lmcore.types import Input
 from lmcore.ui import cache, show, state
+from lmcore.ui.linked import LINK_LENGTH
 
-LINK_LENGTH = 500
 MAX_CHARACTERS = 100_000
 SHOWN_CHARACTERS = 2000
 EXAMPLE = "The parcel came a week late and nobody answered my emails."

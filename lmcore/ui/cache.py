@@ -85,6 +85,14 @@ def stored(report: Report | None = None) -> "Stored":
     return Stored(settings().workspace, dataset, pool().lease, report or Silent())
 
 
+def named_model(version: str) -> dict[str, str]:
+    """Return how a recipe names a version besides its own; the model is loaded for it."""
+    from lmcore.analysis.recipes import named_model
+
+    with pool().lease(version) as loaded:
+        return named_model(version, loaded)
+
+
 def datasets() -> list[DatasetInfo]:
     """Return every stored data set version, the newest first."""
     return store().list()

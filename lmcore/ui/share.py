@@ -69,6 +69,9 @@ def texts_of(arguments: Mapping[str, Any]) -> dict[str, str]:
             found |= {column if name == "text" else f"{name} {column}": str(text) for column, text in value.items()}
         elif isinstance(value, list | tuple):
             found[name] = "\n".join(map(str, value))
+    for side in ("first", "second"):
+        if isinstance(arguments.get(side), Mapping):
+            found |= {f"{side} {name}": text for name, text in texts_of(arguments[side]).items()}
     return {name: text for name, text in found.items() if text}
 
 

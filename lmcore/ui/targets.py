@@ -10,6 +10,8 @@ from lmcore.tasks.base import Task
 from lmcore.types import Prediction, Target
 from lmcore.ui import state
 
+_AGAINST = "analyse_against"
+
 
 def target_choice(task: Task, loaded: LoadedModel, prediction: Prediction, read: str) -> Target | None:
     """Ask what is to be explained, and rather than what.
@@ -67,15 +69,23 @@ def _rather_than(target: Target, rivals: Sequence[str]) -> str:
     free = target.kind in ("phrase", "token")
     if not rivals and not free:
         return ""
+    key = f"analyse_against_{target.kind}_{target.label}_{target.start}"
+    wanted = st.query_params.get(_AGAINST, "")
+    if key not in st.session_state and wanted and (free or wanted in rivals):
+        st.session_state[key] = wanted
     chosen = st.selectbox(
         "Rather than",
         rivals,
         index=None,
         placeholder="nothing else",
         accept_new_options=free,
-        key=f"analyse_against_{target.kind}_{target.label}_{target.start}",
+        key=key,
         help="Explain why the one rather than the other; of a word that was written, its first token counts.",
     )
+    if chosen:
+        st.query_params[_AGAINST] = str(chosen)
+    else:
+        st.query_params.pop(_AGAINST, None)
     return str(chosen or "")
 
 

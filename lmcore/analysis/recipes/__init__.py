@@ -1,8 +1,8 @@
 """Recipes: an analysis with everything that it takes, so that a shared result can be made again to the same numbers.
 
-A view's recipe is a function of a module here, ``(loaded, stored, *, every argument by name) -> result``, a line of RECIPES, and
-in the view a call of `lmcore.ui.share.report_button`. The arguments are JSON-like values without defaults; what is read besides
-the model is named with its fingerprint.
+A view's recipe is a function of a module here, ``(loaded, stored, *, every argument by name) -> result``, a line of RECIPES,
+and in the view a call of `lmcore.ui.share.report_button`. The arguments are JSON-like values without defaults; what is read
+besides the model is named with its fingerprint.
 """
 
 from lmcore.analysis.recipes.listed import RECIPES

@@ -1,14 +1,18 @@
 """Where each head looks and what it does: maps, roles, flow, and what hangs on each head."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
 import streamlit as st
 
+from lmcore.analysis.recipes.heads import map_frame
 from lmcore.charts import analysis as charts
 from lmcore.charts import attention as head_charts
+from lmcore.charts.figure import Figure
 from lmcore.settings import MIB
 from lmcore.types import Input
-from lmcore.ui import cache, show
+from lmcore.ui import cache, linked, show
+from lmcore.ui.share import report_button
 from lmcore.ui.views import heads
 
 if TYPE_CHECKING:
@@ -43,9 +47,15 @@ def draw(version: str, text: Input) -> None:
         if found[kind].truncated:
             st.warning("The text is longer than the model's limit: only its beginning was read.")
         if part == "Flow":
-            heads.draw_flow(found, kind)
+            heads.draw_flow(version, found, kind, text)
         else:
-            _draw_maps(found, kind)
+            _draw_maps(version, found, kind, text)
+
+
+def read_maps(version: str, text: Input) -> "tuple[dict[Kind, AttentionMaps], Kind]":
+    """Ask which attention is meant, where there are several kinds; returns the maps of all, and the kind."""
+    kind, output = _kind_and_output(_kinds(cache.workspace_root(), version))
+    return _attention(cache.workspace_root(), version, heads.frozen(text), output), kind
 
 
 def _kind_and_output(kinds: "tuple[Kind, ...]") -> "tuple[Kind, str | None]":
@@ -54,24 +64,20 @@ def _kind_and_output(kinds: "tuple[Kind, ...]") -> "tuple[Kind, str | None]":
         return kinds[0], None
     left, right = show.side_by_side()
     with left:
-        kind: Kind = st.segmented_control(
-            "Attention",
-            kinds,
-            default="cross",
-            format_func=lambda name: KIND_NAMES[name],
-            key="analyse_attention_kind",
-            required=True,
-            bind="query-params",
+        names = list(kinds)
+        kind = linked.segments(
+            "Attention", names, "analyse_attention_kind", format_func=KIND_NAMES.__getitem__, default="cross"
         )
     with right:
         output = st.text_input(
             "Output", key="analyse_attention_output", placeholder="What the model writes by itself", bind="query-params"
         )
-    return kind, output.strip() or None
+    return cast("Kind", kind), output.strip() or None
 
 
-def _draw_maps(found: "dict[Kind, AttentionMaps]", kind: "Kind") -> None:
+def _draw_maps(version: str, found: "dict[Kind, AttentionMaps]", kind: "Kind", text: Input) -> None:
     maps = found[kind]
+    asked = {"text": text, "kind": kind, "output": maps.output}
     if maps.output:
         st.markdown(f"Written: **{show.plain(maps.output)}**")
     title = "Where all heads look"
@@ -85,24 +91,29 @@ def _draw_maps(found: "dict[Kind, AttentionMaps]", kind: "Kind") -> None:
     with right:
         show.figure(charts.head_entropies(maps.entropies), "analyse_entropy")
     name = f"head {head}" if head else "all heads averaged"
-    _draw_map(maps, maps.head(layer - 1, head - 1 if head else None), f"Attention in layer {layer}, {name}", "head")
+    number = head - 1 if head else None
+    figure = _draw_map(maps, maps.head(layer - 1, number), f"Attention in layer {layer}, {name}", "head")
+    place = {"layer": layer - 1, "head": number}
+    report_button("attention", version, maps.to_frame(layer - 1, number), asked | place, [figure])
     if kind != "cross":
         figure = head_charts.head_values(
             maps.distances, title="How far each head looks", unit="Mean distance (tokens)", most="farthest look"
         )
         show.figure(figure, "analyse_distance")
-    _draw_rollout(found, kind)
+    weights, figure = _draw_rollout(found, kind)
+    report_button("rollout", version, map_frame(weights), asked, [figure])
 
 
-def _draw_map(maps: "AttentionMaps", weights: Any, title: str, key: str) -> None:
+def _draw_map(maps: "AttentionMaps", weights: Any, title: str, key: str) -> Figure:
     if maps.kind == "cross":
         figure = head_charts.output_by_source(weights, maps.rows, maps.tokens, title=title)
     else:
         figure = charts.token_by_token(weights, maps.tokens, title=title)
     show.figure(figure, f"analyse_map_{key}")
+    return figure
 
 
-def _draw_rollout(found: "dict[Kind, AttentionMaps]", kind: "Kind") -> None:
+def _draw_rollout(found: "dict[Kind, AttentionMaps]", kind: "Kind") -> tuple[np.ndarray, Figure]:
     from lmcore.analysis import attention_rollout, cross_rollout
 
     st.subheader("Rollout")
@@ -113,10 +124,10 @@ def _draw_rollout(found: "dict[Kind, AttentionMaps]", kind: "Kind") -> None:
             f"On the mean {source.sum(axis=1).mean():.0%} of a token comes from the source and {prefix.sum(axis=1).mean():.0%} "
             "from what was written before it."
         )
-        _draw_map(found[kind], source, "Attention rollout to the source", "rollout")
-        return
+        return source, _draw_map(found[kind], source, "Attention rollout to the source", "rollout")
     st.caption("Attention of all layers multiplied through, with half kept on each token (Abnar & Zuidema 2020).")
-    _draw_map(found[kind], attention_rollout(found[kind].attentions), "Attention rollout", "rollout")
+    weights = attention_rollout(found[kind].attentions)
+    return weights, _draw_map(found[kind], weights, "Attention rollout", "rollout")
 
 
 @st.cache_data(max_entries=64, show_spinner="Loading the model …")

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from lmcore.analysis.methods import ATTRIBUTION, UNITS, is_black_box
-from lmcore.analysis.recipes import Recipe
 from lmcore.charts import analysis as charts
 from lmcore.charts import attribution as matrices
 from lmcore.charts.figure import Figure
 from lmcore.fingerprint import fingerprint
 from lmcore.tasks import load_task
 from lmcore.types import Input, Prediction, Report, Target
-from lmcore.ui import cache, show
+from lmcore.ui import cache, linked, show
 from lmcore.ui.agreed import agreed
 from lmcore.ui.forms import method_choice, option_fields
 from lmcore.ui.predicted import show_prediction
@@ -99,8 +98,8 @@ def _wants_all() -> bool:
 
 def _output_choice(written: str) -> str:
     """Ask for the output that is explained: the model's own, or any other."""
-    given = st.text_area(
-        "Output to explain", key="analyse_output", height=68, bind="query-params",
+    given = linked.text(
+        "Output to explain", "analyse_output", height=68,
         placeholder=written or "The model writes nothing",
         help="Left empty, it is what the model writes itself; any other text is explained as if it had written it.",
     )  # fmt: skip
@@ -118,7 +117,7 @@ def _method_choice() -> tuple[str, tuple[tuple[str, Any], ...], str]:
     options: dict[str, Any] = {}
     if fields:
         with st.expander("Settings", icon=":material/tune:"):
-            options = option_fields(fields, f"analyse_{method}")
+            options = option_fields(fields, f"analyse_{method}", in_link=True)
     if is_black_box(method):
         options["unit"] = unit
     return method, tuple(sorted(options.items())), str(unit)
@@ -167,26 +166,19 @@ def _figures_of(result: "Attribution") -> None:
 
 
 def _report(question: Question, result: "Attribution", figure: Figure, name: str) -> None:
-    with cache.pool().lease(question.version) as loaded:
-        weights = loaded.fingerprint
-    text = question.text
     arguments = {
-        "text": text, "target": asdict(result.target), "method": result.method, "options": dict(result.parameters),
-        "output": result.output,
+        "text": question.text, "target": asdict(result.target), "method": result.method,
+        "options": dict(result.parameters), "output": result.output,
     }  # fmt: skip
-    report_button(
-        name, "lmscope-why", Recipe("attribution", question.version, weights, arguments), result.to_frame(),
-        texts={"text": text} if isinstance(text, str) else dict(text),
-        facts={"Completeness error": f"{result.completeness_error:.4f}"}, figures=lambda: [figure],
-    )  # fmt: skip
+    facts = {"Completeness error": f"{result.completeness_error:.4f}"}
+    report_button("attribution", question.version, result, arguments, [figure], title=name, facts=facts)
 
 
 def _draw_outputs(question: Question, unit: str) -> None:
-    objective = st.segmented_control(
-        "Of each token", list(_MEASURES), default="log_probability", key="analyse_objective", required=True,
-        format_func=lambda name: name.replace("_", " "), bind="query-params",
-    )  # fmt: skip
-    root, question = cache.workspace_root(), replace(question, objective=str(objective))
+    objective = linked.segments(
+        "Of each token", list(_MEASURES), "analyse_objective", format_func=lambda name: name.replace("_", " ")
+    )
+    root, question = cache.workspace_root(), replace(question, objective=objective)
     cost = _cost(root, question)
     result = agreed(
         "Explain", f"every_{question.key}", f"{cost.sentence()} Each serves every token of the output.", slow=cost.slow,
@@ -194,9 +186,15 @@ def _draw_outputs(question: Question, unit: str) -> None:
     )  # fmt: skip
     if result is None:
         return
-    show.figure(matrices.output_matrix(result.by_unit(unit), measure=_MEASURES[result.objective]), "analyse_matrix")
+    figure = matrices.output_matrix(result.by_unit(unit), measure=_MEASURES[result.objective])
+    show.figure(figure, "analyse_matrix")
     share = result.shares()["input"].mean()
     st.caption(f"{share:.0%} of the scores' size stands in what was read, the rest in what was written before.")
+    arguments = {
+        "text": question.text, "output": result.output, "method": result.method, "objective": result.objective,
+        "options": dict(result.parameters),
+    }  # fmt: skip
+    report_button("every_token", question.version, result, arguments, [figure])
 
 
 @st.cache_resource(max_entries=ENTRIES, show_spinner="Predicting …")
