@@ -127,7 +127,6 @@ def patch_activations(
     PATCHING[component]
     if direction not in DIRECTIONS:
         raise OptionError(f"The direction is {direction!r}: take denoise or noise.")
-    report = report or Silent()
     asked = ask(loaded, [clean], [target], None if output is None else [output])[0]
     base = asked.reading
     other = _counterpart(base, read_row(loaded, corrupted, output=asked.output))
@@ -137,9 +136,8 @@ def patch_activations(
     given, clean_value = recorded(twin, base, parts, asked.target)
     theirs, corrupted_value = recorded(twin, other, parts, asked.target)
     run, sources = (other, given) if direction == "denoise" else (base, theirs)
-    values = run_cells(
-        twin, run, base, asked.target, cells, sources, batch_size=batch_size, report=Part(report, 0.05, 1.0)
-    )
+    rest = Part(report or Silent(), 0.05, 1.0)
+    values = run_cells(twin, run, base, asked.target, cells, sources, batch_size=batch_size, report=rest)
     parameters = {"component": component, "direction": direction, "stack": stack, "whole": whole}
     return Patching(
         cells=_frame(cells, base.tokens, other.tokens, values, clean_value, corrupted_value),

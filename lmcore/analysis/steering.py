@@ -136,13 +136,8 @@ def find_direction(
         for n, texts in enumerate((towards, away))
     ]
     (first, lengths), (second, others) = both
-    between = first.mean(axis=0) - second.mean(axis=0)
-    length = float(np.linalg.norm(between))
     size = float(np.median(np.concatenate([lengths, others])))
-    if length <= 1e-6 * size:
-        raise InputError("Both sets have the same mean at this layer: give texts that differ.")
-    vector = between / length
-    ahead = (first @ vector)[:, None] - (second @ vector)[None]
+    vector, length = _difference(first, second, size)
     return Direction(
         vector=vector.astype(np.float32),
         layer=part.layer,
@@ -150,7 +145,7 @@ def find_direction(
         reads=reads,
         distance=length / size,
         size=size,
-        separation=float(((ahead > 0) + 0.5 * (ahead == 0)).mean()),
+        separation=_separation(first @ vector, second @ vector),
         texts=(len(first), len(second)),
         model=loaded.fingerprint,
         fingerprint=fingerprint(
@@ -254,6 +249,25 @@ def _set_vectors(
         vectors.append(own.mean(axis=0) if reads == "mean" else own[-1])
         lengths.append(np.linalg.norm(own, axis=1))
     return np.stack(vectors), np.concatenate(lengths)
+
+
+def _difference(first: np.ndarray, second: np.ndarray, size: float) -> tuple[np.ndarray, float]:
+    """Return the way from the second set's mean to the first one's, of length 1, and how long it is.
+
+    Raises:
+        InputError: the means are the same, next to ``size``.
+    """
+    between = first.mean(axis=0) - second.mean(axis=0)
+    length = float(np.linalg.norm(between))
+    if length <= 1e-6 * size:
+        raise InputError("Both sets have the same mean at this layer: give texts that differ.")
+    return between / length, length
+
+
+def _separation(first: np.ndarray, second: np.ndarray) -> float:
+    """Return the share of pairs of which the first set's number is the larger; an equal pair counts as half."""
+    ahead = first[:, None] - second[None]
+    return float(((ahead > 0) + 0.5 * (ahead == 0)).mean())
 
 
 @contextmanager
