@@ -117,8 +117,8 @@ def extract_activations(
 
     Args:
         loaded: any model; for other components than ``states`` one whose parts are known.
-        texts: what it reads: texts, a data set's rows, or token ids. A text above the model's limit is cut, and
-            ``encodings.truncated`` says so.
+        texts: what it reads: texts as far as the model's window goes, a data set's rows as far as it takes them in
+            training, or token ids. What is longer is cut, and ``encodings.truncated`` says so.
         component: ``states`` (the residual stream as transformers gives it: after the last layer with the final norm,
             where the model has one), ``residual`` (without that norm: the sum of embedding and blocks), ``embedding``,
             ``attention``, ``cross_attention``, ``mlp`` (what the blocks add), ``neurons``, ``heads``, ``cross_heads``.
@@ -171,7 +171,7 @@ def _encodings(loaded: LoadedModel, texts: "Sequence[str] | pd.DataFrame | Encod
         texts = texts["text"].tolist()
     if isinstance(texts, str):
         raise InputError("One text was given in place of a list: put it into a list.")
-    return encode_texts(loaded.tokenizer, texts, loaded.max_length)
+    return encode_texts(loaded.tokenizer, texts, loaded.widest.max_length)
 
 
 def _in_memory(

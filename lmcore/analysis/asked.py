@@ -36,6 +36,8 @@ def ask(
 ) -> list[Asked]:
     """Read texts for what is to be explained about each; what is not given is what the model predicts.
 
+    They are read as far as the model's window goes, whatever it takes of a text among others.
+
     Args:
         loaded: a model with a task's head.
         texts: texts, or each of the columns that the task reads.
@@ -50,6 +52,7 @@ def ask(
     """
     if not loaded.task:
         raise InputError(f"{loaded.ref} has no trained head: choose a registered version, or name a task for it.")
+    loaded = loaded.widest
     for text in texts:
         columns_of(loaded, text)  # what is empty is refused before the model runs
     wanted = list(targets) if targets is not None else [None] * len(texts)

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from lmcore.analysis.room import fitting_batch
 from lmcore.errors import InputError
 from lmcore.fingerprint import fingerprint
 from lmcore.models.distributions import token_distributions
@@ -106,7 +107,7 @@ def token_probabilities(
 ) -> TokenProbabilities:
     """Say how probable each token of a text is to a language model; nothing of a text is left out.
 
-    A decoder reads the text once. A masked model reads it as often as it has tokens. A text above the model's limit is
+    A decoder reads the text once. A masked model reads it as often as it has tokens. A text above the model's own window is
     read in windows that overlap by half, so that each token is given at least half a window. Where the model writes a
     text from a text (an encoder-decoder, or a decoder trained to), the output's tokens are measured.
 
@@ -121,8 +122,10 @@ def token_probabilities(
     Raises:
         InputError: the model has no language head, or the text is empty or has no token that is predicted; or an output
             is given to a model that only reads on.
+        ResourceError: the longest window would not fit into memory.
         Cancelled: the report asked to stop.
     """
+    loaded = loaded.widest
     if loaded.model.get_output_embeddings() is None:
         raise InputError(
             f"{loaded.ref} has no language head, so that it holds no token probable: choose a model for text generation, "
@@ -133,6 +136,7 @@ def token_probabilities(
     reading, ids, encodings = _windows(loaded, text, output, report)
     if not any(encodings.notes["targets"]):
         raise InputError("The text has no token that is predicted from another: give a longer one.")
+    batch_size = fitting_batch(loaded, int(encodings.lengths.max()), batch_size)
     found = token_distributions(loaded, encodings, max(alternatives, 1), batch_size=batch_size, report=report)
     lead = len(ids) - len(found.rank)
 

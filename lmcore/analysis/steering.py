@@ -197,7 +197,7 @@ def steer(
     if direction.model != loaded.fingerprint:
         raise InputError(f"The direction was not found in {loaded.ref}: find one in it.")
     report = report or Silent()
-    before = predict_texts(loaded, [text])[0]
+    before = predict_texts(loaded.widest, [text])[0]
     report.check()
     report.progress(0.3, "Predicted as the model is")
     asked = ask(loaded, [text], [target], None if output is None else [output])[0]
@@ -207,7 +207,7 @@ def steer(
     report.check()
     report.progress(0.6, f"{len(every)} strengths measured")
     with _steered(twin, part, direction, strength):
-        after = predict_texts(twin, [text])[0]
+        after = predict_texts(twin.widest, [text])[0]
     return Steering(
         before=before,
         after=after,

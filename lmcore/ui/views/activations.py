@@ -9,8 +9,6 @@ from lmcore.types import Report
 from lmcore.ui import cache, show
 from lmcore.ui.progress import PageReport
 
-ENTRIES = 32
-
 
 def draw(version: str, text: str) -> None:
     """Show how large each token's vector is at each layer, of a component that the viewer chooses."""
@@ -44,7 +42,7 @@ def draw(version: str, text: str) -> None:
     show.figure(figure, "analyse_norms")
 
 
-@st.cache_resource(max_entries=ENTRIES, show_spinner=False)
+@st.cache_data(show_spinner=False)
 def _stacks(root: str, version: str) -> dict[str, list[str]]:
     """Return the components of each stack; the states alone where a model's parts are not known."""
     from lmcore.errors import OptionError
@@ -62,7 +60,7 @@ def _stacks(root: str, version: str) -> dict[str, list[str]]:
     }
 
 
-@st.cache_resource(max_entries=ENTRIES, show_spinner=False)
+@st.cache_data(show_spinner=False)
 def _norms(
     root: str, version: str, text: str, component: str, stack: str, _report: Report
 ) -> tuple[list[str], np.ndarray, int]:

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from lmcore.analysis.attention_run import Kind
 
 PAGE_BYTES = 128 * MIB
-ENTRIES = 4
 PARTS = ("Maps", "Roles", "Flow", "Importance")
 KIND_NAMES = {
     "encoder": "Encoder: source to source",
@@ -119,7 +118,7 @@ def _draw_rollout(found: "dict[Kind, AttentionMaps]", kind: "Kind") -> None:
     _draw_map(found[kind], attention_rollout(found[kind].attentions), "Attention rollout", "rollout")
 
 
-@st.cache_data(max_entries=64, show_spinner="Loading the model …")
+@st.cache_data(show_spinner="Loading the model …")
 def _kinds(root: str, version: str) -> "tuple[Kind, ...]":
     from lmcore.analysis.attention_run import attention_kinds
 
@@ -127,7 +126,7 @@ def _kinds(root: str, version: str) -> "tuple[Kind, ...]":
         return attention_kinds(loaded)
 
 
-@st.cache_resource(max_entries=ENTRIES, show_spinner="Reading the attention …")
+@st.cache_data(show_spinner="Reading the attention …")
 def _attention(root: str, version: str, given: "heads.Frozen", output: str | None) -> "dict[Kind, AttentionMaps]":
     from lmcore.analysis import read_attention
 

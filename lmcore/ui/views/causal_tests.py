@@ -11,7 +11,6 @@ from lmcore.ui import cache, show
 from lmcore.ui.forms import method_choice
 from lmcore.ui.progress import PageReport
 from lmcore.ui.views.explained import (
-    ENTRIES,
     begins,
     frozen,
     other_text,
@@ -174,13 +173,13 @@ def _show_steering(found: "Steering") -> None:
     )
 
 
-@st.cache_resource(max_entries=ENTRIES, show_spinner=False)
+@st.cache_data(show_spinner=False)
 def _layers(root: str, version: str) -> int:
     with cache.pool().lease(version) as loaded:
         return loaded.layers
 
 
-@st.cache_resource(max_entries=ENTRIES, show_spinner=False)
+@st.cache_data(show_spinner=False)
 def _patched(
     root: str, version: str, text: Text, corrupted: Text, target: Target, output: str, component: str, direction: Any,
     whole: bool, *, _report: Report,
@@ -194,7 +193,7 @@ def _patched(
         )  # fmt: skip
 
 
-@st.cache_resource(max_entries=ENTRIES, show_spinner=False)
+@st.cache_data(show_spinner=False)
 def _ablated(
     root: str, version: str, text: Text, target: Target, output: str, part: str, method: str, reference: str, draws: int,
     *, _report: Report,
@@ -212,7 +211,7 @@ def _ablated(
         )  # fmt: skip
 
 
-@st.cache_resource(max_entries=ENTRIES, show_spinner=False)
+@st.cache_data(show_spinner=False)
 def _steered(
     root: str, version: str, text: Text, target: Target, output: str, towards: tuple[str, ...], away: tuple[str, ...],
     layer: int, strength: float, reads: Any, *, _report: Report,

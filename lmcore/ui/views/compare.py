@@ -17,7 +17,6 @@ from lmcore.ui.views.explained import frozen, other_text, target_choice, thawed
 if TYPE_CHECKING:
     from lmcore.analysis.attribution import Attribution
 
-ENTRIES = 32
 TEXTS, VERSIONS, METHODS = "Two texts", "Two versions", "Two methods"
 Side = tuple[str, "str | tuple[tuple[str, str], ...]", Target, str, str]
 
@@ -87,7 +86,7 @@ def _show(first: "Attribution", second: "Attribution", unit: str, names: tuple[s
     show.figure(charts.side_by_side_scores(found, names), "compare_scores")
 
 
-@st.cache_resource(max_entries=ENTRIES, show_spinner=False)
+@st.cache_data(show_spinner=False)
 def _explained(root: str, side: Side, _report: Report) -> "Attribution":
     from lmcore.analysis import attribute
 

@@ -182,7 +182,7 @@ def _concepts(choice: _Choice, data: TextDataset) -> "list[Concept]":
     return [concept_from_words(name, listed, texts) for name, listed in map(named_words, choice.words)]
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
+@st.cache_data(show_spinner=False)
 def _test(root: str, choice: _Choice, _report: Report) -> "ConceptTest":
     from lmcore.analysis import tcav
     from lmcore.analysis.concepts.sets import explained_rows

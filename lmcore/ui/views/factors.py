@@ -52,7 +52,7 @@ def draw_factors(version: str, ref: str) -> None:
     )
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
+@st.cache_data(show_spinner=False)
 def _factors(
     root: str, version: str, ref: str, layer: int, level: str, number: int, texts: int, _report: Report
 ) -> "Factors":

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 Frozen = str | tuple[tuple[str, str], ...]
 
-ENTRIES = 32
 THIS_TEXT, DATA_SET = "This text", "Test rows of a data set"
 ROLE_ROWS = 64
 FLOW_SECONDS = 0.0015
@@ -161,7 +160,7 @@ def _rows(ref: str, task: str, rows: int) -> list[Input]:
     return [{name: str(row[name]) for name in names} for row in frame.to_dict("records")]
 
 
-@st.cache_resource(max_entries=ENTRIES, show_spinner=False)
+@st.cache_data(show_spinner=False)
 def _roles_of(
     root: str, version: str, given: Frozen, kind: "Kind", ref: str, rows: int, _report: Report
 ) -> "HeadRoles":
@@ -173,14 +172,14 @@ def _roles_of(
         return head_roles(loaded, texts, kind=kind, max_bytes=PAGE_BYTES, report=_report)
 
 
-@st.cache_resource(max_entries=ENTRIES, show_spinner=False)
+@st.cache_data(show_spinner=False)
 def _flow(fingerprint: str, token: int, _maps: "AttentionMaps", _report: Report | None = None) -> np.ndarray:
     from lmcore.analysis import attention_flow
 
     return attention_flow(_maps.attentions, tokens=None if token < 0 else [token], report=_report)
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
+@st.cache_data(show_spinner=False)
 def _passes(root: str, version: str, method: str, kind: "Kind") -> int:
     from lmcore.analysis import importance_passes
 
@@ -188,7 +187,7 @@ def _passes(root: str, version: str, method: str, kind: "Kind") -> int:
         return importance_passes(loaded, method, kind=kind)
 
 
-@st.cache_resource(max_entries=ENTRIES, show_spinner=False)
+@st.cache_data(show_spinner=False)
 def _importance(
     root: str,
     version: str,

@@ -119,7 +119,7 @@ def _rows(ref: str, rows: int) -> tuple[list[str], list[str] | None, list[int]]:
     return task.texts(frame).tolist(), labels, frame["id"].astype(int).tolist()
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
+@st.cache_data(show_spinner=False)
 def _report_of(root: str, version: str, ref: str, component: str, rows: int, _report: Report) -> "NeuronReport":
     from lmcore.analysis import find_neurons
 
@@ -128,7 +128,7 @@ def _report_of(root: str, version: str, ref: str, component: str, rows: int, _re
         return find_neurons(loaded, texts, labels, config=NeuronConfig(component=component), report=_report)
 
 
-@st.cache_resource(max_entries=32, show_spinner="Reading the neuron …")
+@st.cache_data(show_spinner="Reading the neuron …")
 def _tokens_of(
     root: str, version: str, ref: str, component: str, layer: int, neuron: int, top: tuple[int, ...], rows: int
 ) -> "list[NeuronTokens]":

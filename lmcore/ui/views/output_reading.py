@@ -11,7 +11,7 @@ from lmcore.types import Input, Target
 from lmcore.ui import cache, show
 from lmcore.ui.forms import method_choice, option_fields
 from lmcore.ui.jobs import as_job, running_bytes
-from lmcore.ui.views.explained import ENTRIES, frozen, target_choice, thawed
+from lmcore.ui.views.explained import frozen, target_choice, thawed
 
 if TYPE_CHECKING:
     from lmcore.analysis.direct_logits import LogitAttribution
@@ -126,7 +126,7 @@ def _show_parts(parts: "LogitAttribution") -> None:
         st.caption(f"It misses the model's own value, {parts.value:+.3f}, by {parts.error:.1g}.")
 
 
-@st.cache_resource(max_entries=ENTRIES, show_spinner="Reading the layers …")
+@st.cache_data(show_spinner="Reading the layers …")
 def _lens(
     root: str, version: str, text: "str | tuple[tuple[str, str], ...]", target: Target, output: str, lens: str
 ) -> "LogitLens":
@@ -137,7 +137,7 @@ def _lens(
         return logit_lens(loaded, thawed(text), target, output=output or None, lens=tuned)
 
 
-@st.cache_resource(max_entries=ENTRIES, show_spinner="Taking the logit apart …")
+@st.cache_data(show_spinner="Taking the logit apart …")
 def _parts(
     root: str, version: str, text: "str | tuple[tuple[str, str], ...]", target: Target, output: str
 ) -> "LogitAttribution":

@@ -14,7 +14,6 @@ from lmcore.ui.progress import PageReport
 if TYPE_CHECKING:
     from lmcore.analysis.probabilities import TokenProbabilities
 
-ENTRIES = 32
 _SAID = {
     "next token": "Each token given those before it.",
     "masked token": "Each token given all others: it is masked in turn, so that their sum is the pseudo-likelihood.",
@@ -50,7 +49,7 @@ def draw(version: str, text: str) -> None:
     )
 
 
-@st.cache_resource(max_entries=ENTRIES, show_spinner=False)
+@st.cache_data(show_spinner=False)
 def _probabilities(root: str, version: str, text: str, output: str | None, _report: Report) -> "TokenProbabilities":
     from lmcore.analysis import token_probabilities
 

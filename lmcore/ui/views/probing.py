@@ -167,7 +167,7 @@ def _show(found: "ProbeResult") -> None:
             st.caption("The dashed line, 1: knowing the vectors saves nothing.")
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
+@st.cache_data(show_spinner=False)
 def _probe(root: str, choice: _Choice, _report: Report) -> "ProbeResult":
     from lmcore.analysis import probe_layers
 

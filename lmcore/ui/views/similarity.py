@@ -157,14 +157,14 @@ def _texts(choice: _Choice) -> list[str]:
     return [str(text) for text in load_task(data.task).texts(data.frame).head(choice.rows)]
 
 
-@st.cache_data(max_entries=32, show_spinner="Loading what is compared …")
+@st.cache_data(show_spinner="Loading what is compared …")
 def _cost(root: str, choice: _Choice) -> str:
     """Say what a comparison takes; the models are loaded for it."""
     with _models(choice) as models:
         return _request(choice).cost(models, len(_texts(choice))).sentence()
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
+@st.cache_data(show_spinner=False)
 def _similarity(root: str, choice: _Choice, _report: Report) -> "LayerSimilarity":
     from lmcore.analysis import layer_similarity
 

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from lmcore.analysis.cost import AttributionCost
     from lmcore.analysis.output_attribution import OutputAttribution
 
-ENTRIES = 32
 ONE, ALL = "One part of the output", "Every token of the output"
 _MEASURES = {"log_probability": "nats", "probability": "probability", "logit": "logits"}
 _COMPLETENESS = (
@@ -199,15 +198,15 @@ def _draw_outputs(question: Question, unit: str) -> None:
     st.caption(f"{share:.0%} of the scores' size stands in what was read, the rest in what was written before.")
 
 
-@st.cache_resource(max_entries=ENTRIES, show_spinner="Predicting …")
+@st.cache_data(show_spinner="Predicting …")
 def _predict(root: str, version: str, text: Input) -> Prediction:
     from lmcore.models import predict_texts
 
     with cache.pool().lease(version) as loaded:
-        return predict_texts(loaded, [text])[0]
+        return predict_texts(loaded.widest, [text])[0]
 
 
-@st.cache_resource(max_entries=ENTRIES, show_spinner=False)
+@st.cache_data(show_spinner=False)
 def _cost(root: str, question: Question) -> "AttributionCost":
     from lmcore.analysis import attribution_cost
 
@@ -218,7 +217,7 @@ def _cost(root: str, question: Question) -> "AttributionCost":
         )
 
 
-@st.cache_resource(max_entries=ENTRIES, show_spinner=False)
+@st.cache_data(show_spinner=False)
 def _attribution(root: str, question: Question, _report: Report) -> "Attribution":
     from lmcore.analysis import attribute
 
@@ -229,7 +228,7 @@ def _attribution(root: str, question: Question, _report: Report) -> "Attribution
         )  # fmt: skip
 
 
-@st.cache_resource(max_entries=ENTRIES, show_spinner=False)
+@st.cache_data(show_spinner=False)
 def _outputs(root: str, question: Question, _report: Report) -> "OutputAttribution":
     from lmcore.analysis import attribute_output
 
