@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lmcore.analysis.room import check_room
-from lmcore.analysis.runs import run_tokens, target_values
+from lmcore.analysis.runs import among_read, read_count, read_where_written, run_tokens, target_values
 from lmcore.errors import InputError
 from lmcore.models.load import LoadedModel
 from lmcore.models.predict import predict_texts
@@ -64,7 +64,8 @@ def ask(
         _ask_one(loaded, text, target, output, predicted.get(n))
         for n, (text, target, output) in enumerate(zip(texts, wanted, written, strict=True))
     ]
-    check_room(loaded, max((len(one.reading) for one in asked), default=0))
+    readings = [one.reading for one in asked]
+    check_room(loaded, max(map(len, readings), default=0), read=read_count(loaded, readings))
     _check_targets(loaded, asked)
     return asked
 
@@ -115,4 +116,5 @@ def _check_targets(loaded: LoadedModel, asked: Sequence[Asked]) -> None:
     distinct = {(a.target.kind, a.target.label, a.target.against): a for a in reversed(asked)}
     for one in distinct.values():
         with torch.inference_mode():
-            target_values(loaded, run_tokens(loaded, [one.reading]), [one.reading], [one.target])
+            out = run_tokens(loaded, [one.reading], **read_where_written(loaded, [one.reading]))
+            target_values(loaded, out, among_read(loaded, [one.reading]), [one.target])

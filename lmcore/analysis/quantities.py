@@ -1,13 +1,13 @@
 """What is explained of a model's output: one target of each text, or every token that was written."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from lmcore.analysis.asked import Asked
-from lmcore.analysis.runs import Variants, run_embeddings
+from lmcore.analysis.runs import Variants, among_read, read_where_written, run_embeddings
 from lmcore.models.load import LoadedModel
 from lmcore.models.reading import Reading
 from lmcore.tasks import load_task
@@ -50,13 +50,13 @@ class OneTarget:
         task = load_task(self.loaded.task).adapted(self.loaded.model.config)
         rows = [
             task.objective(self.loaded, Variants(out, place), reading, self.asked[n].target)[0]
-            for place, (reading, n) in enumerate(zip(_moved(self.loaded, readings), numbers, strict=True))
+            for place, (reading, n) in enumerate(zip(among_read(self.loaded, readings), numbers, strict=True))
         ]
         return torch.stack(rows).float()[:, None]
 
     def options(self, readings: Sequence[Reading]) -> dict[str, Any]:
         """Return the places at which the head is to be read, where the model can leave the others out."""
-        return _kept(self.loaded, readings)
+        return read_where_written(self.loaded, readings)
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,13 +73,13 @@ class TargetProbability:
         task = load_task(self.loaded.task).adapted(self.loaded.model.config)
         rows = [
             task.probability(self.loaded, Variants(out, place), reading, self.asked[n].target)[0]
-            for place, (reading, n) in enumerate(zip(_moved(self.loaded, readings), numbers, strict=True))
+            for place, (reading, n) in enumerate(zip(among_read(self.loaded, readings), numbers, strict=True))
         ]
         return torch.stack(rows).float()[:, None]
 
     def options(self, readings: Sequence[Reading]) -> dict[str, Any]:
         """Return the places at which the head is to be read, where the model can leave the others out."""
-        return _kept(self.loaded, readings)
+        return read_where_written(self.loaded, readings)
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +101,7 @@ class EveryToken:
         import torch
 
         rows = []
-        for place, reading in enumerate(_moved(self.loaded, readings)):
+        for place, reading in enumerate(among_read(self.loaded, readings)):
             logits = out.logits[place, torch.from_numpy(reading.written.at)]
             ids = torch.from_numpy(reading.written.ids).to(logits.device)[:, None]
             values = self._scaled(logits).gather(1, ids)[:, 0].float()
@@ -110,7 +110,7 @@ class EveryToken:
 
     def options(self, readings: Sequence[Reading]) -> dict[str, Any]:
         """Return the places at which the head is to be read, where the model can leave the others out."""
-        return _kept(self.loaded, readings)
+        return read_where_written(self.loaded, readings)
 
     def _scaled(self, logits: "torch.Tensor") -> "torch.Tensor":
         if self.objective == "logit":
@@ -137,33 +137,3 @@ def embedding_values(
         return quantity.of(out, own, numbers.tolist())
 
     return values
-
-
-def reads_few_places(loaded: LoadedModel) -> bool:
-    """Say whether the model can be told at which places its head is to be read."""
-    import inspect
-
-    return "logits_to_keep" in inspect.signature(loaded.model.forward).parameters
-
-
-def _kept(loaded: LoadedModel, readings: Sequence[Reading]) -> dict[str, Any]:
-    """Return what tells a model to read its head only where what was written is predicted, in any of the rows."""
-    import torch
-
-    chosen = _places(loaded, readings)
-    return {} if chosen is None else {"logits_to_keep": torch.from_numpy(chosen).to(loaded.device)}
-
-
-def _moved(loaded: LoadedModel, readings: Sequence[Reading]) -> list[Reading]:
-    """Return readings whose outputs have their places among those that are kept."""
-    chosen = _places(loaded, readings)
-    if chosen is None:
-        return list(readings)
-    return [replace(r, written=replace(r.written, at=np.searchsorted(chosen, r.written.at))) for r in readings]
-
-
-def _places(loaded: LoadedModel, readings: Sequence[Reading]) -> np.ndarray | None:
-    if not reads_few_places(loaded):
-        return None
-    found = np.unique(np.concatenate([reading.written.at for reading in readings]))
-    return found if len(found) else None

@@ -11,7 +11,7 @@ import pandas as pd
 from lmcore.analysis.asked import ask
 from lmcore.analysis.interventions import parts_of, twin_of
 from lmcore.analysis.reference import read_all, token_values
-from lmcore.analysis.runs import run_tokens, target_values
+from lmcore.analysis.runs import among_read, read_where_written, run_tokens, target_values
 from lmcore.errors import InputError, OptionError
 from lmcore.fingerprint import fingerprint
 from lmcore.models.components import Component
@@ -285,5 +285,5 @@ def _steered_value(
     import torch
 
     with torch.inference_mode(), _steered(twin, part, direction, strength):
-        out: Any = run_tokens(twin, [reading])
-        return float(target_values(twin, out, [reading], [target])[0])
+        out: Any = run_tokens(twin, [reading], **read_where_written(twin, [reading]))
+        return float(target_values(twin, out, among_read(twin, [reading]), [target])[0])
