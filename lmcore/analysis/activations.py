@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from lmcore.analysis.layer_file import LAYER_FILE, LayerFile
-from lmcore.analysis.room import fitting_batch
+from lmcore.analysis.room import fitting_batch, states_of
 from lmcore.analysis.sources import STATES, open_source
 from lmcore.errors import InputError, StorageError
 from lmcore.fingerprint import fingerprint
@@ -29,6 +29,7 @@ from lmcore.tasks.language import LanguageTask
 from lmcore.types import Report
 
 IN_MEMORY_BYTES = 32 << 20
+_WIDEST = {"neurons": 4}  # times the width of other vectors, about
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,7 +141,8 @@ def extract_activations(
         raise InputError("There are no texts: give at least one.")
     if store is not None and store.exists():
         raise _exists(store)
-    batch_size = fitting_batch(loaded, int(encodings.lengths.max()), batch_size)
+    kept = states_of(loaded) * _WIDEST.get(component, 1)
+    batch_size = fitting_batch(loaded, int(encodings.lengths.max()), batch_size, kept=kept)
     source = open_source(loaded, encodings, component, stack, outputs, report=report)
     own = source.own
     order = np.concatenate(list(length_sorted_batches(source.read.lengths, batch_size)))

@@ -1,6 +1,6 @@
 """How probable a language model holds each token of a text, and what it would rather have read."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Literal
 
@@ -76,6 +76,11 @@ class TokenProbabilities:
     def perplexity(self) -> float:
         """Two to the mean surprisal, 1 or more: as undecided as among so many tokens; NaN where nothing is predicted."""
         return float(2 ** (self.bits / self.predicted)) if self.predicted else float("nan")
+
+    def part(self, places: slice) -> "TokenProbabilities":
+        """Return a stretch of the tokens, with its own sums."""
+        names = ("tokens", "ids", "probability", "surprisal", "entropy", "rank", "best", "best_probability")
+        return replace(self, **{name: getattr(self, name)[places] for name in names})
 
     def to_frame(self) -> pd.DataFrame:
         """Return a row for each token; ``alternatives`` has the most probable ones with their probabilities."""
@@ -211,8 +216,6 @@ def _read_on(loaded: LoadedModel, text: str) -> tuple[list[int], Encodings]:
 
 
 def _written(loaded: LoadedModel, text: str, output: str | None, report: Report | None) -> tuple[list[int], Encodings]:
-    from dataclasses import replace
-
     from lmcore.models.written import output_ids, with_decoder_inputs
 
     read = encode_texts(loaded.tokenizer, [text], loaded.max_length)

@@ -57,7 +57,7 @@ def token_values(
     import torch
 
     found: list[dict[Component, torch.Tensor]] = []
-    at_once = fitting_batch(twin, max(map(len, readings), default=1), _TEXTS_AT_ONCE)
+    at_once = fitting_batch(twin, max(map(len, readings), default=1), _TEXTS_AT_ONCE, kept=2 * len(parts))
     for start in range(0, len(readings), at_once):
         report.check()
         own = readings[start : start + at_once]

@@ -26,16 +26,22 @@ def pass_bytes(
         kept: vectors of the model's width that an analysis keeps of each token besides.
     """
     config = reading_config(loaded.model.base_model.config)
-    layers = int(config.num_hidden_layers) * (2 if loaded.model.config.is_encoder_decoder else 1)
+    layers = states_of(loaded) - 1
     head = loaded.model.get_output_embeddings()
     outputs = 0 if head is None else int(head.weight.shape[0])
-    vectors = layers * _GRADIENT_COPIES if gradients else layers + 1 + _FORWARD_COPIES
+    vectors = _FORWARD_COPIES if not gradients else max(_FORWARD_COPIES, layers * _GRADIENT_COPIES)
     width = (vectors + kept) * int(config.hidden_size)
     found = _FLOAT * (tokens * width + (tokens if read is None else read) * outputs * _LOGIT_COPIES[gradients])
     if getattr(config, "_attn_implementation", "") == "eager":  # which writes its maps down
         heads = int(getattr(config, HEADS, 0) or config.num_attention_heads)
         found += _FLOAT * _MAP_COPIES * heads * tokens**2 * (layers if gradients else 1)
     return found
+
+
+def states_of(loaded: LoadedModel) -> int:
+    """Return how many vectors of each token an analysis keeps that reads every layer: those of all of them."""
+    config = reading_config(loaded.model.base_model.config)
+    return 1 + int(config.num_hidden_layers) * (2 if loaded.model.config.is_encoder_decoder else 1)
 
 
 def check_room(

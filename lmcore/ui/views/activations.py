@@ -8,6 +8,7 @@ from lmcore.charts import analysis as charts
 from lmcore.types import Report
 from lmcore.ui import cache, show
 from lmcore.ui.progress import PageReport
+from lmcore.ui.stretch import stretch_choice, stretch_name
 
 
 def draw(version: str, text: str) -> None:
@@ -32,10 +33,11 @@ def draw(version: str, text: str) -> None:
         f"{COMPONENTS[str(component)].summary} The length (L2 norm) of each token's vector; colours compare the tokens of "
         "one layer."
     )
+    drawn = stretch_choice(len(tokens), charts.MAX_TOKENS, "analyse_activations_from")
     figure = charts.layer_by_token(
-        norms,
-        tokens,
-        title="Size of the activations by layer and token",
+        norms[:, drawn],
+        tokens[drawn],
+        title="Size of the activations by layer and token" + stretch_name(drawn, len(tokens)),
         unit="Share of the layer's largest",
         first=first,
     )

@@ -6,9 +6,11 @@ import streamlit as st
 
 from lmcore.charts import analysis as charts
 from lmcore.charts import attention as head_charts
+from lmcore.charts.analysis import MAX_TOKENS
 from lmcore.settings import MIB
 from lmcore.types import Input
 from lmcore.ui import cache, show
+from lmcore.ui.stretch import stretch_choice, stretch_name
 from lmcore.ui.views import heads
 
 if TYPE_CHECKING:
@@ -84,24 +86,28 @@ def _draw_maps(found: "dict[Kind, AttentionMaps]", kind: "Kind") -> None:
     with right:
         show.figure(charts.head_entropies(maps.entropies), "analyse_entropy")
     name = f"head {head}" if head else "all heads averaged"
-    _draw_map(maps, maps.head(layer - 1, head - 1 if head else None), f"Attention in layer {layer}, {name}", "head")
+    drawn = stretch_choice(len(maps.tokens), MAX_TOKENS, "analyse_attention_from")
+    _draw_map(
+        maps, maps.head(layer - 1, head - 1 if head else None), f"Attention in layer {layer}, {name}", "head", drawn
+    )
     if kind != "cross":
         figure = head_charts.head_values(
             maps.distances, title="How far each head looks", unit="Mean distance (tokens)", most="farthest look"
         )
         show.figure(figure, "analyse_distance")
-    _draw_rollout(found, kind)
+    _draw_rollout(found, kind, drawn)
 
 
-def _draw_map(maps: "AttentionMaps", weights: Any, title: str, key: str) -> None:
+def _draw_map(maps: "AttentionMaps", weights: Any, title: str, key: str, drawn: slice) -> None:
+    title += stretch_name(drawn, len(maps.tokens))
     if maps.kind == "cross":
-        figure = head_charts.output_by_source(weights, maps.rows, maps.tokens, title=title)
+        figure = head_charts.output_by_source(weights[:, drawn], maps.rows, maps.tokens[drawn], title=title)
     else:
-        figure = charts.token_by_token(weights, maps.tokens, title=title)
+        figure = charts.token_by_token(weights[drawn, drawn], maps.tokens[drawn], title=title)
     show.figure(figure, f"analyse_map_{key}")
 
 
-def _draw_rollout(found: "dict[Kind, AttentionMaps]", kind: "Kind") -> None:
+def _draw_rollout(found: "dict[Kind, AttentionMaps]", kind: "Kind", drawn: slice) -> None:
     from lmcore.analysis import attention_rollout, cross_rollout
 
     st.subheader("Rollout")
@@ -112,10 +118,10 @@ def _draw_rollout(found: "dict[Kind, AttentionMaps]", kind: "Kind") -> None:
             f"On the mean {source.sum(axis=1).mean():.0%} of a token comes from the source and {prefix.sum(axis=1).mean():.0%} "
             "from what was written before it."
         )
-        _draw_map(found[kind], source, "Attention rollout to the source", "rollout")
+        _draw_map(found[kind], source, "Attention rollout to the source", "rollout", drawn)
         return
     st.caption("Attention of all layers multiplied through, with half kept on each token (Abnar & Zuidema 2020).")
-    _draw_map(found[kind], attention_rollout(found[kind].attentions), "Attention rollout", "rollout")
+    _draw_map(found[kind], attention_rollout(found[kind].attentions), "Attention rollout", "rollout", drawn)
 
 
 @st.cache_data(show_spinner="Loading the model …")

@@ -5,11 +5,13 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from lmcore.charts import probabilities as charts
+from lmcore.charts.token_colours import SHOWN
 from lmcore.tasks import load_task
 from lmcore.tasks.writing import WritingTask
 from lmcore.types import Report
 from lmcore.ui import cache, show
 from lmcore.ui.progress import PageReport
+from lmcore.ui.stretch import stretch_choice, stretch_name
 
 if TYPE_CHECKING:
     from lmcore.analysis.probabilities import TokenProbabilities
@@ -38,8 +40,11 @@ def draw(version: str, text: str) -> None:
     share = (found.rank == 1).sum() / max(found.predicted, 1)
     third.metric("First guesses", f"{share:.0%}", border=True, help="Tokens that the model held the most probable.")
     st.caption(_SAID[found.reading])
-    show.figure(charts.surprising_tokens(found), "analyse_surprise")
-    show.figure(charts.surprisal_and_entropy(found), "analyse_entropies")
+    size = len(found.tokens)
+    drawn = stretch_choice(size, SHOWN, "analyse_probabilities_from")
+    part, name = found.part(drawn), stretch_name(drawn, size)
+    show.figure(charts.surprising_tokens(part, more=name), "analyse_surprise")
+    show.figure(charts.surprisal_and_entropy(part, more=name), "analyse_entropies")
     show.table(
         found.to_frame(),
         "analyse_tokens",
