@@ -10,7 +10,7 @@ _FLOAT = 4
 _GRADIENT_COPIES = 20  # vectors of the model's width that a layer leaves behind for the way back, about
 _FORWARD_COPIES = 20  # those that are there at once while one layer runs
 _LOGIT_COPIES = {False: 3, True: 4}
-_MAP_COPIES = 3
+_MAP_COPIES = 2
 
 
 def pass_bytes(
