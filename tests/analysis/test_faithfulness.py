@@ -67,7 +67,7 @@ def test_probabilities_are_the_models_own(task):
     asked = ask(loaded, [given], [alone])[0]
     out, quantity = run_tokens(loaded, [asked.reading]), TargetProbability(loaded, [asked])
     kept = run_tokens(loaded, [asked.reading], **quantity.options([asked.reading]))
-    found = float(quantity.of(kept, [asked.reading], [0])[0, 0])
+    found = float(quantity.of(kept, [asked.reading], [0])[0][0])
     if task == "named-entity-recognition":
         place = int(asked.reading.within(0, 4)[0])
         expected = float(out.logits[0, place].softmax(-1)[loaded.labels.index("B-person")])
