@@ -132,8 +132,7 @@ def _draw_one(question: Question, unit: str, name: str) -> None:
     )  # fmt: skip
     if result is None:
         return
-    if result.truncated:
-        st.warning("The text is longer than the model's limit: only its beginning was read.")
+    _say_length(question.version, result)
     figure = _map(result, unit, name)
     left, right = show.side_by_side()
     with left:
@@ -142,6 +141,16 @@ def _draw_one(question: Question, unit: str, name: str) -> None:
         _report(question, result, figure, name)
     with right:
         trust_panel(question.version, result)
+
+
+def _say_length(version: str, result: "Attribution") -> None:
+    """Say where not all of a text was read, or more than the server would read of it."""
+    with cache.pool().lease(version) as loaded:
+        served = loaded.max_length
+    if result.truncated:
+        st.warning("The text is longer than the model's limit: only its beginning was read.")
+    elif result.reading.first > served:
+        st.caption(f"The prediction server reads {served} tokens of a text: its answer to this one may be another.")
 
 
 def _map(result: "Attribution", unit: str, name: str) -> Figure:
