@@ -19,7 +19,9 @@ from lmcore.analysis.model_input import encode_inputs
 from lmcore.types import Target
 from tests.tasks.speakers import speaker
 
-TEXT = "Anna told us on day 3 that nothing is as good as apples and Ben told us on day 4 that nothing is as good as books"
+TEXT = (
+    "Anna told us on day 3 that nothing is as good as apples and Ben told us on day 4 that nothing is as good as books"
+)
 USUAL = 12
 
 
