@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lmcore.analysis.room import check_room
-from lmcore.analysis.runs import run_tokens, target_values
+from lmcore.analysis.runs import among_read, read_count, read_where_written, run_tokens, target_values
 from lmcore.errors import InputError
 from lmcore.models.load import LoadedModel
 from lmcore.models.predict import predict_texts
@@ -36,6 +36,8 @@ def ask(
 ) -> list[Asked]:
     """Read texts for what is to be explained about each; what is not given is what the model predicts.
 
+    They are read as far as the model's window goes, whatever it takes of a text among others.
+
     Args:
         loaded: a model with a task's head.
         texts: texts, or each of the columns that the task reads.
@@ -50,6 +52,7 @@ def ask(
     """
     if not loaded.task:
         raise InputError(f"{loaded.ref} has no trained head: choose a registered version, or name a task for it.")
+    loaded = loaded.widest
     for text in texts:
         columns_of(loaded, text)  # what is empty is refused before the model runs
     wanted = list(targets) if targets is not None else [None] * len(texts)
@@ -61,7 +64,8 @@ def ask(
         _ask_one(loaded, text, target, output, predicted.get(n))
         for n, (text, target, output) in enumerate(zip(texts, wanted, written, strict=True))
     ]
-    check_room(loaded, max((len(one.reading) for one in asked), default=0))
+    readings = [one.reading for one in asked]
+    check_room(loaded, max(map(len, readings), default=0), read=read_count(loaded, readings))
     _check_targets(loaded, asked)
     return asked
 
@@ -112,4 +116,5 @@ def _check_targets(loaded: LoadedModel, asked: Sequence[Asked]) -> None:
     distinct = {(a.target.kind, a.target.label, a.target.against): a for a in reversed(asked)}
     for one in distinct.values():
         with torch.inference_mode():
-            target_values(loaded, run_tokens(loaded, [one.reading]), [one.reading], [one.target])
+            out = run_tokens(loaded, [one.reading], **read_where_written(loaded, [one.reading]))
+            target_values(loaded, out, among_read(loaded, [one.reading]), [one.target])

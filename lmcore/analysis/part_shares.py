@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from lmcore.analysis.asked import ask
-from lmcore.analysis.runs import run_tokens
+from lmcore.analysis.room import check_room
+from lmcore.analysis.runs import read_count, read_where_written, run_tokens
 from lmcore.errors import InputError
 from lmcore.fingerprint import fingerprint
 from lmcore.models.components import Component, components, head_outputs, projection_bias, record
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     import torch
 
 STREAM = "stream"
+_COPIES = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,8 +99,9 @@ def stream_contributions(loaded: LoadedModel, text: Input, *, output: str | None
     twin = replace(loaded, model=loaded.twin())
     every = components(twin.model)
     parts = [part for part in every if part.stack == every[-1].stack and part.kind not in ("neurons", "normed")]
+    check_room(loaded, len(asked.reading), read=read_count(twin, [asked.reading]), kept=_COPIES * len(parts))
     with torch.inference_mode(), record(twin.model, parts) as kept:
-        run_tokens(twin, [asked.reading])
+        run_tokens(twin, [asked.reading], **read_where_written(twin, [asked.reading]))
         values: dict[tuple[str, int], tuple[Component, torch.Tensor]] = {
             (part.kind, part.layer): (part, kept[part].float()) for part in parts
         }

@@ -129,7 +129,7 @@ def patch_activations(
         raise OptionError(f"The direction is {direction!r}: take denoise or noise.")
     asked = ask(loaded, [clean], [target], None if output is None else [output])[0]
     base = asked.reading
-    other = _counterpart(base, read_row(loaded, corrupted, output=asked.output))
+    other = _counterpart(base, read_row(loaded.widest, corrupted, output=asked.output))
     twin = twin_of(loaded)
     parts = _chosen(parts_of(twin, component, stack), layers)
     cells = _cells(parts, base, whole)
@@ -173,7 +173,7 @@ def patch_runs(
         OptionError: the model has no such part.
     """
     PATCHING[component]
-    return len(_cells(parts_of(loaded, component, stack), read_row(loaded, clean, output=output), whole)) + 4
+    return len(_cells(parts_of(loaded, component, stack), read_row(loaded.widest, clean, output=output), whole)) + 4
 
 
 def _counterpart(clean: Reading, corrupted: Reading) -> Reading:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     Share = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 SMALL = 1e-9
-_BATCH_TOKENS = 1024
+BATCH_TOKENS = 1024
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,11 +29,13 @@ class Path:
         x: the input, a tensor of shape (tokens, features).
         baseline: where the way begins, of the same shape; or one for each point, (points, tokens, features).
         noise: what is added to the input at each point, (points, tokens, features), or None.
+        at_once: how many tokens may go in one pass, all its points together; one point always may.
     """
 
     x: "torch.Tensor"
     baseline: "torch.Tensor"
     noise: "torch.Tensor | None" = None
+    at_once: int = BATCH_TOKENS
 
     def ends(self, place: int) -> "tuple[torch.Tensor, torch.Tensor]":
         """Return where the way to a point begins and ends, both (tokens, features)."""
@@ -144,7 +146,7 @@ def values_at_ends(function: "Function", paths: Sequence[Path]) -> list[tuple[np
     order = sorted(range(len(paths)), key=lambda n: len(paths[n].x))
     rows = [(n, place) for n in order for place in range(len(ends[n]))]
     values: dict[tuple[int, int], np.ndarray] = {}
-    for chosen in _cut(rows, [len(paths[n].x) for n, _ in rows]):
+    for chosen in _cut(rows, paths):
         inputs = torch.nn.utils.rnn.pad_sequence([ends[n][place] for n, place in chosen], batch_first=True)
         numbers = np.array([n for n, _ in chosen])
         with torch.inference_mode():
@@ -199,13 +201,15 @@ def _numbers(values: "torch.Tensor | Sequence[torch.Tensor]") -> np.ndarray:
 def _batches(paths: Sequence[Path], wanted: Sequence[int], points: int) -> list[list[tuple[int, int]]]:
     """Cut (path, point) pairs, sorted by length, into batches of a bounded number of tokens."""
     rows = [(n, place) for n in sorted(wanted, key=lambda n: len(paths[n].x)) for place in range(points)]
-    return _cut(rows, [len(paths[n].x) for n, _ in rows])
+    return _cut(rows, paths)
 
 
-def _cut(rows: Sequence[tuple[int, int]], lengths: Sequence[int]) -> list[list[tuple[int, int]]]:
+def _cut(rows: Sequence[tuple[int, int]], paths: Sequence[Path]) -> list[list[tuple[int, int]]]:
+    """Cut pairs, the shortest paths first, into batches of as many tokens as may go at once."""
+    most = min((path.at_once for path in paths), default=BATCH_TOKENS)
     batches: list[list[tuple[int, int]]] = []
-    for row, length in zip(rows, lengths, strict=True):
-        if not batches or (len(batches[-1]) + 1) * length > _BATCH_TOKENS:
+    for row in rows:
+        if not batches or (len(batches[-1]) + 1) * len(paths[row[0]].x) > most:
             batches.append([])
         batches[-1].append(row)
     return batches

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from lmcore.analysis.asked import Asked
-from lmcore.analysis.runs import Variants, run_embeddings
+from lmcore.analysis.runs import Variants, among_read, read_where_written, run_embeddings
 from lmcore.models.load import LoadedModel
 from lmcore.models.reading import Reading
 from lmcore.tasks import load_task
@@ -50,13 +50,13 @@ class OneTarget:
         task, batch = load_task(self.loaded.task).adapted(self.loaded.model.config), Variants(out)
         rows = [
             task.objective(self.loaded, batch[place], reading, self.asked[n].target)[0]
-            for place, (reading, n) in enumerate(zip(readings, numbers, strict=True))
+            for place, (reading, n) in enumerate(zip(among_read(self.loaded, readings), numbers, strict=True))
         ]
         return [torch.stack(rows).float()]
 
     def options(self, readings: Sequence[Reading]) -> dict[str, Any]:
-        """Return nothing."""
-        return {}
+        """Return the places at which the head is to be read, where the model can leave the others out."""
+        return read_where_written(self.loaded, readings)
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,13 +73,13 @@ class TargetProbability:
         task, batch = load_task(self.loaded.task).adapted(self.loaded.model.config), Variants(out)
         rows = [
             task.probability(self.loaded, batch[place], reading, self.asked[n].target)[0]
-            for place, (reading, n) in enumerate(zip(readings, numbers, strict=True))
+            for place, (reading, n) in enumerate(zip(among_read(self.loaded, readings), numbers, strict=True))
         ]
         return [torch.stack(rows).float()]
 
     def options(self, readings: Sequence[Reading]) -> dict[str, Any]:
-        """Return nothing."""
-        return {}
+        """Return the places at which the head is to be read, where the model can leave the others out."""
+        return read_where_written(self.loaded, readings)
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,12 +98,10 @@ class EveryToken:
 
     def of(self, out: Any, readings: Sequence[Reading], numbers: Sequence[int]) -> "list[torch.Tensor]":
         """Return the values of the first written token of each row, of the second one, and so on."""
-        kept = self._places(readings)
-        return [self._column(out.logits, readings, number, kept) for number in range(self.outputs)]
+        read = among_read(self.loaded, readings)
+        return [self._column(out.logits, read, number) for number in range(self.outputs)]
 
-    def _column(
-        self, logits: "torch.Tensor", readings: Sequence[Reading], number: int, kept: np.ndarray | None
-    ) -> "torch.Tensor":
+    def _column(self, logits: "torch.Tensor", readings: Sequence[Reading], number: int) -> "torch.Tensor":
         import torch
 
         rows = [row for row, reading in enumerate(readings) if number < len(reading.written)]
@@ -111,7 +109,6 @@ class EveryToken:
         if not rows:
             return found
         at = np.array([readings[row].written.at[number] for row in rows])
-        at = at if kept is None else np.searchsorted(kept, at)
         ids = np.array([readings[row].written.ids[number] for row in rows])
         places, tokens = torch.from_numpy(at).to(logits.device), torch.from_numpy(ids).to(logits.device)
         where = torch.tensor(rows, device=logits.device)
@@ -120,15 +117,7 @@ class EveryToken:
 
     def options(self, readings: Sequence[Reading]) -> dict[str, Any]:
         """Return the places at which the head is to be read, where the model can leave the others out."""
-        import torch
-
-        chosen = self._places(readings)
-        return {} if chosen is None else {"logits_to_keep": torch.from_numpy(chosen).to(self.loaded.device)}
-
-    def _places(self, readings: Sequence[Reading]) -> np.ndarray | None:
-        if not _keeps_logits(self.loaded.model):
-            return None
-        return np.unique(np.concatenate([reading.written.at for reading in readings]))
+        return read_where_written(self.loaded, readings)
 
     def _scaled(self, logits: "torch.Tensor") -> "torch.Tensor":
         if self.objective == "logit":
@@ -155,9 +144,3 @@ def embedding_values(
         return quantity.of(out, own, numbers.tolist())
 
     return values
-
-
-def _keeps_logits(model: Any) -> bool:
-    import inspect
-
-    return "logits_to_keep" in inspect.signature(model.forward).parameters

@@ -1,7 +1,7 @@
 """Running a model over variants of readings: other embeddings in place of the tokens' own."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -140,6 +140,42 @@ def target_values(loaded: LoadedModel, out: Any, readings: Sequence[Reading], ta
     return np.array([float(value) for value in rows], dtype=np.float64)
 
 
+def read_where_written(loaded: LoadedModel, readings: Sequence[Reading]) -> dict[str, Any]:
+    """Return what tells a model to read its head only where what was written is predicted, in any of the rows.
+
+    A vocabulary's logits at every token of a long text would take more memory and time than they are worth. Empty for a
+    model that cannot be told.
+    """
+    import torch
+
+    chosen = _read_places(loaded, readings)
+    return {} if chosen is None else {"logits_to_keep": torch.from_numpy(chosen).to(loaded.device)}
+
+
+def among_read(loaded: LoadedModel, readings: Sequence[Reading]) -> list[Reading]:
+    """Return readings whose outputs have their places in what comes of `read_where_written`."""
+    chosen = _read_places(loaded, readings)
+    if chosen is None:
+        return list(readings)
+    return [replace(r, written=replace(r.written, at=np.searchsorted(chosen, r.written.at))) for r in readings]
+
+
+def read_count(loaded: LoadedModel, readings: Sequence[Reading]) -> int | None:
+    """Return at how many tokens of a reading, at most, the head is read so; None for all of them."""
+    if _read_places(loaded, readings) is None:
+        return None
+    return max(len(reading.written) for reading in readings)
+
+
+def _read_places(loaded: LoadedModel, readings: Sequence[Reading]) -> np.ndarray | None:
+    import inspect
+
+    if "logits_to_keep" not in inspect.signature(loaded.model.forward).parameters or not readings:
+        return None
+    found = np.unique(np.concatenate([reading.written.at for reading in readings]))
+    return found if len(found) else None
+
+
 def check_embeddings(loaded: LoadedModel, readings: Sequence[Reading]) -> None:
     """Compare, on the shortest reading, the outputs for its tokens with those for its embeddings.
 
@@ -152,8 +188,10 @@ def check_embeddings(loaded: LoadedModel, readings: Sequence[Reading]) -> None:
         return
     shortest = min(readings, key=len)
     with torch.inference_mode():
-        plain = run_tokens(loaded, [shortest])
-        embedded = run_embeddings(loaded, [shortest], token_embeddings(loaded, shortest)[None], np.zeros(1, dtype=int))
+        few = read_where_written(loaded, [shortest])
+        plain = run_tokens(loaded, [shortest], **few)
+        own = token_embeddings(loaded, shortest)[None]
+        embedded = run_embeddings(loaded, [shortest], own, np.zeros(1, dtype=int), **few)
     name = "logits" if "logits" in plain else "start_logits" if "start_logits" in plain else "last_hidden_state"
     check_parity(loaded, plain[name], embedded[name], "embeddings in place of tokens")
 

@@ -11,7 +11,7 @@ import pandas as pd
 from lmcore.analysis.asked import ask
 from lmcore.analysis.interventions import parts_of, twin_of
 from lmcore.analysis.reference import read_all, token_values
-from lmcore.analysis.runs import run_tokens, target_values
+from lmcore.analysis.runs import among_read, read_where_written, run_tokens, target_values
 from lmcore.errors import InputError, OptionError
 from lmcore.fingerprint import fingerprint
 from lmcore.models.components import Component
@@ -197,7 +197,7 @@ def steer(
     if direction.model != loaded.fingerprint:
         raise InputError(f"The direction was not found in {loaded.ref}: find one in it.")
     report = report or Silent()
-    before = predict_texts(loaded, [text])[0]
+    before = predict_texts(loaded.widest, [text])[0]
     report.check()
     report.progress(0.3, "Predicted as the model is")
     asked = ask(loaded, [text], [target], None if output is None else [output])[0]
@@ -207,7 +207,7 @@ def steer(
     report.check()
     report.progress(0.6, f"{len(every)} strengths measured")
     with _steered(twin, part, direction, strength):
-        after = predict_texts(twin, [text])[0]
+        after = predict_texts(twin.widest, [text])[0]
     return Steering(
         before=before,
         after=after,
@@ -285,5 +285,5 @@ def _steered_value(
     import torch
 
     with torch.inference_mode(), _steered(twin, part, direction, strength):
-        out: Any = run_tokens(twin, [reading])
-        return float(target_values(twin, out, [reading], [target])[0])
+        out: Any = run_tokens(twin, [reading], **read_where_written(twin, [reading]))
+        return float(target_values(twin, out, among_read(twin, [reading]), [target])[0])

@@ -81,6 +81,8 @@ def output_by_source(weights: np.ndarray, rows: Sequence[str], columns: Sequence
         columns: the source's tokens; at most the first 64 are drawn.
         title: of the chart.
     """
+    if max(len(rows), len(columns)) > MAX_TOKENS:
+        title = f"{title} (first {MAX_TOKENS} tokens of each)"
     weights, rows, columns = weights[:MAX_TOKENS, :MAX_TOKENS], rows[:MAX_TOKENS], columns[:MAX_TOKENS]
     row, column = (places.ravel() for places in np.indices(weights.shape))
     frame = pd.DataFrame(

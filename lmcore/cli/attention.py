@@ -7,6 +7,7 @@ import numpy as np
 
 from lmcore.analysis.importance_methods import IMPORTANCE
 from lmcore.analysis.role_scores import HEAD_ROLES
+from lmcore.cli.asked import max_tokens_flag
 from lmcore.cli.command import AnswerCommand, Session
 from lmcore.cli.options import choices_help, given_options, method_flags
 from lmcore.cli.output import Answer, records, table
@@ -53,6 +54,7 @@ _KINDS = ("self", "encoder", "decoder", "cross")
 @click.option(
     "--max-mib", type=click.IntRange(1), default=1024, show_default=True, help="The most MiB that maps may take."
 )
+@max_tokens_flag
 @click.pass_obj
 def attention_command(session: Session, /, version: str, text: str, **given: Any) -> Answer:
     """Say where the heads of VERSION look over TEXT, what they do, how attention flows, or which heads matter.
@@ -63,7 +65,7 @@ def attention_command(session: Session, /, version: str, text: str, **given: Any
 
     with session.report() as report:
         report.progress(0.0, "Loading the model")
-        loaded = load_model(version, task=given["task"], settings=session.settings)
+        loaded = load_model(version, task=given["task"], settings=session.settings, max_tokens=given["max_tokens"])
         row = _row(loaded, text, given["field"])
         part = Part(report, 0.2, 1.0)
         if given["what"] == "roles":

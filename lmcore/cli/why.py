@@ -1,12 +1,12 @@
 """``lmcore analyse why``: which words of an input speak for and against a part of the output."""
 
-import sys
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from lmcore.analysis.methods import ATTRIBUTION, UNITS
+from lmcore.cli.asked import max_tokens_flag, read_text
 from lmcore.cli.command import AnswerCommand, Session, refuse
 from lmcore.cli.options import choices_help, given_options, method_flags
 from lmcore.cli.output import Answer, records, table
@@ -90,6 +90,7 @@ class _Question:
 @click.option(
     "--probe-seed", type=click.IntRange(0), default=0, show_default=True, help="With --data: seed of the probes."
 )
+@max_tokens_flag
 @click.pass_obj
 def why_command(
     session: Session,
@@ -110,6 +111,7 @@ def why_command(
     data: str | None,
     rows: int,
     probe_seed: int,
+    max_tokens: int | None,
     **flags: Any,
 ) -> Answer:
     """Explain what VERSION (models:/NAME@ALIAS) says to TEXT, word by word; - reads it from the input.
@@ -124,22 +126,17 @@ def why_command(
         return layers_answer(session, version, data, rows, probe_seed)
     options = ATTRIBUTION[method].check(given_options(flags))
     question = _Question(columns, target, against, at, output, method, options, trust, by)
-    # An argument may hold bytes that are no text; they become question marks, as in what is read.
-    text = _read_input() if text == "-" else str(text).encode(errors="replace").decode()
+    text = read_text(str(text))
     if not text.strip():
         raise InputError("The text is empty: give one to analyse.")
     with session.report() as report:
         report.progress(0.0, "Loading the model")
-        loaded = _load(session, version)
+        loaded = _load(session, version, max_tokens)
         if cost:
             return _cost(loaded, text, question)
         if every_token:
             return _explain_outputs(loaded, text, question, objective, Part(report, 0.3, 1.0))
         return _explain(loaded, text, question, report)
-
-
-def _read_input() -> str:
-    return sys.stdin.buffer.read().decode("utf-8-sig", errors="replace").strip()
 
 
 def _given(loaded: "LoadedModel", text: str, question: _Question) -> Input:
@@ -162,7 +159,7 @@ def _predicted(loaded: "LoadedModel", given: Input, question: _Question) -> "tup
     task = load_task(loaded.task).adapted(loaded.model.config)
     if question.output is not None:
         return task, Prediction(0, text=question.output)
-    return task, predict_texts(loaded, [given])[0]
+    return task, predict_texts(loaded.widest, [given])[0]
 
 
 def _explain(loaded: "LoadedModel", text: str, question: _Question, report: "Report") -> Answer:
@@ -307,10 +304,10 @@ def _cost(loaded: "LoadedModel", text: str, question: _Question) -> Answer:
     return Answer(asdict(cost), [cost.sentence()])
 
 
-def _load(session: Session, version: str) -> "LoadedModel":
+def _load(session: Session, version: str, max_tokens: int | None) -> "LoadedModel":
     from lmcore.models.load import load_model
 
-    loaded = load_model(version, settings=session.settings)
+    loaded = load_model(version, settings=session.settings, max_tokens=max_tokens)
     if not loaded.task:
         raise InputError(f"{loaded.ref} has no trained head: give a registered version, such as models:/name@champion.")
     return loaded

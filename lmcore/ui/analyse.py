@@ -117,7 +117,7 @@ def example_texts(version: str) -> dict[str, str]:
     return _example_of(cache.workspace_root(), str(found.ref), found.task, str(found.facts.get("data", "")))
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
+@st.cache_data(show_spinner=False)
 def _example_of(root: str, version: str, task: str, data: str) -> dict[str, str]:
     kind = load_task(task)
     try:

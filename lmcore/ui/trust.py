@@ -74,7 +74,7 @@ def _show(found: "Faithfulness") -> None:
         )
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
+@st.cache_data(show_spinner=False)
 def _measured(
     root: str, version: str, fingerprint: str, _attribution: "Attribution", _report: Report
 ) -> "Faithfulness":

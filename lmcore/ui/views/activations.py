@@ -10,8 +10,7 @@ from lmcore.types import Report
 from lmcore.ui import cache, linked, show
 from lmcore.ui.progress import PageReport
 from lmcore.ui.share import report_button
-
-ENTRIES = 32
+from lmcore.ui.stretch import stretch_choice, stretch_name
 
 
 def draw(version: str, text: str) -> None:
@@ -36,10 +35,11 @@ def draw(version: str, text: str) -> None:
         f"{COMPONENTS[component].summary} The length (L2 norm) of each token's vector; colours compare the tokens of "
         "one layer."
     )
+    drawn = stretch_choice(len(tokens), charts.MAX_TOKENS, "analyse_activations_from")
     figure = charts.layer_by_token(
-        norms,
-        tokens,
-        title="Size of the activations by layer and token",
+        norms[:, drawn],
+        tokens[drawn],
+        title="Size of the activations by layer and token" + stretch_name(drawn, len(tokens)),
         unit="Share of the layer's largest",
         first=first,
     )
@@ -48,7 +48,7 @@ def draw(version: str, text: str) -> None:
     report_button("activations", version, frame, arguments, [figure])
 
 
-@st.cache_resource(max_entries=ENTRIES, show_spinner=False)
+@st.cache_data(show_spinner=False)
 def _stacks(root: str, version: str) -> dict[str, list[str]]:
     """Return the components of each stack; the states alone where a model's parts are not known."""
     from lmcore.errors import OptionError
@@ -66,7 +66,7 @@ def _stacks(root: str, version: str) -> dict[str, list[str]]:
     }
 
 
-@st.cache_resource(max_entries=ENTRIES, show_spinner=False)
+@st.cache_data(show_spinner=False)
 def _norms(
     root: str, version: str, text: str, component: str, stack: str, _report: Report
 ) -> tuple[list[str], np.ndarray, int, pd.DataFrame]:

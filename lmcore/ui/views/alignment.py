@@ -80,7 +80,7 @@ def _show(found: "WordAlignment", figure: Figure) -> None:
         show.table(titled, "alignment_links", alt="The linked words with their cosine.", formats={"similarity": "%.3f"})
 
 
-@st.cache_data(max_entries=32, show_spinner="Loading the model …")
+@st.cache_data(show_spinner="Loading the model …")
 def _encoder(root: str, version: str) -> tuple[int, int, bool]:
     """Return a version's number of layers, the one whose vectors it links words by, and whether it is an encoder."""
     from lmcore.analysis.attention_run import attention_kinds
@@ -90,7 +90,7 @@ def _encoder(root: str, version: str) -> tuple[int, int, bool]:
         return loaded.layers, TextAlignment().layer_of(loaded), attention_kinds(loaded) == ("encoder",)
 
 
-@st.cache_data(max_entries=32, show_spinner=False)
+@st.cache_data(show_spinner=False)
 def _pair(root: str, version: str) -> dict[str, str]:
     """Return two texts to begin with: a test row of the version's own pairs, else of the sample in its language."""
     from lmcore.data import load_dataset
@@ -104,7 +104,7 @@ def _pair(root: str, version: str) -> dict[str, str]:
     return {name: str(row[name]) for name in ("source", "target")}
 
 
-@st.cache_resource(max_entries=32, show_spinner="Linking the words …")
+@st.cache_data(show_spinner="Linking the words …")
 def _links(
     root: str, version: str, source: str, target: str, layer: int, method: str, options: tuple[tuple[str, Any], ...]
 ) -> "WordAlignment":

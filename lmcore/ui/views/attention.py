@@ -8,11 +8,13 @@ import streamlit as st
 from lmcore.analysis.recipes.heads import map_frame
 from lmcore.charts import analysis as charts
 from lmcore.charts import attention as head_charts
+from lmcore.charts.analysis import MAX_TOKENS
 from lmcore.charts.figure import Figure
 from lmcore.settings import MIB
 from lmcore.types import Input
 from lmcore.ui import cache, linked, show
 from lmcore.ui.share import report_button
+from lmcore.ui.stretch import stretch_choice, stretch_name
 from lmcore.ui.views import heads
 
 if TYPE_CHECKING:
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
     from lmcore.analysis.attention_run import Kind
 
 PAGE_BYTES = 128 * MIB
-ENTRIES = 4
 PARTS = ("Maps", "Roles", "Flow", "Importance")
 KIND_NAMES = {
     "encoder": "Encoder: source to source",
@@ -91,8 +92,9 @@ def _draw_maps(version: str, found: "dict[Kind, AttentionMaps]", kind: "Kind", t
     with right:
         show.figure(charts.head_entropies(maps.entropies), "analyse_entropy")
     name = f"head {head}" if head else "all heads averaged"
+    drawn = stretch_choice(len(maps.tokens), MAX_TOKENS, "analyse_attention_from")
     number = head - 1 if head else None
-    figure = _draw_map(maps, maps.head(layer - 1, number), f"Attention in layer {layer}, {name}", "head")
+    figure = _draw_map(maps, maps.head(layer - 1, number), f"Attention in layer {layer}, {name}", "head", drawn)
     place = {"layer": layer - 1, "head": number}
     report_button("attention", version, maps.to_frame(layer - 1, number), asked | place, [figure])
     if kind != "cross":
@@ -100,20 +102,21 @@ def _draw_maps(version: str, found: "dict[Kind, AttentionMaps]", kind: "Kind", t
             maps.distances, title="How far each head looks", unit="Mean distance (tokens)", most="farthest look"
         )
         show.figure(figure, "analyse_distance")
-    weights, figure = _draw_rollout(found, kind)
+    weights, figure = _draw_rollout(found, kind, drawn)
     report_button("rollout", version, map_frame(weights), asked, [figure])
 
 
-def _draw_map(maps: "AttentionMaps", weights: Any, title: str, key: str) -> Figure:
+def _draw_map(maps: "AttentionMaps", weights: Any, title: str, key: str, drawn: slice) -> Figure:
+    title += stretch_name(drawn, len(maps.tokens))
     if maps.kind == "cross":
-        figure = head_charts.output_by_source(weights, maps.rows, maps.tokens, title=title)
+        figure = head_charts.output_by_source(weights[:, drawn], maps.rows, maps.tokens[drawn], title=title)
     else:
-        figure = charts.token_by_token(weights, maps.tokens, title=title)
+        figure = charts.token_by_token(weights[drawn, drawn], maps.tokens[drawn], title=title)
     show.figure(figure, f"analyse_map_{key}")
     return figure
 
 
-def _draw_rollout(found: "dict[Kind, AttentionMaps]", kind: "Kind") -> tuple[np.ndarray, Figure]:
+def _draw_rollout(found: "dict[Kind, AttentionMaps]", kind: "Kind", drawn: slice) -> tuple[np.ndarray, Figure]:
     from lmcore.analysis import attention_rollout, cross_rollout
 
     st.subheader("Rollout")
@@ -124,13 +127,13 @@ def _draw_rollout(found: "dict[Kind, AttentionMaps]", kind: "Kind") -> tuple[np.
             f"On the mean {source.sum(axis=1).mean():.0%} of a token comes from the source and {prefix.sum(axis=1).mean():.0%} "
             "from what was written before it."
         )
-        return source, _draw_map(found[kind], source, "Attention rollout to the source", "rollout")
+        return source, _draw_map(found[kind], source, "Attention rollout to the source", "rollout", drawn)
     st.caption("Attention of all layers multiplied through, with half kept on each token (Abnar & Zuidema 2020).")
     weights = attention_rollout(found[kind].attentions)
-    return weights, _draw_map(found[kind], weights, "Attention rollout", "rollout")
+    return weights, _draw_map(found[kind], weights, "Attention rollout", "rollout", drawn)
 
 
-@st.cache_data(max_entries=64, show_spinner="Loading the model …")
+@st.cache_data(show_spinner="Loading the model …")
 def _kinds(root: str, version: str) -> "tuple[Kind, ...]":
     from lmcore.analysis.attention_run import attention_kinds
 
@@ -138,7 +141,7 @@ def _kinds(root: str, version: str) -> "tuple[Kind, ...]":
         return attention_kinds(loaded)
 
 
-@st.cache_resource(max_entries=ENTRIES, show_spinner="Reading the attention …")
+@st.cache_data(show_spinner="Reading the attention …")
 def _attention(root: str, version: str, given: "heads.Frozen", output: str | None) -> "dict[Kind, AttentionMaps]":
     from lmcore.analysis import read_attention
 

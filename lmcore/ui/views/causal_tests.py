@@ -18,7 +18,6 @@ from lmcore.ui.forms import method_choice
 from lmcore.ui.progress import PageReport
 from lmcore.ui.share import report_button
 from lmcore.ui.views.explained import (
-    ENTRIES,
     begins,
     frozen,
     other_text,
@@ -190,7 +189,7 @@ def _show_steering(found: "Steering") -> Figure:
     return figure
 
 
-@st.cache_data(max_entries=ENTRIES, show_spinner=False)
+@st.cache_data(show_spinner=False)
 def _opposites(root: str, version: str, text: Text, label: str) -> tuple[str, str]:
     """Return two sets of texts to begin with, one a line: rows of the version's own data where these have classes."""
     from lmcore.analysis.second_texts import opposite_texts
@@ -204,13 +203,13 @@ def _opposites(root: str, version: str, text: Text, label: str) -> tuple[str, st
     return "\n".join(towards), "\n".join(away)
 
 
-@st.cache_resource(max_entries=ENTRIES, show_spinner=False)
+@st.cache_data(show_spinner=False)
 def _layers(root: str, version: str) -> int:
     with cache.pool().lease(version) as loaded:
         return loaded.layers
 
 
-@st.cache_resource(max_entries=ENTRIES, show_spinner=False)
+@st.cache_data(show_spinner=False)
 def _patched(
     root: str, version: str, text: Text, corrupted: Text, target: Target, output: str, component: str, direction: Any,
     whole: bool, *, _report: Report,
@@ -224,7 +223,7 @@ def _patched(
         )  # fmt: skip
 
 
-@st.cache_resource(max_entries=ENTRIES, show_spinner=False)
+@st.cache_data(show_spinner=False)
 def _ablated(
     root: str, version: str, text: Text, target: Target, output: str, part: str, method: str, reference: str, draws: int,
     *, _report: Report,
@@ -242,7 +241,7 @@ def _ablated(
         )  # fmt: skip
 
 
-@st.cache_resource(max_entries=ENTRIES, show_spinner=False)
+@st.cache_data(show_spinner=False)
 def _steered(
     root: str, version: str, text: Text, target: Target, output: str, towards: tuple[str, ...], away: tuple[str, ...],
     layer: int, strength: float, reads: Any, *, _report: Report,

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from lmcore.analysis.attribution import Attribution
     from lmcore.analysis.contrasting import Contrast
 
-ENTRIES = 32
 SIDES = {"texts": "Two texts", "versions": "Two versions", "methods": "Two methods", "heads": "Two heads"}
 Side = tuple[str, "str | tuple[tuple[str, str], ...]", Target, str, str]
 
@@ -105,7 +104,7 @@ def _show(first: "Attribution", second: "Attribution", unit: str, names: tuple[s
     return found, figure
 
 
-@st.cache_resource(max_entries=ENTRIES, show_spinner=False)
+@st.cache_data(show_spinner=False)
 def _explained(root: str, side: Side, _report: Report) -> "Attribution":
     from lmcore.analysis import attribute
 

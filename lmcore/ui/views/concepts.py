@@ -179,7 +179,7 @@ def _show(found: "ConceptTest") -> list[Figure]:
     return figures
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
+@st.cache_data(show_spinner=False)
 def _test(root: str, choice: _Choice, _report: Report) -> "ConceptTest":
     with cache.pool().lease(choice.version) as loaded:
         return concepts(loaded, cache.stored(_report), **choice.arguments())

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from lmcore.analysis.examples.influence import Influences
     from lmcore.analysis.examples.nearest import Neighbours
 
-ENTRIES = 32
 SHOWN_FLIPS = 5
 AROUND = 120
 _ROW_SOURCE = "Row of a data set"
@@ -260,7 +259,7 @@ def _gives_labels(version: str) -> bool:
     return task in TASKS and isinstance(load_task(task), LabelTask)
 
 
-@st.cache_resource(max_entries=ENTRIES, show_spinner=False)
+@st.cache_data(show_spinner=False)
 def _counterfactuals(
     root: str, version: str, text: str, kinds: tuple[str, ...], budget: int, most: int, seed: int, _report: Report
 ) -> "Counterfactuals":
@@ -271,7 +270,7 @@ def _counterfactuals(
         return counterfactuals(loaded, text, edits=edits, budget=budget, most_edits=most, seed=seed, report=_report)
 
 
-@st.cache_resource(max_entries=ENTRIES, show_spinner=False)
+@st.cache_data(show_spinner=False)
 def _nearest(
     root: str, version: str, text: str, ref: str, split: str, layer: int, count: int, row: int | None, _report: Report
 ) -> "Neighbours":
@@ -284,7 +283,7 @@ def _nearest(
         )
 
 
-@st.cache_resource(max_entries=ENTRIES, show_spinner=False)
+@st.cache_data(show_spinner=False)
 def _influences(
     root: str, version: str, text: str, ref: str, split: str, count: int, row: int | None, _report: Report
 ) -> "Influences":

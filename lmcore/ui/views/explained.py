@@ -10,8 +10,6 @@ from lmcore.types import Input, Prediction, Target
 from lmcore.ui import cache, linked, show, state
 from lmcore.ui.targets import distinct, target_name
 
-ENTRIES = 32
-
 
 def target_choice(version: str, text: Input, key: str) -> tuple[Target, str]:
     """Ask what is to be explained about a text; a token can be held against any other.
@@ -111,16 +109,16 @@ def _frozen(text: Input) -> "str | tuple[tuple[str, str], ...]":
     return text if isinstance(text, str) else tuple(text.items())
 
 
-@st.cache_resource(max_entries=ENTRIES, show_spinner="Predicting …")
+@st.cache_data(show_spinner="Predicting …")
 def _predicted(root: str, version: str, text: "str | tuple[tuple[str, str], ...]") -> tuple[Prediction, str, bool]:
     from lmcore.models import predict_texts
 
     with cache.pool().lease(version) as loaded:
         writes = load_task(loaded.task).adapted(loaded.model.config).decoding(loaded) is not None
-        return predict_texts(loaded, [thawed(text)])[0], loaded.task, writes
+        return predict_texts(loaded.widest, [thawed(text)])[0], loaded.task, writes
 
 
-@st.cache_data(max_entries=ENTRIES, show_spinner=False)
+@st.cache_data(show_spinner=False)
 def _second(
     root: str, version: str, text: "str | tuple[tuple[str, str], ...]", as_long: bool
 ) -> "str | tuple[tuple[str, str], ...]":
@@ -130,7 +128,7 @@ def _second(
         return _frozen(second_text(loaded, thawed(text), as_long=as_long))
 
 
-@st.cache_resource(max_entries=ENTRIES, show_spinner=False)
+@st.cache_data(show_spinner=False)
 def _parts(root: str, version: str) -> tuple[str, ...]:
     from lmcore.models.components import components
 

@@ -62,7 +62,7 @@ def draw_factors(version: str, ref: str) -> None:
     report_button("factors", version, found, arguments, figures)
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
+@st.cache_data(show_spinner=False)
 def _factors(root: str, version: str, arguments: str, _report: Report) -> "Factors":
     with cache.pool().lease(version) as loaded:
         return factors(loaded, cache.stored(_report), **json.loads(arguments))

@@ -55,7 +55,7 @@ def _switch(label: str, options: tuple[str, ...], key: str) -> Any:
     return st.segmented_control(label, options, default=options[0], key=key, required=True, bind="query-params")
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
+@st.cache_data(show_spinner=False)
 def _map(root: str, version: str, arguments: str, _report: Report) -> "HeadMap":
     with cache.pool().lease(version) as loaded:
         return head_map(loaded, cache.stored(_report), **json.loads(arguments))

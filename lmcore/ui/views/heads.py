@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 Frozen = str | tuple[tuple[str, str], ...]
 
-ENTRIES = 32
 THIS_TEXT, DATA_SET = "This text", "Test rows of a data set"
 ROLE_ROWS = 64
 FLOW_SECONDS = 0.0015
@@ -170,7 +169,7 @@ def _roles(version: str, given: Frozen, kind: "Kind", ref: str) -> "HeadRoles":
         return _roles_of(cache.workspace_root(), version, "" if ref else given, kind, ref, ROLE_ROWS, report)
 
 
-@st.cache_resource(max_entries=ENTRIES, show_spinner=False)
+@st.cache_data(show_spinner=False)
 def _roles_of(
     root: str, version: str, given: Frozen, kind: "Kind", ref: str, rows: int, _report: Report
 ) -> "HeadRoles":
@@ -182,14 +181,14 @@ def _roles_of(
         return head_roles(loaded, texts, kind=kind, max_bytes=PAGE_BYTES, report=_report)
 
 
-@st.cache_resource(max_entries=ENTRIES, show_spinner=False)
+@st.cache_data(show_spinner=False)
 def _flow(fingerprint: str, token: int, _maps: "AttentionMaps", _report: Report | None = None) -> np.ndarray:
     from lmcore.analysis import attention_flow
 
     return attention_flow(_maps.attentions, tokens=None if token < 0 else [token], report=_report)
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
+@st.cache_data(show_spinner=False)
 def _passes(root: str, version: str, method: str, kind: "Kind") -> int:
     from lmcore.analysis import importance_passes
 
@@ -197,7 +196,7 @@ def _passes(root: str, version: str, method: str, kind: "Kind") -> int:
         return importance_passes(loaded, method, kind=kind)
 
 
-@st.cache_resource(max_entries=ENTRIES, show_spinner=False)
+@st.cache_data(show_spinner=False)
 def _importance(
     root: str,
     version: str,

@@ -122,14 +122,14 @@ def _rows(ref: str) -> tuple[list[str], list[str] | None, list[int]]:
     return labelled_texts(part(cache.dataset(ref), _asked(ref)["split"]), ROWS)
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
+@st.cache_data(show_spinner=False)
 def _report_of(root: str, version: str, ref: str, component: str, rows: int, _report: Report) -> "NeuronReport":
     settings = asdict(NeuronConfig(component=component))
     with cache.pool().lease(version) as loaded:
         return neuron_report(loaded, cache.stored(_report), **_asked(ref), settings=settings)
 
 
-@st.cache_resource(max_entries=32, show_spinner="Reading the neuron …")
+@st.cache_data(show_spinner="Reading the neuron …")
 def _tokens_of(
     root: str, version: str, ref: str, component: str, layer: int, neuron: int, top: tuple[int, ...], rows: int
 ) -> "list[NeuronTokens]":

@@ -9,14 +9,16 @@ from lmcore.analysis.methods import LENSES
 from lmcore.charts import lens as charts
 from lmcore.charts.figure import Figure
 from lmcore.errors import InputError
-from lmcore.types import Input, Target
+from lmcore.types import Input, Report, Target
 from lmcore.ui import cache, linked, show
+from lmcore.ui.agreed import agreed
 from lmcore.ui.forms import method_choice, option_fields
 from lmcore.ui.jobs import as_job, running_bytes
 from lmcore.ui.share import report_button
-from lmcore.ui.views.explained import ENTRIES, frozen, target_choice, thawed
+from lmcore.ui.views.explained import frozen, target_choice, thawed
 
 if TYPE_CHECKING:
+    from lmcore.analysis.cost import AttributionCost
     from lmcore.analysis.direct_logits import LogitAttribution
     from lmcore.analysis.lens import LogitLens
 
@@ -43,7 +45,14 @@ def draw(version: str, text: Input) -> None:
     if lens is None:
         return
     root, asked = cache.workspace_root(), (version, frozen(text), target, output)
-    found = _lens(root, *asked, lens)
+    cost = _lens_cost(root, *asked)
+    found = agreed(
+        "Read the layers", f"lens_{hash((asked, lens))}", f"{cost.sentence()} The head is read after every layer.",
+        slow=cost.slow,
+        work=lambda report: _lens(root, *asked, lens, report),
+    )  # fmt: skip
+    if found is None:
+        return
     st.markdown(show.plain(charts.decided_words(found)))
     if found.off_distribution:
         st.caption(_OFF)
@@ -132,18 +141,34 @@ def _show_parts(parts: "LogitAttribution") -> list[Figure]:
     return figures
 
 
-@st.cache_resource(max_entries=ENTRIES, show_spinner="Reading the layers …")
+@st.cache_data(show_spinner=False)
+def _lens_cost(
+    root: str, version: str, text: "str | tuple[tuple[str, str], ...]", target: Target, output: str
+) -> "AttributionCost":
+    from lmcore.analysis.cost import lens_cost
+
+    with cache.pool().lease(version) as loaded:
+        return lens_cost(loaded, thawed(text), target, output=output or None)
+
+
+@st.cache_data(show_spinner=False)
 def _lens(
-    root: str, version: str, text: "str | tuple[tuple[str, str], ...]", target: Target, output: str, lens: str
+    root: str,
+    version: str,
+    text: "str | tuple[tuple[str, str], ...]",
+    target: Target,
+    output: str,
+    lens: str,
+    _report: Report,
 ) -> "LogitLens":
     from lmcore.analysis import load_lens, logit_lens
 
     tuned = load_lens(cache.settings().workspace, lens) if lens else None
     with cache.pool().lease(version) as loaded:
-        return logit_lens(loaded, thawed(text), target, output=output or None, lens=tuned)
+        return logit_lens(loaded, thawed(text), target, output=output or None, lens=tuned, report=_report)
 
 
-@st.cache_resource(max_entries=ENTRIES, show_spinner="Taking the logit apart …")
+@st.cache_data(show_spinner="Taking the logit apart …")
 def _parts(
     root: str, version: str, text: "str | tuple[tuple[str, str], ...]", target: Target, output: str
 ) -> "LogitAttribution":

@@ -6,17 +6,18 @@ import streamlit as st
 
 from lmcore.analysis.probabilities import ALTERNATIVES
 from lmcore.charts import probabilities as charts
+from lmcore.charts.token_colours import SHOWN
 from lmcore.tasks import load_task
 from lmcore.tasks.writing import WritingTask
 from lmcore.types import Report
 from lmcore.ui import cache, linked, show
 from lmcore.ui.progress import PageReport
 from lmcore.ui.share import report_button
+from lmcore.ui.stretch import stretch_choice, stretch_name
 
 if TYPE_CHECKING:
     from lmcore.analysis.probabilities import TokenProbabilities
 
-ENTRIES = 32
 _SAID = {
     "next token": "Each token given those before it.",
     "masked token": "Each token given all others: it is masked in turn, so that their sum is the pseudo-likelihood.",
@@ -39,7 +40,10 @@ def draw(version: str, text: str) -> None:
     share = (found.rank == 1).sum() / max(found.predicted, 1)
     third.metric("First guesses", f"{share:.0%}", border=True, help="Tokens that the model held the most probable.")
     st.caption(_SAID[found.reading])
-    figures = [charts.surprising_tokens(found), charts.surprisal_and_entropy(found)]
+    size = len(found.tokens)
+    drawn = stretch_choice(size, SHOWN, "analyse_probabilities_from")
+    part, name = found.part(drawn), stretch_name(drawn, size)
+    figures = [charts.surprising_tokens(part, more=name), charts.surprisal_and_entropy(part, more=name)]
     show.figure(figures[0], "analyse_surprise")
     show.figure(figures[1], "analyse_entropies")
     show.table(
@@ -53,7 +57,7 @@ def draw(version: str, text: str) -> None:
     report_button("probabilities", version, found, arguments, figures)
 
 
-@st.cache_resource(max_entries=ENTRIES, show_spinner=False)
+@st.cache_data(show_spinner=False)
 def _probabilities(root: str, version: str, text: str, output: str | None, _report: Report) -> "TokenProbabilities":
     from lmcore.analysis import token_probabilities
 

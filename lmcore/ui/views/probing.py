@@ -185,7 +185,7 @@ def _show(found: "ProbeResult") -> list[Figure]:
     return figures
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
+@st.cache_data(show_spinner=False)
 def _probe(root: str, choice: _Choice, _report: Report) -> "ProbeResult":
     with cache.pool().lease(choice.version) as loaded:
         return probes(loaded, cache.stored(_report), **choice.arguments())

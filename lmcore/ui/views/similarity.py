@@ -164,7 +164,7 @@ def _request(choice: _Choice) -> "SimilarityRequest":
     return SimilarityRequest.checked(choice.method, dict(choice.options), choice.pooling, choice.batch, seed=0)
 
 
-@st.cache_data(max_entries=32, show_spinner="Loading what is compared …")
+@st.cache_data(show_spinner="Loading what is compared …")
 def _cost(root: str, choice: _Choice) -> str:
     """Say what a comparison takes; the models are loaded for it."""
     with _models(choice) as models:
@@ -172,7 +172,7 @@ def _cost(root: str, choice: _Choice) -> str:
         return _request(choice).cost(models, texts).sentence()
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
+@st.cache_data(show_spinner=False)
 def _similarity(root: str, choice: _Choice, _report: Report) -> "LayerSimilarity":
     with cache.pool().lease(choice.version) as loaded:
         return similarity(loaded, cache.stored(_report), **choice.arguments())

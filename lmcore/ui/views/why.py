@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from lmcore.analysis.cost import AttributionCost
     from lmcore.analysis.output_attribution import OutputAttribution
 
-ENTRIES = 32
 ONE, ALL = "One part of the output", "Every token of the output"
 _MEASURES = {"log_probability": "nats", "probability": "probability", "logit": "logits"}
 _COMPLETENESS = (
@@ -132,8 +131,7 @@ def _draw_one(question: Question, unit: str, name: str) -> None:
     )  # fmt: skip
     if result is None:
         return
-    if result.truncated:
-        st.warning("The text is longer than the model's limit: only its beginning was read.")
+    _say_length(question.version, result)
     figure = _map(result, unit, name)
     left, right = show.side_by_side()
     with left:
@@ -142,6 +140,16 @@ def _draw_one(question: Question, unit: str, name: str) -> None:
         _report(question, result, figure, name)
     with right:
         trust_panel(question.version, result)
+
+
+def _say_length(version: str, result: "Attribution") -> None:
+    """Say where not all of a text was read, or more than the server would read of it."""
+    with cache.pool().lease(version) as loaded:
+        served = loaded.max_length
+    if result.truncated:
+        st.warning("The text is longer than the model's limit: only its beginning was read.")
+    elif result.reading.first > served:
+        st.caption(f"The prediction server reads {served} tokens of a text: its answer to this one may be another.")
 
 
 def _map(result: "Attribution", unit: str, name: str) -> Figure:
@@ -197,15 +205,15 @@ def _draw_outputs(question: Question, unit: str) -> None:
     report_button("every_token", question.version, result, arguments, [figure])
 
 
-@st.cache_resource(max_entries=ENTRIES, show_spinner="Predicting …")
+@st.cache_data(show_spinner="Predicting …")
 def _predict(root: str, version: str, text: Input) -> Prediction:
     from lmcore.models import predict_texts
 
     with cache.pool().lease(version) as loaded:
-        return predict_texts(loaded, [text])[0]
+        return predict_texts(loaded.widest, [text])[0]
 
 
-@st.cache_resource(max_entries=ENTRIES, show_spinner=False)
+@st.cache_data(show_spinner=False)
 def _cost(root: str, question: Question) -> "AttributionCost":
     from lmcore.analysis import attribution_cost
 
@@ -216,7 +224,7 @@ def _cost(root: str, question: Question) -> "AttributionCost":
         )
 
 
-@st.cache_resource(max_entries=ENTRIES, show_spinner=False)
+@st.cache_data(show_spinner=False)
 def _attribution(root: str, question: Question, _report: Report) -> "Attribution":
     from lmcore.analysis import attribute
 
@@ -227,7 +235,7 @@ def _attribution(root: str, question: Question, _report: Report) -> "Attribution
         )  # fmt: skip
 
 
-@st.cache_resource(max_entries=ENTRIES, show_spinner=False)
+@st.cache_data(show_spinner=False)
 def _outputs(root: str, question: Question, _report: Report) -> "OutputAttribution":
     from lmcore.analysis import attribute_output
 
