@@ -23,6 +23,12 @@ RECIPES = Registry(
         target="lmcore.analysis.recipes:attribution_frame",
     ),
     Method(
+        name="served_attribution",
+        title="Attribution of a server's answer",
+        summary="The words that a prediction server's answer hangs on; the version itself is asked again.",
+        target="lmcore.analysis.served.recipe:served_frame",
+    ),
+    Method(
         name="attention",
         title="Attention",
         summary="One head's attention, or the average of a layer's heads.",

@@ -8,8 +8,10 @@ import click
 
 from lmcore.analysis.methods import ATTRIBUTION, UNITS
 from lmcore.cli.command import AnswerCommand, Session, refuse
+from lmcore.cli.counterfactuals import API_KEY, read_input
 from lmcore.cli.options import choices_help, given_options, method_flags
 from lmcore.cli.output import Answer, records, table
+from lmcore.cli.served import METHOD, is_server, served_answer
 from lmcore.errors import InputError
 from lmcore.types import Input, Part, Prediction
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from lmcore.tasks.base import Task
     from lmcore.types import Report
 
+_METHOD = next(iter(ATTRIBUTION))
 _SHOWN_WORDS = 15
 _SHOWN_CLASSES = 10
 _OBJECTIVES = ("log_probability", "probability", "logit")
@@ -78,11 +81,11 @@ class _Question:
 @click.option(
     "--method",
     type=click.Choice(list(ATTRIBUTION)),
-    default=next(iter(ATTRIBUTION)),
-    show_default=True,
-    help=choices_help(ATTRIBUTION),
+    default=None,
+    help=f"{choices_help(ATTRIBUTION)}  [default: {_METHOD}; {METHOD} for a server]",
 )
 @method_flags(ATTRIBUTION)
+@API_KEY
 @click.option("--data", metavar="DATA", help="Compare and probe the layers over this split data set (name@version).")
 @click.option(
     "--rows", type=click.IntRange(2), default=1000, show_default=True, help="With --data: the most rows of each split."
@@ -106,13 +109,17 @@ def why_command(
     by: str,
     trust: bool,
     cost: bool,
-    method: str,
+    method: str | None,
+    api_key: str,
     data: str | None,
     rows: int,
     probe_seed: int,
     **flags: Any,
 ) -> Answer:
     """Explain what VERSION (models:/NAME@ALIAS) says to TEXT, word by word; - reads it from the input.
+
+    With server in place of VERSION, or the address of one, a prediction server is asked about TEXT without some of its words;
+    where its model reads several texts, TEXT is JSON of them: '{"question": "…", "context": "…"}'.
 
     With --data, say instead how alike the layers are, and how well a linear probe reads the labels off each of them.
     """
@@ -122,12 +129,20 @@ def why_command(
         from lmcore.cli.layers import layers_answer
 
         return layers_answer(session, version, data, rows, probe_seed)
-    options = ATTRIBUTION[method].check(given_options(flags))
-    question = _Question(columns, target, against, at, output, method, options, trust, by)
     # An argument may hold bytes that are no text; they become question marks, as in what is read.
     text = _read_input() if text == "-" else str(text).encode(errors="replace").decode()
     if not text.strip():
         raise InputError("The text is empty: give one to analyse.")
+    if is_server(version):
+        if at or output or every_token or columns:
+            refuse("A server takes no --at, --output, --every-token and --column: give several texts as JSON in TEXT.")
+        return served_answer(
+            session, version, read_input(text), target=target, against=against, method=method or METHOD,
+            options=given_options(flags), trust=trust, cost=cost, api_key=api_key,
+        )  # fmt: skip
+    method = method or _METHOD
+    options = ATTRIBUTION[method].check(given_options(flags))
+    question = _Question(columns, target, against, at, output, method, options, trust, by)
     with session.report() as report:
         report.progress(0.0, "Loading the model")
         loaded = _load(session, version)
@@ -197,9 +212,9 @@ def _explain(loaded: "LoadedModel", text: str, question: _Question, report: "Rep
         "words": units,
         "completeness_error": found.completeness_error,
         "truncated": found.truncated,
-        **({"trust": _trust_document(judged)} if judged is not None else {}),
+        **({"trust": trust_document(judged)} if judged is not None else {}),
     }
-    return Answer(document, [*_show_explanation(prediction, found, units), *_show_trust(judged)])
+    return Answer(document, [*_show_explanation(prediction, found, units), *show_trust(judged)])
 
 
 def _target_document(found: "Attribution") -> dict[str, Any]:
@@ -234,7 +249,8 @@ def _show_explanation(prediction: Prediction, found: "Attribution", units: list[
     )
 
 
-def _trust_document(judged: "Faithfulness") -> dict[str, Any]:
+def trust_document(judged: "Faithfulness") -> dict[str, Any]:
+    """Return the measures as JSON-like values."""
     return {
         "warning": judged.warning,
         "checks": records(judged.to_frame()),
@@ -247,7 +263,8 @@ def _trust_document(judged: "Faithfulness") -> dict[str, Any]:
     }
 
 
-def _show_trust(judged: "Faithfulness | None") -> list[Any]:
+def show_trust(judged: "Faithfulness | None") -> list[Any]:
+    """Return the measures for people; nothing where none were taken."""
     if judged is None:
         return []
     rows = judged.to_frame()

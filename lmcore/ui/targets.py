@@ -1,6 +1,6 @@
 """What to explain: the choices that a prediction offers, named so that people know them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import streamlit as st
@@ -23,7 +23,20 @@ def target_choice(task: Task, loaded: LoadedModel, prediction: Prediction, read:
     Returns:
         The target; None where there is nothing to be explained.
     """
-    offered = task.targets(prediction)
+    return pick_target(task.targets(prediction), prediction, read, lambda target: task.rivals(loaded, target))
+
+
+def pick_target(
+    offered: Sequence[Target], prediction: Prediction, read: str, rivals_of: Callable[[Target], Sequence[str]]
+) -> Target | None:
+    """Ask which of the targets that a prediction offers is to be explained, and rather than what.
+
+    Args:
+        offered: the targets.
+        prediction: what the model says.
+        read: the text in which places are, for naming them.
+        rivals_of: gives the labels of which exactly one holds, the target's among them.
+    """
     if not offered:
         return None
     names = distinct([target_name(target, prediction, read) for target in offered])
@@ -33,7 +46,7 @@ def target_choice(task: Task, loaded: LoadedModel, prediction: Prediction, read:
     name = st.selectbox("What to explain", names, index=index, key=key)
     state.choose("target", "" if name == names[0] else name)
     target = offered[names.index(name)]
-    rivals = [label for label in task.rivals(loaded, target) if label != target.label]
+    rivals = [label for label in rivals_of(target) if label != target.label]
     against = _rather_than(target, rivals)
     return replace(target, against=against) if against else target
 

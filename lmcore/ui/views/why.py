@@ -21,6 +21,7 @@ from lmcore.ui.predicted import show_prediction
 from lmcore.ui.share import report_button
 from lmcore.ui.targets import measure_of, target_choice, target_name
 from lmcore.ui.trust import trust_panel
+from lmcore.ui.views.served import asks_server, draw_served
 
 if TYPE_CHECKING:
     from lmcore.analysis.attribution import Attribution
@@ -66,6 +67,9 @@ class Question:
 
 def draw(version: str, text: Input) -> None:
     """Show the prediction, and what speaks for and against what the viewer chooses of it."""
+    if asks_server(version):
+        draw_served(version, text)
+        return
     left, right = show.side_by_side()
     read = text if isinstance(text, str) else list(text.values())[-1]
     with cache.pool().lease(version) as loaded:

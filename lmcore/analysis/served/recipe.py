@@ -1,0 +1,34 @@
+"""Making a map of a server's answers again: the version that it served is asked in its place."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import pandas as pd
+
+from lmcore.analysis.served.asking import Client
+from lmcore.analysis.served.attribution import attribute_served
+from lmcore.models.load import LoadedModel
+from lmcore.models.predict import predict_texts
+from lmcore.types import Input, Target
+
+
+def served_frame(
+    loaded: LoadedModel, *, text: Any, target: Mapping[str, Any], method: str, options: Mapping[str, Any]
+) -> pd.DataFrame:
+    """Return the scores of a text's words; see `lmcore.analysis.served.attribution.attribute_served`."""
+    return attribute_served(model_client(loaded), text, Target(**target), method=method, **options).to_frame()
+
+
+def model_client(loaded: LoadedModel) -> Client:
+    """Return what answers as a server would that runs a loaded model."""
+
+    def ask(texts: Sequence[Input]) -> dict[str, Any]:
+        entries = []
+        for found in predict_texts(loaded, texts):
+            entry = {"label": found.label, "probabilities": dict(found.probabilities), "text": found.text}
+            spans = [asdict(span) for span in found.spans]
+            entries.append({**entry, "spans": spans, "version": str(loaded.ref)})
+        return {"predictions": entries}
+
+    return ask
