@@ -135,7 +135,7 @@ def why_command(
         raise InputError("The text is empty: give one to analyse.")
     if is_server(version):
         if at or output or every_token or columns:
-            refuse("A server takes no --at, --output, --every-token and --column: give several texts as JSON in TEXT.")
+            raise InputError("A server takes no --at, --output, --every-token and --column: give several texts as JSON.")
         return served_answer(
             session, version, read_input(text), target=target, against=against, method=method or METHOD,
             options=given_options(flags), trust=trust, cost=cost, api_key=api_key,
