@@ -33,6 +33,8 @@ def ask(
     texts: Sequence[Input],
     targets: Sequence[Target | str | None] | None = None,
     outputs: Sequence[str] | None = None,
+    *,
+    links: bool = False,
 ) -> list[Asked]:
     """Read texts for what is to be explained about each; what is not given is what the model predicts.
 
@@ -41,6 +43,7 @@ def ask(
         texts: texts, or each of the columns that the task reads.
         targets: what is explained of each; a text names a class, a token or a phrase that the model can give.
         outputs: for a model that writes, what it is taken to have written for each.
+        links: whether the caller can explain a link, for which two texts are read one by one.
 
     Raises:
         InputError: a text is empty, the model has no head or predicts nothing that can be explained, or a target has no
@@ -61,6 +64,10 @@ def ask(
         _ask_one(loaded, text, target, output, predicted.get(n))
         for n, (text, target, output) in enumerate(zip(texts, wanted, written, strict=True))
     ]
+    if not links and any(one.reading.apart for one in asked):
+        raise InputError(
+            "A link between two texts is explained by attribution: take that, or a version of another task."
+        )
     check_room(loaded, max((len(one.reading) for one in asked), default=0))
     _check_targets(loaded, asked)
     return asked
@@ -96,7 +103,7 @@ def _named(name: str, offered: Sequence[Target], output: str) -> Target:
         if target.label == name and not target.against:
             return target
     kind = offered[0].kind
-    if kind in ("class", "token"):
+    if kind in ("class", "token", "link"):
         return Target(kind, name)
     start = output.find(name)
     if kind == "phrase" and name and start >= 0:

@@ -234,7 +234,7 @@ class _Again:
             report.check()
             columns = {**columns_of_reading(self.asked), edit.column: edit.text}
             outputs = [self.asked.output] if self.asked.output else None
-            other = ask(self.loaded, [columns], [self.asked.target], outputs)[0]
+            other = ask(self.loaded, [columns], [self.asked.target], outputs, links=True)[0]
             units = text_units(self.loaded, other.reading, self.units.kind)
             erasing = Erasing(self.loaded, [other], [units], "drop", TargetProbability(self.loaded, [other]))
             change = float(erasing(np.zeros(1, dtype=int), [np.ones(len(units), dtype=bool)])[0][0]) - probability

@@ -13,7 +13,8 @@ from lmcore.cli.options import choices_help, given_options, method_flags
 from lmcore.cli.output import Answer, records, table
 from lmcore.cli.served import METHOD, is_server, served_answer
 from lmcore.errors import InputError
-from lmcore.types import Input, Part, Prediction
+from lmcore.tasks.links import LinkName
+from lmcore.types import Input, Part, Prediction, Target
 
 if TYPE_CHECKING:
     from lmcore.analysis.attribution import Attribution
@@ -62,7 +63,7 @@ class _Question:
     help="A further column that the model reads, such as: context 'Anna lives in Rome.'",
 )
 @click.option("--target", metavar="WHAT", help="What is explained: a class, a tag, start or end of an answer, words "
-    "of what was written, or a token.  [default: what the model says]")  # fmt: skip
+    "of what was written, a token, or a link such as 0-2@3 (words 0 and 2 by layer 3).  [default: what the model says]")  # fmt: skip
 @click.option("--against", metavar="WHAT", help="Explain why the target rather than this.")
 @click.option("--at", metavar="WORDS", help="Explain the tag --target at these words of the text.")
 @click.option("--output", metavar="TEXT", help="Explain this text as if the model had written it.")
@@ -86,6 +87,7 @@ class _Question:
 )
 @method_flags(ATTRIBUTION)
 @API_KEY
+@click.option("--task", metavar="TASK", help="What a base model is taken for, such as text-alignment.")
 @click.option("--data", metavar="DATA", help="Compare and probe the layers over this split data set (name@version).")
 @click.option(
     "--rows", type=click.IntRange(2), default=1000, show_default=True, help="With --data: the most rows of each split."
@@ -111,6 +113,7 @@ def why_command(
     cost: bool,
     method: str | None,
     api_key: str,
+    task: str | None,
     data: str | None,
     rows: int,
     probe_seed: int,
@@ -135,7 +138,9 @@ def why_command(
         raise InputError("The text is empty: give one to analyse.")
     if is_server(version):
         if at or output or every_token or columns:
-            raise InputError("A server takes no --at, --output, --every-token and --column: give several texts as JSON.")
+            raise InputError(
+                "A server takes no --at, --output, --every-token and --column: give several texts as JSON."
+            )
         return served_answer(
             session, version, read_input(text), target=target, against=against, method=method or METHOD,
             options=given_options(flags), trust=trust, cost=cost, api_key=api_key,
@@ -145,7 +150,7 @@ def why_command(
     question = _Question(columns, target, against, at, output, method, options, trust, by)
     with session.report() as report:
         report.progress(0.0, "Loading the model")
-        loaded = _load(session, version)
+        loaded = _load(session, version, task)
         if cost:
             return _cost(loaded, text, question)
         if every_token:
@@ -229,7 +234,7 @@ def _show_explanation(prediction: Prediction, found: "Attribution", units: list[
     against = f" rather than {target.against}" if target.against else ""
     strongest = sorted(units, key=lambda word: -abs(word["score"]))[:_SHOWN_WORDS]
     rows = [(word["word"], f"{word['score']:+.3f}", "for" if word["score"] > 0 else "against") for word in strongest]
-    scale = "nats" if target.kind == "phrase" and not target.against else "logits"
+    scale = _scale(target)
     said: list[Any] = []
     if prediction.label:
         said.append(f"The model says {prediction.label} with {prediction.score:.1%}.")
@@ -247,6 +252,12 @@ def _show_explanation(prediction: Prediction, found: "Attribution", units: list[
     return (
         [*said, "The text is longer than the model's limit: only its beginning was read."] if found.truncated else said
     )
+
+
+def _scale(target: Target) -> str:
+    if target.kind == "link":
+        return LinkName.parse(target.label).measure
+    return "nats" if target.kind == "phrase" and not target.against else "logits"
 
 
 def trust_document(judged: "Faithfulness") -> dict[str, Any]:
@@ -324,10 +335,10 @@ def _cost(loaded: "LoadedModel", text: str, question: _Question) -> Answer:
     return Answer(asdict(cost), [cost.sentence()])
 
 
-def _load(session: Session, version: str) -> "LoadedModel":
+def _load(session: Session, version: str, task: str | None) -> "LoadedModel":
     from lmcore.models.load import load_model
 
-    loaded = load_model(version, settings=session.settings)
+    loaded = load_model(version, task=task, settings=session.settings)
     if not loaded.task:
         raise InputError(f"{loaded.ref} has no trained head: give a registered version, such as models:/name@champion.")
     return loaded

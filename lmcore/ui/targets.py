@@ -7,11 +7,22 @@ import streamlit as st
 
 from lmcore.models.load import LoadedModel
 from lmcore.tasks.base import Task
-from lmcore.types import Prediction, Target
+from lmcore.tasks.links import LinkName
+from lmcore.types import Input, Prediction, Target
 from lmcore.ui import state
+from lmcore.ui.links import link_choice
 
 
-def target_choice(task: Task, loaded: LoadedModel, prediction: Prediction, read: str) -> Target | None:
+def read_of(task: Task, text: Input) -> str:
+    """Return the text in which the stretches of a task's predictions stand: the last one, where the task names none."""
+    if isinstance(text, str):
+        return text
+    return text[task.spans_in] if task.spans_in else list(text.values())[-1]
+
+
+def target_choice(
+    task: Task, loaded: LoadedModel, prediction: Prediction, read: str, text: Input = ""
+) -> Target | None:
     """Ask what is to be explained, and rather than what.
 
     Args:
@@ -19,11 +30,13 @@ def target_choice(task: Task, loaded: LoadedModel, prediction: Prediction, read:
         loaded: the model.
         prediction: what it says.
         read: the text in which places are, for naming them.
+        text: all that the model reads.
 
     Returns:
         The target; None where there is nothing to be explained.
     """
-    return pick_target(task.targets(prediction), prediction, read, lambda target: task.rivals(loaded, target))
+    found = pick_target(task.targets(prediction), prediction, read, lambda target: task.rivals(loaded, target))
+    return link_choice(task, loaded, found, text) if found is not None and found.kind == "link" else found
 
 
 def pick_target(
@@ -57,6 +70,10 @@ def target_name(target: Target, prediction: Prediction, read: str) -> str:
     if target.kind == "phrase":
         whole = target.start == 0 and target.end == len(prediction.text)
         return "Why all of it" if whole else f"Why “{target.label}”{against}"
+    if target.kind == "link":
+        link = LinkName.parse(target.label)
+        number = prediction.text.split().index(f"{link.source}-{link.target}")
+        return f"Why “{read[target.start : target.end]}” – “{prediction.spans[number].label}”"
     if target.kind == "token":
         return f"Why “{target.label.strip() or target.label}”{against}"
     if target.kind == "tag":
@@ -70,6 +87,8 @@ def target_name(target: Target, prediction: Prediction, read: str) -> str:
 
 def measure_of(target: Target) -> str:
     """Return the unit of a target's value."""
+    if target.kind == "link":
+        return LinkName.parse(target.label).measure
     return "nats" if target.kind == "phrase" and not target.against else "logits"
 
 
