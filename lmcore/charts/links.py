@@ -34,6 +34,6 @@ def linked_words(found: "Attribution", unit: str = "word") -> list[Figure]:
                 unit="For the link (+) and against it (-)",
                 signed=True,
                 domain=(-largest, largest),
-            )  # fmt: skip
+            )
         )
     return figures

@@ -63,7 +63,7 @@ class _Question:
     help="A further column that the model reads, such as: context 'Anna lives in Rome.'",
 )
 @click.option("--target", metavar="WHAT", help="What is explained: a class, a tag, start or end of an answer, words "
-    "of what was written, a token, or a link such as 0-2@3 (words 0 and 2 by layer 3).  [default: what the model says]")  # fmt: skip
+    "of what was written, a token, or a link: 0-2@3 for words 0 and 2 by layer 3.  [default: what the model says]")  # fmt: skip
 @click.option("--against", metavar="WHAT", help="Explain why the target rather than this.")
 @click.option("--at", metavar="WORDS", help="Explain the tag --target at these words of the text.")
 @click.option("--output", metavar="TEXT", help="Explain this text as if the model had written it.")

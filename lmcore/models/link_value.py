@@ -17,9 +17,9 @@ TEMPERATURE = 0.05
 def link_value(states: "torch.Tensor", reading: Reading, link: LinkName) -> "torch.Tensor":
     """Return the value of a link for each row of a batch, shape (batch,).
 
-    A word's vector is the mean over its tokens. The cosine is that of both words' vectors; the probability is the geometric mean,
-    over both directions, of the softmax of cosines / 0.05 among the other text's words (Dou & Neubig 2021), those of them that
-    were read.
+    A word's vector is the mean over its tokens. The cosine is that of both words' vectors; the probability is the geometric
+    mean, over both directions, of the softmax of cosines / 0.05 among the other text's words (Dou & Neubig 2021), those of
+    them that were read.
 
     Args:
         states: one layer's vectors, shape (batch, tokens, features).

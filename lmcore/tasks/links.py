@@ -66,7 +66,8 @@ _NAME = re.compile(r"(\d+)-(\d+)(?:@(\d+))?(?::(cosine|probability))?")
 class LinkName:
     """Which link is explained, and what its value is.
 
-    Text form: ``0-2`` for word 0 and word 2, ``0-2@3`` by the vectors of layer 3, ``0-2@3:probability`` by the link's probability.
+    Text form: ``0-2`` for word 0 and word 2, ``0-2@3`` by the vectors of layer 3, ``0-2@3:probability`` by the link's
+    probability.
 
     Attributes:
         source: the place of its word in the first text, counted from 0.

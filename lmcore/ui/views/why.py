@@ -172,8 +172,8 @@ def _show_link(result: "Attribution", unit: str) -> None:
         show.figure(figure, f"analyse_link_{name}")
     other = f", less that of the link {result.target.against}" if result.target.against else ""
     st.caption(
-        f"The link's value is its {link.measure}{other} at layer {link.layer}: {result.value:.3f}. Each text is read by itself; "
-        "words that are linked are blanked where others are left out."
+        f"The link's value is its {link.measure}{other} at layer {link.layer}: {result.value:.3f}. Each text is read by "
+        "itself; words that are linked are blanked where others are left out."
     )
 
 
