@@ -53,8 +53,7 @@ class Asking:
         self.units = _units(self._columns, unit)
         (self.answer,) = self._ask([text])
         self.target = settled(self.answer, target, against)
-        read = list(self._columns.values())[-1]
-        self._words = read[self.target.start : self.target.end]
+        self._words = read_column(text)[self.target.start : self.target.end]
 
     @property
     def version(self) -> str:
@@ -84,8 +83,7 @@ class Asking:
                     raise ServerError(
                         f"The server changed from {self.version} to {answer['version']} meanwhile: explain the text again."
                     )
-                read = text if isinstance(text, str) else list(text.values())[-1]
-                found.append(served_value(answer, self.target, self._words, read))
+                found.append(served_value(answer, self.target, self._words, read_column(text)))
         return found
 
     def _ask(self, texts: Sequence[Input]) -> list[Mapping[str, Any]]:
@@ -113,6 +111,13 @@ class Asking:
             rest = " ".join("".join([*pieces, text[place:]]).split())
             texts[name] = rest or NOTHING
         return texts["text"] if isinstance(self.text, str) else texts
+
+
+def read_column(text: Input) -> str:
+    """Return the text in which stretches stand: of a sentence with its translation the sentence, else the last one."""
+    if isinstance(text, str):
+        return text
+    return text["source"] if {"source", "target"} <= set(text) else list(text.values())[-1]
 
 
 def _units(columns: Mapping[str, str], kind: str) -> list[Unit]:

@@ -9,7 +9,7 @@ import streamlit as st
 
 from lmcore.analysis.methods import ATTRIBUTION, is_black_box
 from lmcore.analysis.recipes import Recipe
-from lmcore.analysis.served.asking import CUTS
+from lmcore.analysis.served.asking import CUTS, read_column
 from lmcore.analysis.served.attribution import attribute_served, served_calls
 from lmcore.analysis.served.targets import served_targets
 from lmcore.charts import analysis as charts
@@ -88,7 +88,7 @@ def draw_served(version: str, text: Input) -> None:
         st.info("This server asks for a key: give it to ask about the text. It is kept nowhere.")
         return
     asked = ServedQuestion(state.version, state.started, text, hashlib.sha256(key.encode()).hexdigest())
-    read = text if isinstance(text, str) else list(text.values())[-1]
+    read = read_column(text)
     left, right = show.side_by_side()
     with left:
         answer = _answer(cache.workspace_root(), asked, key)
