@@ -350,11 +350,7 @@ class Task(ABC):
         return self.encode(loaded.tokenizer, frame, loaded.max_length)
 
     def encode_apart(self, loaded: "LoadedModel", frame: "pd.DataFrame") -> "Encodings":
-        """Encode the two texts of one row as rows of their own, with each token's characters as the note ``offsets``.
-
-        Raises:
-            InputError: the task reads all that it is given at once.
-        """
+        """Encode the two texts of one row as rows of their own, with each token's characters as the note ``offsets``."""
         raise InputError(f"The task {self.name} links no words of two texts: choose a version for text alignment.")
 
     def targets(self, prediction: Prediction) -> list[Target]:
