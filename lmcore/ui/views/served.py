@@ -153,11 +153,13 @@ def _map(found: "ServedAttribution", name: str) -> Figure:
 
 
 def _figures(found: "ServedAttribution") -> None:
-    cells = show.side_by_side(3, narrowest=110)
+    first, second = show.side_by_side(narrowest=150)
     error = found.completeness_error
-    cells[0].metric("Completeness error", "none promised" if math.isnan(error) else f"{error:.2%}", border=True)
-    cells[1].metric("Of the text", f"{found.value:.3f}", border=True, help="The target's probability; see below.")
-    cells[2].metric("Without words", f"{found.baseline_value:.3f}", border=True)
+    first.metric("Completeness error", "none promised" if math.isnan(error) else f"{error:.2%}", border=True)
+    second.metric(
+        "Fall without all words", f"{found.value - found.baseline_value:+.3f}", border=True,
+        help=f"From {found.value:.3f} for the text to {found.baseline_value:.3f} without any of its words.",
+    )  # fmt: skip
     st.caption(
         "A class counts with its probability; a stretch with that of the same words, where they are found again; words that "
         f"were written with 1, where they are written again. The server was asked about {found.calls:,} texts."
