@@ -33,6 +33,8 @@ def ask(
     texts: Sequence[Input],
     targets: Sequence[Target | str | None] | None = None,
     outputs: Sequence[str] | None = None,
+    *,
+    links: bool = False,
 ) -> list[Asked]:
     """Read texts for what is to be explained about each; what is not given is what the model predicts.
 
@@ -43,6 +45,7 @@ def ask(
         texts: texts, or each of the columns that the task reads.
         targets: what is explained of each; a text names a class, a token or a phrase that the model can give.
         outputs: for a model that writes, what it is taken to have written for each.
+        links: whether the caller can explain a link, for which two texts are read one by one.
 
     Raises:
         InputError: a text is empty, the model has no head or predicts nothing that can be explained, or a target has no
@@ -65,6 +68,10 @@ def ask(
         for n, (text, target, output) in enumerate(zip(texts, wanted, written, strict=True))
     ]
     readings = [one.reading for one in asked]
+    if not links and any(reading.apart for reading in readings):
+        raise InputError(
+            "A link between two texts is explained by attribution: take that, or a version of another task."
+        )
     check_room(loaded, max(map(len, readings), default=0), read=read_count(loaded, readings))
     _check_targets(loaded, asked)
     return asked
@@ -100,7 +107,7 @@ def _named(name: str, offered: Sequence[Target], output: str) -> Target:
         if target.label == name and not target.against:
             return target
     kind = offered[0].kind
-    if kind in ("class", "token"):
+    if kind in ("class", "token", "link"):
         return Target(kind, name)
     start = output.find(name)
     if kind == "phrase" and name and start >= 0:

@@ -72,7 +72,7 @@ def attribution_cost(
     from lmcore.analysis.units import hierarchy
 
     parameters = ATTRIBUTION[method].check(options)
-    reading = ask(loaded, [text], [target], None if output is None else [output])[0].reading
+    reading = ask(loaded, [text], [target], None if output is None else [output], links=True)[0].reading
     looked_up = loaded.model.get_input_embeddings().weight.numel()
     weights = sum(parameter.numel() for parameter in loaded.model.parameters()) - looked_up
     if is_black_box(method):

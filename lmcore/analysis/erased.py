@@ -12,9 +12,11 @@ from lmcore.analysis.quantities import Quantity
 from lmcore.analysis.runs import run_tokens
 from lmcore.analysis.units import Units
 from lmcore.errors import OptionError
+from lmcore.models.link_value import linked_places
 from lmcore.models.load import LoadedModel
 from lmcore.models.reading import Reading, Written
 from lmcore.models.text_tokens import TextTokens
+from lmcore.tasks.links import LinkName
 from lmcore.types import Target
 
 BATCH_TOKENS = 4096
@@ -73,6 +75,8 @@ class Erasing:
 
 def needed_places(reading: Reading, target: Target) -> np.ndarray:
     """Return the tokens at which a target in the input is read: without them it has no place."""
+    if target.kind == "link":
+        return linked_places(reading, *(LinkName.parse(name) for name in (target.label, target.against) if name))
     if target.kind not in ("tag", "span") or not target.end:
         return np.zeros(0, dtype=np.int64)
     return reading.within(target.start, target.end, "context" if target.kind == "span" else "")

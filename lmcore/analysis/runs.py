@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lmcore.analysis.apart import are_apart, run_apart
 from lmcore.analysis.parity import check_parity
 from lmcore.models.load import LoadedModel
 from lmcore.models.reading import Reading
@@ -60,7 +61,7 @@ def token_embeddings(loaded: LoadedModel, reading: Reading, ids: "torch.Tensor |
 
     ids = torch.from_numpy(reading.tokens.ids).to(loaded.device) if ids is None else ids
     base = loaded.model.base_model
-    if reading.first == len(reading):
+    if reading.first == len(reading) or reading.apart:
         found: torch.Tensor = loaded.model.get_input_embeddings()(ids)
         return found
     first, second = base.get_encoder(), base.get_decoder()
@@ -88,6 +89,8 @@ def run_embeddings(
         What the model returned.
     """
     own = [readings[n] for n in numbers]
+    if are_apart(own):
+        return run_apart(loaded, own, inputs, "inputs_embeds")
     firsts, totals = np.array([r.first for r in own]), np.array([len(r) for r in own])
     given: dict[str, Any] = {**_fields(own, inputs.device), **options}
     given["attention_mask"] = _mask(firsts, inputs.device)
@@ -121,6 +124,8 @@ def run_tokens(
     for place, row in enumerate(rows):
         whole[place, : len(row)] = row
     tokens = torch.from_numpy(whole).to(loaded.device)
+    if are_apart(readings):
+        return run_apart(loaded, readings, tokens, "input_ids")
     given: dict[str, Any] = {**_fields(readings, tokens.device), **options}
     given["attention_mask"] = _mask(firsts, tokens.device)
     if (firsts == totals).all():

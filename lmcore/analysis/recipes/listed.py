@@ -11,6 +11,7 @@ RECIPES = Registry(
         for name, title, summary, place in (
             ("attribution", "Attribution", "What speaks for and against an output.", "explaining:attribution"),
             ("every_token", "Every token of the output", "What each token hangs on.", "explaining:every_token"),
+            ("served_attribution", "A server's answer", "Which words it hangs on.", "served:served_attribution"),
             ("comparison", "Comparison", "Two attributions side by side.", "explaining:comparison"),
             ("attention", "Attention", "One head's map, or the average of a layer's heads.", "heads:attention"),
             ("two_heads", "Two heads", "The maps of two heads and how they differ.", "heads:two_heads"),

@@ -118,7 +118,8 @@ def _show_flip(item: "Counterfactual", found: "Counterfactuals", answer: str) ->
         before = f"{show.plain(name)}: " if name else ""
         st.markdown(before + _marked(stretches))
     words = "1 word" if item.words == 1 else f"{item.words} words"
-    change = f"; the first answer's probability moved by {item.change:+.1%}" if item.change == item.change else ""
+    moved = f"; the first answer's probability moved by {100 * item.change:+.1f} percentage points"
+    change = moved if item.change == item.change else ""
     st.caption(f"Now **{show.plain(answer)}** with {item.prediction.score:.1%}: {words} changed{change}.")
 
 

@@ -10,16 +10,19 @@ from lmcore.analysis.methods import ATTRIBUTION, UNITS, is_black_box
 from lmcore.charts import analysis as charts
 from lmcore.charts import attribution as matrices
 from lmcore.charts.figure import Figure
+from lmcore.charts.links import linked_words
 from lmcore.fingerprint import fingerprint
 from lmcore.tasks import load_task
+from lmcore.tasks.links import LinkName
 from lmcore.types import Input, Prediction, Report, Target
 from lmcore.ui import cache, linked, show
 from lmcore.ui.agreed import agreed
 from lmcore.ui.forms import method_choice, option_fields
 from lmcore.ui.predicted import show_prediction
 from lmcore.ui.share import report_button
-from lmcore.ui.targets import measure_of, target_choice, target_name
+from lmcore.ui.targets import measure_of, read_of, target_choice, target_name
 from lmcore.ui.trust import trust_panel
+from lmcore.ui.views.served import asks_server, draw_served
 
 if TYPE_CHECKING:
     from lmcore.analysis.attribution import Attribution
@@ -64,10 +67,13 @@ class Question:
 
 def draw(version: str, text: Input) -> None:
     """Show the prediction, and what speaks for and against what the viewer chooses of it."""
+    if asks_server(version):
+        draw_served(version, text)
+        return
     left, right = show.side_by_side()
-    read = text if isinstance(text, str) else list(text.values())[-1]
     with cache.pool().lease(version) as loaded:
         task = load_task(loaded.task).adapted(loaded.model.config)
+        read = read_of(task, text)
         writes = task.decoding(loaded) is not None
         with left:
             prediction = _predict(cache.workspace_root(), version, text)
@@ -77,7 +83,7 @@ def draw(version: str, text: Input) -> None:
             show_prediction(task, prediction, read)
         with right:
             every = bool(output) and _wants_all()
-            target = None if every else target_choice(task, loaded, prediction, read)
+            target = None if every else target_choice(task, loaded, prediction, read, text)
             method, options, unit = _method_choice()
     question = Question(version, text, target, output, method, options)
     if every:
@@ -135,6 +141,8 @@ def _draw_one(question: Question, unit: str, name: str) -> None:
     figure = _map(result, unit, name)
     left, right = show.side_by_side()
     with left:
+        if result.target.kind == "link":
+            _show_link(result, unit)
         show.figure(figure, "analyse_attribution")
         _figures_of(result)
         _report(question, result, figure, name)
@@ -162,6 +170,18 @@ def _map(result: "Attribution", unit: str, name: str) -> Figure:
         frame["unit"].tolist(), frame["score"].tolist(), title=title, towards=towards, away=result.target.against,
         measure=measure_of(result.target),
     )  # fmt: skip
+
+
+def _show_link(result: "Attribution", unit: str) -> None:
+    """Colour the words of both texts, and say what the link's value is."""
+    link = LinkName.parse(result.target.label)
+    for figure, name in zip(linked_words(result, unit), ("first", "second"), strict=True):
+        show.figure(figure, f"analyse_link_{name}")
+    other = f", less that of the link {result.target.against}" if result.target.against else ""
+    st.caption(
+        f"The link's value is its {link.measure}{other} at layer {link.layer}: {result.value:.3f}. Each text is read by "
+        "itself; words that are linked are blanked where others are left out."
+    )
 
 
 def _figures_of(result: "Attribution") -> None:

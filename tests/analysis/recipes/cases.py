@@ -36,6 +36,9 @@ RECIPE_CASES: dict[str, tuple[str, dict[str, Any]]] = {
         "text-generation",
         {"text": SPOKEN, "output": WRITTEN, "method": "input_x_gradient", "objective": "logit", "options": {}},
     ),
+    "served_attribution": (
+        TOPICS, {"text": TEXT, "target": FOOD, "method": "leave_one_out", "options": {"unit": "word"}},
+    ),
     "comparison": (
         TOPICS, {"first": SIDE, "second": {**SIDE, "text": TEXT.replace("rain", "soup"), "model": OTHER}, "unit": "word"},
     ),
