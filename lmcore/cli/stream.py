@@ -40,7 +40,7 @@ def shares_answer(loaded: "LoadedModel", row: Input, given: Mapping[str, Any]) -
     tokens = list(frame.drop_duplicates("position")["token"])
     own = frame if token is None else frame[frame["position"] == token - 1]
     own = own if layer is None else own[own["layer"] == layer]
-    of = f"token {token}, {tokens[token - 1]!r}" if token else "all tokens, on the mean"
+    of = f"token {token}, {tokens[token - 1]!r}," if token else "all tokens, on the mean,"
     document: dict[str, Any] = {"tokens": tokens, "token": token, "blocks": _blocks(own)}
     document |= {"output": found.output} if found.output else {}
     said = f"Of what the stream of {of} consists after each block"

@@ -65,7 +65,7 @@ def test_contributions_of_all_tokens_and_of_one(open_part):
     app = open_part("Contributions")
     alts = words(app)
     assert any(
-        alt.startswith("Of what the stream of all tokens on the mean consists. What adds most is") for alt in alts
+        alt.startswith("Of what the stream of all tokens, on the mean, consists. What adds most is") for alt in alts
     )
     assert any(alt.startswith("After the attention of layer 2, token by token. The largest share") for alt in alts)
     app.number_input[0].set_value(2)

@@ -34,7 +34,7 @@ def draw(version: str, given: heads.Frozen, output: str | None) -> None:
         "Token (0: the mean of all)", 0, size, 0, key=f"analyse_contribution_token_{size}", bind="query-params"
     )
     own = frame[frame["position"] == int(number) - 1] if number else frame
-    of = f"token {number}, {tokens[int(number) - 1]!r}" if number else "all tokens on the mean"
+    of = f"token {number}, {tokens[int(number) - 1]!r}," if number else "all tokens, on the mean,"
     show.figure(charts.block_shares(own, title=f"Of what the stream of {of} consists"), "analyse_contributions")
     left, right = show.side_by_side()
     with left:
