@@ -54,7 +54,7 @@ class Erasing:
             with torch.inference_mode():
                 out = run_tokens(self.loaded, readings, **self.quantity.options(readings))
                 values = self.quantity.of(out, readings, [int(numbers[row]) for row in rows])
-            for row, value in zip(rows, values.double().cpu().numpy(), strict=True):
+            for row, value in zip(rows, torch.stack(values, dim=1).double().cpu().numpy(), strict=True):
                 found[row] = value
         return found
 

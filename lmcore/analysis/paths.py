@@ -11,14 +11,14 @@ from lmcore.errors import InputError
 if TYPE_CHECKING:
     import torch
 
-    # Values (rows,), or (rows, outputs), of a batch (rows, tokens, features), given each row's path number and number of
-    # real tokens.
-    Function = Callable[[torch.Tensor, np.ndarray, np.ndarray], torch.Tensor]
+    # Values (rows,), or such a tensor for each of several outputs, of a batch (rows, tokens, features), given each row's path
+    # number and number of real tokens.
+    Function = Callable[[torch.Tensor, np.ndarray, np.ndarray], torch.Tensor | Sequence[torch.Tensor]]
     # Of a gradient and the way x − baseline, both (rows, tokens, features), what each token's share is, (rows, tokens).
     Share = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 SMALL = 1e-9
-_BATCH_TOKENS = 2048
+_BATCH_TOKENS = 1024
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,7 +149,7 @@ def values_at_ends(function: "Function", paths: Sequence[Path]) -> list[tuple[np
         numbers = np.array([n for n, _ in chosen])
         with torch.inference_mode():
             out = function(inputs, numbers, np.array([len(paths[n].x) for n in numbers]))
-        values |= dict(zip(chosen, out.double().cpu().numpy(), strict=True))
+        values |= dict(zip(chosen, _numbers(out), strict=True))
     for n in order:
         found[n] = np.stack([values[n, place] for place in range(len(ends[n]))])
     return [(each[:-1].mean(axis=0), each[-1]) for each in found]
@@ -171,17 +171,29 @@ def _slopes(
     inputs.requires_grad_(True)
     with torch.enable_grad():
         values = function(inputs, numbers, lengths)
-        columns = [values] if values.dim() == 1 else list(values.unbind(dim=1))
+        columns = [values] if isinstance(values, torch.Tensor) else list(values)
         shares = []
         for n, column in enumerate(columns):
+            if not column.requires_grad:  # no row of the batch has this output
+                shares.append(torch.zeros(inputs.shape[:2], device=inputs.device))
+                continue
             (gradient,) = torch.autograd.grad(column.sum(), inputs, retain_graph=n + 1 < len(columns))
             shares.append(share(gradient, ways).detach())
-    together = shares[0] if values.dim() == 1 else torch.stack(shares, dim=1)
-    if not (torch.isfinite(together).all() and torch.isfinite(values).all()):
+    given, found = _numbers(values), _numbers(shares[0] if isinstance(values, torch.Tensor) else shares)
+    if not (np.isfinite(found).all() and np.isfinite(given).all()):
         raise InputError(
             "The gradient on the way from this baseline is not a finite number: choose another baseline, such as pad."
         )
-    return values.detach().double().cpu().numpy(), together.double().cpu().numpy()
+    return given, found
+
+
+def _numbers(values: "torch.Tensor | Sequence[torch.Tensor]") -> np.ndarray:
+    """Return values as float64; of several tensors, one for each output, the second axis is the outputs'."""
+    import torch
+
+    together = values if isinstance(values, torch.Tensor) else torch.stack(list(values), dim=1)
+    found: np.ndarray = together.detach().double().cpu().numpy()
+    return found
 
 
 def _batches(paths: Sequence[Path], wanted: Sequence[int], points: int) -> list[list[tuple[int, int]]]:

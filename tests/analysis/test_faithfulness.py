@@ -66,7 +66,7 @@ def test_probabilities_are_the_models_own(task):
     alone = Target(target.kind, target.label, target.start, target.end)
     asked = ask(loaded, [given], [alone])[0]
     out = run_tokens(loaded, [asked.reading])
-    found = float(TargetProbability(loaded, [asked]).of(out, [asked.reading], [0])[0, 0])
+    found = float(TargetProbability(loaded, [asked]).of(out, [asked.reading], [0])[0][0])
     if task == "named-entity-recognition":
         place = int(asked.reading.within(0, 4)[0])
         expected = float(out.logits[0, place].softmax(-1)[loaded.labels.index("B-person")])
