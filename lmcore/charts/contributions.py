@@ -17,7 +17,7 @@ def block_shares(shares: pd.DataFrame, *, title: str) -> Figure:
         shares: as `StreamShares.to_frame` gives them; of several tokens the mean is drawn.
         title: of the chart.
     """
-    frame = shares.groupby(["layer", "block", "part"], sort=False, as_index=False)["share"].mean()
+    frame = shares.groupby(["layer", "block", "part"], sort=False)["share"].mean().reset_index()
     frame["after"] = [_after(layer, block) for layer, block in zip(frame["layer"], frame["block"], strict=True)]
     frame["name"] = frame["part"].map(part_name)
     chart = (
@@ -33,7 +33,7 @@ def block_shares(shares: pd.DataFrame, *, title: str) -> Figure:
         )
         .properties(height=bar_height(int(frame["after"].nunique())) + 60)
     )
-    top = frame.loc[frame.loc[frame["part"] != "stream", "share"].idxmax()]
+    top = _largest(frame)
     said = f"What adds most is {top['name']}, with {top['share']:.0%} of the stream after the {top['after']}."
     return Figure(chart, f"{title}. {said}", frame[["layer", "block", "part", "share"]])
 
@@ -66,9 +66,15 @@ def token_shares_of_block(shares: pd.DataFrame, *, title: str) -> Figure:
         )
         .properties(height=bar_height(int(frame["part"].nunique())) + 60)
     )
-    top = frame.loc[frame.loc[frame["part"] != "stream", "share"].idxmax()]
+    top = _largest(frame)
     said = f"The largest share besides the stream is that of {top['name']} at {top['token']!r}: {top['share']:.2f}."
     return Figure(chart, f"{title}. {said}", frame[["layer", "block", "part", "position", "token", "share"]])
+
+
+def _largest(frame: pd.DataFrame) -> pd.Series:
+    """Return the row with the largest share of a part that a block added; of equal ones the first."""
+    added = frame[frame["part"] != "stream"]
+    return added.iloc[int(added["share"].to_numpy().argmax())]
 
 
 def part_name(part: str) -> str:
