@@ -107,14 +107,14 @@ SAMPLES = Registry(
     Method(
         name="questions-en",
         title="Pairs of questions in English",
-        summary="124 pairs of questions to a help desk: do both ask the same?",
+        summary="124 pairs of questions to a help desk, by whether both ask the same.",
         target="lmcore.data.samples:read_sample",
         facts={"language": "en", "task": "text-classification", "file": "questions_en.csv"},
     ),
     Method(
         name="questions-zh",
         title="Pairs of questions in Chinese",
-        summary="124 pairs of questions to a help desk in Chinese: do both ask the same?",
+        summary="124 pairs of questions to a help desk in Chinese, by whether both ask the same.",
         target="lmcore.data.samples:read_sample",
         facts={"language": "zh", "task": "text-classification", "file": "questions_zh.csv"},
     ),
