@@ -11,6 +11,7 @@ from lmcore.cli.asked import max_tokens_flag
 from lmcore.cli.command import AnswerCommand, Session
 from lmcore.cli.options import choices_help, given_options, method_flags
 from lmcore.cli.output import Answer, records, table
+from lmcore.cli.stream import shares_answer
 from lmcore.errors import InputError, OptionError
 from lmcore.settings import MIB
 from lmcore.types import Input, Part
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from lmcore.models.load import LoadedModel
 
 _SHOWN = 12
-_PARTS = ("maps", "roles", "flow", "importance")
+_PARTS = ("maps", "roles", "flow", "contributions", "importance")
 _KINDS = ("self", "encoder", "decoder", "cross")
 
 
@@ -40,9 +41,11 @@ _KINDS = ("self", "encoder", "decoder", "cross")
 @click.option("--what", type=click.Choice(_PARTS), default="maps", show_default=True, help="What to say of the heads.")
 @click.option("--kind", type=click.Choice(_KINDS), default="self", show_default=True, help="Which attention.")
 @click.option("--output", metavar="TEXT", help="What an encoder-decoder is to have written.  [default: what it writes]")
-@click.option("--layer", type=click.IntRange(1), help="Of maps: the layer whose map is printed.  [default: the last]")
+@click.option(
+    "--layer", type=click.IntRange(1), help="Of maps and contributions: the layer that is printed.  [default: the last]"
+)
 @click.option("--head", type=click.IntRange(1), help="Of maps: the head.  [default: all averaged]")
-@click.option("--token", type=click.IntRange(1), help="Of flow: the output token.  [default: all of them]")
+@click.option("--token", type=click.IntRange(1), help="Of flow and contributions: the token.  [default: all of them]")
 @click.option(
     "--method",
     type=click.Choice(list(IMPORTANCE)),
@@ -57,7 +60,7 @@ _KINDS = ("self", "encoder", "decoder", "cross")
 @max_tokens_flag
 @click.pass_obj
 def attention_command(session: Session, /, version: str, text: str, **given: Any) -> Answer:
-    """Say where the heads of VERSION look over TEXT, what they do, how attention flows, or which heads matter.
+    """Say where the heads of VERSION look over TEXT, what they do, how attention flows, what each adds, or which heads matter.
 
     VERSION is a registered version or a base model. Attention is no explanation of an answer by itself.
     """
@@ -72,6 +75,8 @@ def attention_command(session: Session, /, version: str, text: str, **given: Any
             document, shown = _roles(loaded, row, given, part)
         elif given["what"] == "importance":
             document, shown = _importance(loaded, row, given, part)
+        elif given["what"] == "contributions":
+            document, shown = shares_answer(loaded, row, given)
         else:
             document, shown = _maps(loaded, row, given, part)
     return Answer({"version": str(loaded.ref), "what": given["what"], **document}, shown)

@@ -24,6 +24,7 @@ SHARED: dict[str, tuple[dict[str, str], str]] = {
     "attention rollout": (ATTENTION, ""),
     "roles": ({**ATTENTION, "analyse_attention_part": "Roles"}, ""),
     "flow": ({**ATTENTION, "analyse_attention_part": "Flow"}, ""),
+    "contributions": ({**ATTENTION, "analyse_attention_part": "Contributions"}, ""),
     "importance": ({**ATTENTION, "analyse_attention_part": "Importance"}, "Judge the heads"),
     "lens logit_parts": ({"analyse_view": "Output reading"}, ""),
     "patching": ({**CAUSAL, "analyse_patch": "heads"}, "Patch"),

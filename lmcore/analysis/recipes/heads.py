@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lmcore.analysis.attention_run import Kind
     from lmcore.analysis.head_contrast import HeadContrast
     from lmcore.analysis.importance import HeadImportance
+    from lmcore.analysis.part_shares import StreamShares
     from lmcore.analysis.roles import HeadRoles
     from lmcore.data.dataset import TextDataset
 
@@ -50,6 +51,13 @@ def rollout(loaded: LoadedModel, stored: Stored, *, text: Input, kind: "Kind", o
         maps = (found[name].attentions for name in ("encoder", "decoder", "cross"))
         return map_frame(cross_rollout(*maps)[0])
     return map_frame(attention_rollout(found[kind].attentions))
+
+
+def contributions(loaded: LoadedModel, stored: Stored, *, text: Input, output: str) -> "StreamShares":
+    """Return what each head and MLP adds; see `lmcore.analysis.part_shares.stream_contributions`."""
+    from lmcore.analysis.part_shares import stream_contributions
+
+    return stream_contributions(loaded, text, output=output or None)
 
 
 def flow(

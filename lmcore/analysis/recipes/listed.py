@@ -17,6 +17,7 @@ RECIPES = Registry(
             ("two_heads", "Two heads", "The maps of two heads and how they differ.", "heads:two_heads"),
             ("rollout", "Attention rollout", "The attention of all layers multiplied through.", "heads:rollout"),
             ("flow", "Attention flow", "How much can pass from token to token.", "heads:flow"),
+            ("contributions", "Contributions", "What each head and MLP adds to the stream.", "heads:contributions"),
             ("roles", "Roles of heads", "How well each head fits each role.", "heads:roles"),
             ("importance", "Importance of heads", "What hangs on each head.", "heads:importance"),
             ("lens", "Lens", "What the model would say after each layer.", "reading:lens"),

@@ -1,4 +1,4 @@
-"""Where each head looks and what it does: maps, roles, flow, and what hangs on each head."""
+"""Where each head looks and what it does: maps, roles, flow, contributions, and what hangs on each head."""
 
 from typing import TYPE_CHECKING, Any, cast
 
@@ -15,14 +15,14 @@ from lmcore.types import Input
 from lmcore.ui import cache, linked, show
 from lmcore.ui.share import report_button
 from lmcore.ui.stretch import stretch_choice, stretch_name
-from lmcore.ui.views import heads
+from lmcore.ui.views import contributions, heads
 
 if TYPE_CHECKING:
     from lmcore.analysis.attention import AttentionMaps
     from lmcore.analysis.attention_run import Kind
 
 PAGE_BYTES = 128 * MIB
-PARTS = ("Maps", "Roles", "Flow", "Importance")
+PARTS = ("Maps", "Roles", "Flow", "Contributions", "Importance")
 KIND_NAMES = {
     "encoder": "Encoder: source to source",
     "decoder": "Decoder: output to output",
@@ -31,14 +31,17 @@ KIND_NAMES = {
 
 
 def draw(version: str, text: Input) -> None:
-    """Show where the heads look over one input, what they do, how attention flows, and which heads an output hangs on."""
+    """Show where the heads look over one input, what they do, how attention flows, what they add, and which heads matter."""
     st.caption("Attention shows where information may flow; it is no explanation of the answer by itself.")
     part = st.segmented_control(
         "Of the heads", PARTS, default=PARTS[0], key="analyse_attention_part", required=True, bind="query-params"
     )
     kinds = _kinds(cache.workspace_root(), version)
-    kind, output = _kind_and_output(kinds)
     given = heads.frozen(text)
+    if part == "Contributions":
+        contributions.draw(version, given, _output() if len(kinds) > 1 else None)
+        return
+    kind, output = _kind_and_output(kinds)
     if part == "Roles":
         heads.draw_roles(version, given, kind)
     elif part == "Importance":
@@ -70,10 +73,16 @@ def _kind_and_output(kinds: "tuple[Kind, ...]") -> "tuple[Kind, str | None]":
             "Attention", names, "analyse_attention_kind", format_func=KIND_NAMES.__getitem__, default="cross"
         )
     with right:
-        output = st.text_input(
-            "Output", key="analyse_attention_output", placeholder="What the model writes by itself", bind="query-params"
-        )
-    return cast("Kind", kind), output.strip() or None
+        output = _output()
+    return cast("Kind", kind), output
+
+
+def _output() -> str | None:
+    """Ask what is taken as the output; None for what the model writes."""
+    written = st.text_input(
+        "Output", key="analyse_attention_output", placeholder="What the model writes by itself", bind="query-params"
+    )
+    return written.strip() or None
 
 
 def _draw_maps(version: str, found: "dict[Kind, AttentionMaps]", kind: "Kind", text: Input) -> None:

@@ -46,6 +46,7 @@ RECIPE_CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "two_heads": (TOPICS, {**MAP, "first": [1, 2], "second": [2, 4]}),
     "rollout": ("translation", {"text": "one two three", "output": "eins zwei", "kind": "cross"}),
     "flow": (TOPICS, {**MAP, "token": 2}),
+    "contributions": ("text-generation", {"text": SPOKEN, "output": WRITTEN}),
     "roles": (
         TOPICS, {"text": "", "kind": "encoder", "data": DATA, "rows": 4, "sequences": 2, "length": 8, "seed": 2},
     ),
