@@ -49,7 +49,7 @@ def draw(version: str, text: Input) -> None:
     else:
         found = _attention(cache.workspace_root(), version, given, output)
         if found[kind].truncated:
-            st.warning("The text is longer than the model's limit: only its beginning was read.")
+            st.warning(found[kind].text_tokens.cut_note)
         if part == "Flow":
             heads.draw_flow(version, found, kind, text)
         else:

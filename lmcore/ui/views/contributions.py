@@ -24,7 +24,7 @@ def draw(version: str, given: heads.Frozen, output: str | None) -> None:
     )
     found = _shares(cache.workspace_root(), version, given, output)
     if found.text_tokens.truncated:
-        st.warning("The text is longer than the model's limit: only its beginning was read.")
+        st.warning(found.text_tokens.cut_note)
     if found.output:
         st.markdown(f"Written: **{show.plain(found.output)}**")
     frame = found.to_frame()

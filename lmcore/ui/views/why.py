@@ -155,7 +155,7 @@ def _say_length(version: str, result: "Attribution") -> None:
     with cache.pool().lease(version) as loaded:
         served = loaded.max_length
     if result.truncated:
-        st.warning("The text is longer than the model's limit: only its beginning was read.")
+        st.warning(result.reading.tokens.cut_note)
     elif result.reading.first > served:
         st.caption(f"The prediction server reads {served} tokens of a text: its answer to this one may be another.")
 
