@@ -15,7 +15,7 @@ TWO_WAYS = (
 def coloured(specification: dict[str, Any]) -> dict[str, Any]:
     """Return a chart's Vega-Lite specification with the colours of the light theme, where it names none of its own."""
     known = specification.get("config", {})
-    colours = {
+    colours: dict[str, dict[str, Any]] = {
         "range": {
             "category": list(CATEGORIES), "ramp": list(SEQUENCE), "heatmap": list(SEQUENCE), "diverging": list(TWO_WAYS),
         },
