@@ -1,6 +1,5 @@
-"""What the views that look inside ask for first: what is to be explained, and whether to begin."""
+"""What the views that look inside ask for first: what is to be explained, and beside which other text."""
 
-from collections.abc import Hashable
 from dataclasses import replace
 
 import streamlit as st
@@ -43,22 +42,6 @@ def target_choice(version: str, text: Input, key: str) -> tuple[Target, str]:
         )
         target = replace(target, against=other)
     return target, prediction.text if writes else ""
-
-
-def begins(label: str, cost: str, wanted: Hashable, key: str) -> bool:
-    """State what something costs and ask whether to begin; say whether what is wanted now was begun.
-
-    Args:
-        label: of the button.
-        cost: one sentence.
-        wanted: what would be done; another one has to be begun anew.
-        key: unique on the page.
-    """
-    st.caption(cost)
-    if st.button(label, key=key, icon=":material/play_arrow:", type="primary"):
-        st.session_state[f"{key}_begun"] = wanted
-    begun: bool = st.session_state.get(f"{key}_begun") == wanted
-    return begun
 
 
 def thawed(text: "str | tuple[tuple[str, str], ...]") -> Input:
