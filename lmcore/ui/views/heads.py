@@ -17,6 +17,7 @@ from lmcore.ui.analyse import split_data_choice
 from lmcore.ui.forms import method_choice, option_fields
 from lmcore.ui.share import report_button
 from lmcore.ui.stopping import stoppable
+from lmcore.ui.views.explained import thawed
 
 if TYPE_CHECKING:
     from lmcore.analysis.attention import AttentionMaps
@@ -31,16 +32,6 @@ ROLE_ROWS = 64
 FLOW_SECONDS = 0.0015
 FLOW_TOKENS = 64
 UNITS = {"logits": "Logits", "nats": "Nats", "share": "Share of the vector"}
-
-
-def frozen(text: Input) -> Frozen:
-    """Return an input as something that a cache can tell apart."""
-    return text if isinstance(text, str) else tuple(text.items())
-
-
-def thawed(given: Frozen) -> Input:
-    """Return what was made by `frozen` as an input."""
-    return given if isinstance(given, str) else dict(given)
 
 
 def draw_roles(version: str, given: Frozen, kind: "Kind") -> None:
