@@ -65,7 +65,7 @@ class Attribution:
 
     @property
     def truncated(self) -> bool:
-        """Whether only the beginning of the text was read."""
+        """Whether only a part of the text was read; ``reading.tokens.cut_note`` says which."""
         return self.reading.tokens.truncated
 
     @property

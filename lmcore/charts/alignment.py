@@ -4,9 +4,7 @@ import altair as alt
 
 from lmcore.analysis.alignment import WordAlignment
 from lmcore.charts.analysis import MAX_TOKENS
-from lmcore.charts.figure import Figure, bar_height
-
-_AFTER_SPACE = "substring(datum.label, indexof(datum.label, ' ') + 1)"
+from lmcore.charts.figure import Figure, bar_height, token_axis
 
 
 def word_links(found: WordAlignment) -> Figure:
@@ -23,8 +21,10 @@ def word_links(found: WordAlignment) -> Figure:
     title = "Similarity of the words, and their links"
     more = "" if size <= MAX_TOKENS else f" (first {MAX_TOKENS} words of each)"
     base = alt.Chart(drawn, title=title + more).encode(
-        x=alt.X("target_name:N", sort=None, axis=_word_axis("Second text", angle=-55)),
-        y=alt.Y("source_name:N", sort=None, axis=_word_axis("First text")),
+        x=alt.X(
+            "target_name:N", sort=None, axis=token_axis("Second text", min(len(found.target), MAX_TOKENS), limit=140)
+        ),
+        y=alt.Y("source_name:N", sort=None, axis=token_axis("First text", limit=140)),
         tooltip=[
             alt.Tooltip("source:N", title="first"),
             alt.Tooltip("target:N", title="second"),
@@ -39,12 +39,6 @@ def word_links(found: WordAlignment) -> Figure:
     dots = base.transform_filter("datum.linked").mark_text(text="●", fontSize=14)
     height = bar_height(min(len(found.source), MAX_TOKENS)) + 40
     return Figure((cells + dots).properties(height=height), f"{title}. {_said(found)}", frame)
-
-
-def _word_axis(title: str, angle: int = 0) -> alt.Axis:
-    return alt.Axis(
-        title=title, labelExpr=_AFTER_SPACE, labelAngle=angle, labelOverlap=False, labelFlush=False, labelLimit=140
-    )
 
 
 def _said(found: WordAlignment) -> str:

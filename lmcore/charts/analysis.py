@@ -6,12 +6,11 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from lmcore.charts.figure import Figure, bar_height, text_axis
+from lmcore.charts.figure import Figure, bar_height, text_axis, token_axis
 
 MAX_TOKENS = 64
 MAX_UNITS = 80
 FEWEST_LAYERS = 4  # that a map has room for, so that the cells of fewer are seen
-_AFTER_SPACE = "substring(datum.label, indexof(datum.label, ' ') + 1)"
 
 
 def class_probabilities(probabilities: Mapping[str, float]) -> Figure:
@@ -68,13 +67,7 @@ def token_scores(
             y=alt.Y(
                 "name:N",
                 sort=None,
-                axis=alt.Axis(
-                    title="In the order of the text",
-                    labelLimit=220,
-                    labelOverlap=False,
-                    labelFlush=False,
-                    labelExpr=_AFTER_SPACE,
-                ),
+                axis=token_axis("In the order of the text", limit=220),
             ),
             x=alt.X("score:Q", title=f"Attribution ({measure})", scale=alt.Scale(domain=[-limit, limit])),
             color=alt.Color(
@@ -110,7 +103,7 @@ def layer_by_token(values: np.ndarray, tokens: Sequence[str], *, title: str, uni
         alt.Chart(frame, title=_cut(title, len(tokens)))
         .mark_rect()
         .encode(
-            x=_token_axis("Token"),
+            x=alt.X("column:N", sort=None, axis=token_axis("Token", min(len(tokens), MAX_TOKENS))),
             y=alt.Y("row:O", title="Layer" if first else "Layer (0: embeddings)", sort="descending"),
             color=alt.Color("share:Q", title=unit, scale=alt.Scale(domain=[0, 1])),
             tooltip=["token:N", alt.Tooltip("row:O", title="layer"), alt.Tooltip("value:Q", format=".3f")],
@@ -137,11 +130,11 @@ def token_by_token(weights: np.ndarray, tokens: Sequence[str], *, title: str) ->
         alt.Chart(frame, title=_cut(title, len(tokens)))
         .mark_rect()
         .encode(
-            x=_token_axis("Looked at"),
+            x=alt.X("column:N", sort=None, axis=token_axis("Looked at", len(names))),
             y=alt.Y(
                 "from:N",
                 sort=None,
-                axis=alt.Axis(title="Token that looks", labelExpr=_AFTER_SPACE, labelOverlap=False, labelFlush=False),
+                axis=token_axis("Token that looks", limit=180),
             ),
             color=alt.Color("value:Q", title="Weight", scale=alt.Scale(domainMin=0)),
             tooltip=["from:N", "token:N", alt.Tooltip("value:Q", format=".3f")],
@@ -183,16 +176,6 @@ def head_entropies(entropies: np.ndarray) -> Figure:
         f"The most focused head is head {low['head']:.0f} of layer {low['layer']:.0f} with {low['entropy']:.2f} nats."
     )
     return Figure(chart, said, frame)
-
-
-def _token_axis(title: str) -> alt.X:
-    return alt.X(
-        "column:N",
-        sort=None,
-        axis=alt.Axis(
-            title=title, labelExpr=_AFTER_SPACE, labelAngle=-55, labelOverlap=False, labelFlush=False, labelLimit=110
-        ),
-    )
 
 
 def _grid(values: np.ndarray, tokens: Sequence[str]) -> pd.DataFrame:

@@ -8,14 +8,13 @@ import numpy as np
 import pandas as pd
 
 from lmcore.analysis.role_scores import HEAD_ROLES
-from lmcore.charts.figure import Figure, bar_height
+from lmcore.charts.figure import Figure, bar_height, token_axis
 
 MAX_CELLS = 12_000
 DRAWN_CELLS = 5000
 MAX_BINS = 24
 MAX_TOKENS = 64
 SEEN = 0.02
-_AFTER_SPACE = "substring(datum.label, indexof(datum.label, ' ') + 1)"
 
 
 def heads_overview(attentions: np.ndarray, rows: Sequence[str], columns: Sequence[str], *, title: str) -> Figure:
@@ -98,7 +97,7 @@ def output_by_source(weights: np.ndarray, rows: Sequence[str], columns: Sequence
         alt.Chart(frame, title=title)
         .mark_rect()
         .encode(
-            x=alt.X("source:N", sort=None, axis=token_axis("Source", angle=-55)),
+            x=alt.X("source:N", sort=None, axis=token_axis("Source", len(columns))),
             y=alt.Y("output:N", sort=None, axis=token_axis("Token that is written")),
             color=alt.Color("weight:Q", title="Weight", scale=alt.Scale(domainMin=0)),
             tooltip=["output:N", "source:N", alt.Tooltip("weight:Q", format=".3f")],
@@ -213,7 +212,7 @@ def token_shares(shares: Mapping[str, np.ndarray], tokens: Sequence[str], *, tit
             x=alt.X(
                 "name:N",
                 sort=None,
-                axis=token_axis("Input token", angle=-55),
+                axis=token_axis("Input token", len(shown)),
             ),
             xOffset=alt.XOffset("measure:N", sort=order),
             y=alt.Y("value:Q", title=unit, scale=alt.Scale(domainMin=0)),
@@ -225,13 +224,6 @@ def token_shares(shares: Mapping[str, np.ndarray], tokens: Sequence[str], *, tit
     tops = [(name, frame[frame["measure"] == name].sort_values("value").iloc[-1]) for name in order]
     said = ", ".join(f"by {name.lower()} most comes from {top['token']!r} ({top['value']:.2f})" for name, top in tops)
     return Figure(chart, f"{title}: {said}.", frame[["position", "token", "measure", "value"]])
-
-
-def token_axis(title: str, *, angle: int = 0) -> alt.Axis:
-    """Return an axis of tokens, each named without the number that keeps equal ones apart."""
-    return alt.Axis(
-        title=title, labelExpr=_AFTER_SPACE, labelAngle=angle, labelOverlap=False, labelFlush=False, labelLimit=110
-    )
 
 
 def _bins(tokens: int, bins: int) -> np.ndarray:

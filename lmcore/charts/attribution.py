@@ -6,10 +6,9 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from lmcore.charts.figure import Figure, bar_height
+from lmcore.charts.figure import Figure, bar_height, token_axis
 
 MAX_ROWS, MAX_COLUMNS = 80, 48
-_AFTER_SPACE = "substring(datum.label, indexof(datum.label, ' ') + 1)"
 
 
 def output_matrix(frame: pd.DataFrame, *, measure: str) -> Figure:
@@ -46,20 +45,12 @@ def _part_map(shown: pd.DataFrame, part: str, limit: float, measure: str) -> Any
             x=alt.X(
                 "column:N",
                 sort=None,
-                axis=alt.Axis(
-                    title="Written", labelExpr=_AFTER_SPACE, labelAngle=-55, labelOverlap=False, labelLimit=110
-                ),
+                axis=token_axis("Written", shown["column"].nunique()),
             ),
             y=alt.Y(
                 "row:N",
                 sort=None,
-                axis=alt.Axis(
-                    title={"input": "Read", "output": "Written before"}[part],
-                    labelExpr=_AFTER_SPACE,
-                    labelOverlap=False,
-                    labelLimit=180,
-                    minExtent=90,
-                ),
+                axis=token_axis({"input": "Read", "output": "Written before"}[part], limit=180, extent=90),
             ),
             color=alt.Color(
                 "score:Q",

@@ -3,10 +3,9 @@
 import altair as alt
 import pandas as pd
 
-from lmcore.charts.figure import Figure, bar_height
+from lmcore.charts.figure import Figure, bar_height, token_axis
 
 MAX_TOKENS = 64
-_AFTER_SPACE = "substring(datum.label, indexof(datum.label, ' ') + 1)"
 _BLOCKS = {"attention": "attention", "cross_attention": "cross-attention", "mlp": "MLP"}
 
 
@@ -52,9 +51,7 @@ def token_shares_of_block(shares: pd.DataFrame, *, title: str) -> Figure:
     )
     count = int(shares["position"].max()) + 1
     cut = title if count <= MAX_TOKENS else f"{title} (first {MAX_TOKENS} of {count} tokens)"
-    axis = alt.Axis(
-        title="Token", labelExpr=_AFTER_SPACE, labelAngle=-55, labelOverlap=False, labelFlush=False, labelLimit=110
-    )
+    axis = token_axis("Token", min(count, MAX_TOKENS))
     chart = (
         alt.Chart(frame, title=cut)
         .mark_rect()

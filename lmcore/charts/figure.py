@@ -6,8 +6,10 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
+SLANTED = 24
 ROW_HEIGHT = 24
 FRAME_HEIGHT = 110
+_AFTER_SPACE = "substring(datum.label, indexof(datum.label, ' ') + 1)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,3 +36,25 @@ def bar_height(rows: int, *, each: int = ROW_HEIGHT) -> int:
 def text_axis(title: str | None = None, *, limit: int = 260) -> alt.Axis:
     """Return an axis for category names that shows every name, cut after ``limit`` pixels."""
     return alt.Axis(title=title, labelLimit=limit, labelOverlap=False, labelFlush=False)
+
+
+def token_axis(title: str, below: int = 0, *, limit: int = 110, extent: int | None = None) -> alt.Axis:
+    """Return an axis of tokens or words, each named without the number that keeps equal ones apart.
+
+    Args:
+        title: of the axis.
+        below: how many stand side by side below the chart: up to 24 are slanted, more stand upright, and where even
+            these have no room every other one is named; 0 for names beside the chart.
+        limit: after how many pixels a name is cut.
+        extent: the least pixels that all names take, so that charts on top of each other begin at one place.
+    """
+    upright = below > SLANTED
+    return alt.Axis(
+        title=title,
+        labelExpr=_AFTER_SPACE,
+        labelAngle=0 if not below else -90 if upright else -55,
+        labelOverlap="parity" if upright else False,
+        labelFlush=False,
+        labelLimit=limit,
+        minExtent=alt.Undefined if extent is None else extent,
+    )

@@ -3,8 +3,8 @@
 import altair as alt
 
 from lmcore.analysis.head_contrast import HeadContrast
-from lmcore.charts.attention import MAX_TOKENS, token_axis
-from lmcore.charts.figure import Figure, bar_height
+from lmcore.charts.attention import MAX_TOKENS
+from lmcore.charts.figure import Figure, bar_height, token_axis
 
 
 def head_difference(found: HeadContrast, names: tuple[str, str]) -> Figure:
@@ -24,7 +24,7 @@ def head_difference(found: HeadContrast, names: tuple[str, str]) -> Figure:
         alt.Chart(frame, title=title)
         .mark_rect()
         .encode(
-            x=alt.X("at:N", sort=None, axis=token_axis("Looked at", angle=-55)),
+            x=alt.X("at:N", sort=None, axis=token_axis("Looked at", min(len(found.maps.tokens), MAX_TOKENS))),
             y=alt.Y("looks:N", sort=None, axis=token_axis("Token that looks")),
             color=alt.Color("difference:Q", title="Difference", scale=alt.Scale(domain=[-limit, limit], domainMid=0)),
             tooltip=["looks:N", "at:N", *(alt.Tooltip(f"{side}:Q", format=".3f") for side in ("first", "second"))],

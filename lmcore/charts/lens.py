@@ -8,15 +8,14 @@ import pandas as pd
 
 from lmcore.analysis.direct_logits import LogitAttribution
 from lmcore.analysis.lens import LogitLens
-from lmcore.charts.figure import Figure, bar_height, text_axis
+from lmcore.charts.figure import Figure, bar_height, text_axis, token_axis
 
-MAX_COLUMNS = 24
+MAX_COLUMNS = 16
 _ROW = 20
 _FEWEST = 5  # rows that a map has room for, so that few of them stay apart
 _NAMES = 60  # the slanted names of the tokens, below the cells
 _LONGEST = 10
 _CELLS = 560  # pixels that all columns together have in most windows
-_AFTER_SPACE = "substring(datum.label, indexof(datum.label, ' ') + 1)"
 _COLOURS = {
     "probability": ("Probability of what it says", [0, 1]),
     "target": ("Probability of the target", [0, 1]),
@@ -45,14 +44,7 @@ def lens_map(lens: LogitLens, colour: str = "probability") -> Figure:
         x=alt.X(
             "place:N",
             sort=None,
-            axis=alt.Axis(
-                title="Read at",
-                labelExpr=_AFTER_SPACE,
-                labelAngle=-40,
-                labelOverlap=False,
-                labelFlush=False,
-                labelLimit=110,
-            ),
+            axis=token_axis("Read at", len(columns)),
         ),
         y=alt.Y("layer:O", title="Layer (0: embeddings)", sort="descending"),
     )
@@ -181,13 +173,7 @@ def signed_map(
     """
     limit = float(frame[value].abs().max()) or 1.0
     field, _, kind = x.partition(":")
-    axis = (
-        alt.Axis(
-            title=x_title, labelExpr=_AFTER_SPACE, labelAngle=-40, labelOverlap=False, labelFlush=False, labelLimit=110
-        )
-        if kind == "N"
-        else alt.Axis(title=x_title, labelAngle=0)
-    )
+    axis = token_axis(x_title, frame[field].nunique()) if kind == "N" else alt.Axis(title=x_title, labelAngle=0)
     chart = (
         alt.Chart(frame, title=title)
         .mark_rect()

@@ -5,13 +5,11 @@ from typing import TYPE_CHECKING
 import altair as alt
 
 from lmcore.charts.analysis import MAX_TOKENS
-from lmcore.charts.figure import Figure
+from lmcore.charts.figure import Figure, token_axis
 from lmcore.charts.token_colours import coloured_tokens
 
 if TYPE_CHECKING:
     from lmcore.analysis.probabilities import TokenProbabilities
-
-_AFTER_SPACE = "substring(datum.label, indexof(datum.label, ' ') + 1)"
 
 
 def surprising_tokens(found: "TokenProbabilities", *, more: str = "") -> Figure:
@@ -40,9 +38,7 @@ def surprisal_and_entropy(found: "TokenProbabilities", *, more: str = "") -> Fig
     frame["name"] = [
         f"{position} {token.strip() or '␣'}" for position, token in zip(frame["position"], frame["token"], strict=True)
     ]
-    axis = alt.Axis(
-        title="Token", labelExpr=_AFTER_SPACE, labelAngle=-55, labelOverlap=False, labelFlush=False, labelLimit=110
-    )
+    axis = token_axis("Token", len(frame))
     tooltip = [
         alt.Tooltip("token:N"),
         alt.Tooltip("probability:Q", format=".2%"),

@@ -12,6 +12,7 @@ import pandas as pd
 import lmcore
 from lmcore.analysis.recipes import Recipe
 from lmcore.charts.figure import Figure
+from lmcore.charts.palette import coloured
 from lmcore.errors import InputError
 
 MAX_ROWS = 500
@@ -110,12 +111,12 @@ def chart_png(figure: Figure, *, scale: float = 2.0) -> bytes:
 
 
 def _specification(figure: Figure) -> dict[str, Any]:
-    """Return a chart with all of its rows, however many there are."""
+    """Return a chart with all of its rows, however many there are, in the colours of the light theme."""
     import altair as alt
 
     with alt.data_transformers.enable("default", max_rows=None):
         found: dict[str, Any] = figure.chart.to_dict()
-    return found
+    return coloured(found)
 
 
 def _figure(figure: Figure) -> str:

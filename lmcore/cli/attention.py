@@ -109,7 +109,7 @@ def _maps(loaded: "LoadedModel", row: Input, given: dict[str, Any], report: Part
         more, shown = _flow(maps, given["token"], report)
     else:
         more, shown = _one_map(maps, given["layer"], given["head"])
-    cut = ["The text is longer than the model's limit: only its beginning was read."] if maps.truncated else []
+    cut = [maps.text_tokens.cut_note] if maps.truncated else []
     return document | more, [*shown, *cut]
 
 

@@ -50,11 +50,7 @@ def shares_answer(loaded: "LoadedModel", row: Input, given: Mapping[str, Any]) -
         "what came in",
         *(name for n in range(_STRONGEST) for name in (f"part {n + 1}", "share")),
     )
-    cut = (
-        ["The text is longer than the model's limit: only its beginning was read."]
-        if found.text_tokens.truncated
-        else []
-    )
+    cut = [found.text_tokens.cut_note] if found.text_tokens.truncated else []
     return document, [said, table(columns, _rows(own)), *cut]
 
 

@@ -246,9 +246,7 @@ def _show_explanation(prediction: Prediction, found: "Attribution", units: list[
         said.append(f"The scores miss the difference that they should add up to by {found.completeness_error:.2%}.")
     else:
         said.append("This method does not promise that the scores add up to anything.")
-    return (
-        [*said, "The text is longer than the model's limit: only its beginning was read."] if found.truncated else said
-    )
+    return [*said, found.reading.tokens.cut_note] if found.truncated else said
 
 
 def _scale(target: Target) -> str:

@@ -2,6 +2,7 @@
 
 import zlib
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -78,10 +79,16 @@ def encode_masked(tokenizer: Any, texts: Sequence[str], limit: int) -> Encodings
 
 
 def encode_gaps(tokenizer: Any, texts: Sequence[str], limit: int) -> Encodings:
-    """Encode texts in which the mask token stands for what is to be found, as `encode_masked` does."""
+    """Encode texts in which the mask token stands for what is to be found, as `encode_masked` does.
+
+    Of a long text only the windows with a mask are kept, and count as truncated: what is outside them is not read.
+    """
     whole = _plain_ids(tokenizer, texts)
     chosen = [np.flatnonzero(np.asarray(ids, dtype=np.int64) == tokenizer.mask_token_id) for ids in whole]
-    return _windows(tokenizer, whole, chosen, limit)
+    every = _windows(tokenizer, whole, chosen, limit)
+    kept = every.taken([window for window, places in enumerate(every.notes["places"]) if places])
+    windows_of = np.bincount(every.owners, minlength=len(texts))
+    return replace(kept, truncated=windows_of[kept.owners] > 1)
 
 
 def encode_each_masked(tokenizer: Any, text: str, limit: int) -> Encodings:

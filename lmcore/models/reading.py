@@ -11,6 +11,7 @@ from lmcore.errors import InputError
 from lmcore.models.load import LoadedModel
 from lmcore.models.text_tokens import TextTokens
 from lmcore.tasks import load_task
+from lmcore.tasks.completion import token_name
 from lmcore.types import Input, Target
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 OUTPUT = "output"
 _JOINT = "\n"
+Plain = tuple[np.ndarray, np.ndarray]  # a text's token ids without special ones, and their places in it
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,11 +116,13 @@ def read_row(loaded: LoadedModel, row: Input, target: Target | None = None, *, o
         return _apart(loaded, texts, task.encode_apart(loaded, frame))
     encodings = task.encode_read(loaded, frame, output)
     parts = {**texts, **({OUTPUT: output} if output else {})}
-    found = [_reading(loaded, parts, encodings, window) for window in range(len(encodings))]
-    found = [reading for reading in found if not reading.tokens.special.all()]
-    if not found:
+    own = {name: _plain_tokens(loaded.tokenizer, text) for name, text in parts.items()}
+    readings = (_reading(loaded, parts, own, encodings, window) for window in range(len(encodings)))
+    found = (reading for reading in readings if not reading.tokens.special.all())
+    best = max(found, key=lambda r: _depth(r, target), default=None) if _has_place(target) else next(found, None)
+    if best is None:
         raise InputError("The text has no character that the model's tokenizer reads: give one with words.")
-    return max(found, key=lambda reading: _depth(reading, target))
+    return best
 
 
 def columns_of(loaded: LoadedModel, row: Input) -> dict[str, str]:
@@ -139,19 +143,22 @@ def columns_of(loaded: LoadedModel, row: Input) -> dict[str, str]:
     return {name: texts[name] for name in known if texts.get(name, "").strip()}
 
 
-def _reading(loaded: LoadedModel, parts: Mapping[str, str], encodings: "Encodings", window: int) -> Reading:
+def _reading(
+    loaded: LoadedModel, parts: Mapping[str, str], own: Mapping[str, Plain], encodings: "Encodings", window: int
+) -> Reading:
     ids = np.asarray(encodings.ids[window], dtype=np.int64)
     labels = np.asarray(encodings.fields["labels"][window] if "labels" in encodings.fields else [], dtype=np.int64)
     two_stacks = bool(getattr(loaded.model.config, "is_encoder_decoder", False))
     decoder = _shifted(loaded, labels) if two_stacks and len(labels) else np.zeros(0, dtype=np.int64)
     starts = _part_starts(parts)
     joined = _JOINT.join(parts.values())
-    offsets, owned = _places(loaded.tokenizer, parts, starts, ids, decoder)
+    alone = OUTPUT in parts and not two_stacks and bool((labels >= 0).any())
+    written_from = int(np.argmax(labels >= 0)) if alone else len(ids)
+    offsets, owned = _places(own, starts, ids, decoder, written_from)
     whole = np.concatenate([ids, decoder])
-    names = loaded.tokenizer.convert_ids_to_tokens(whole.tolist())
-    shown = [joined[a:b] if own else name for name, own, (a, b) in zip(names, owned, offsets.tolist(), strict=True)]
+    shown = _shown(loaded.tokenizer, joined, whole, offsets, owned)
     unknown = whole == (-1 if loaded.tokenizer.unk_token_id is None else loaded.tokenizer.unk_token_id)
-    tokens = TextTokens(joined, whole, tuple(shown), offsets, ~owned, unknown, bool(encodings.truncated[window]))
+    tokens = TextTokens(joined, whole, shown, offsets, ~owned, unknown, bool(encodings.truncated[window]))
     fields = {
         name: np.asarray(values[window], dtype=np.int64)
         for name, values in encodings.fields.items()
@@ -170,10 +177,9 @@ def _apart(loaded: LoadedModel, parts: Mapping[str, str], encodings: "Encodings"
     shifted = [row + start for row, start in zip(places, starts.values(), strict=True)]
     offsets = np.where(owned[:, None], np.concatenate(shifted), 0)
     joined = _JOINT.join(parts.values())
-    names = loaded.tokenizer.convert_ids_to_tokens(ids.tolist())
-    shown = [joined[a:b] if own else name for name, own, (a, b) in zip(names, owned, offsets.tolist(), strict=True)]
+    shown = _shown(loaded.tokenizer, joined, ids, offsets, owned)
     unknown = ids == (-1 if loaded.tokenizer.unk_token_id is None else loaded.tokenizer.unk_token_id)
-    tokens = TextTokens(joined, ids, tuple(shown), offsets, ~owned, unknown, bool(encodings.truncated.any()))
+    tokens = TextTokens(joined, ids, shown, offsets, ~owned, unknown, bool(encodings.truncated.any()))
     nothing = np.zeros(0, dtype=np.int64)
     written = Written(nothing, (), nothing.reshape(0, 2), nothing)
     return Reading(tokens, len(encodings.ids[0]), {}, starts, written, apart=True)
@@ -188,21 +194,33 @@ def _part_starts(parts: Mapping[str, str]) -> dict[str, int]:
 
 
 def _places(
-    tokenizer: Any, parts: Mapping[str, str], starts: Mapping[str, int], ids: np.ndarray, decoder: np.ndarray
+    own: Mapping[str, Plain], starts: Mapping[str, int], ids: np.ndarray, decoder: np.ndarray, written_from: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return where every token stands in the joined text, and whether it stands for any of it."""
+    """Return where every token stands in the joined text, and whether it stands for any of it.
+
+    From ``written_from`` on, the only stack there is reads the output and nothing else.
+    """
     whole = np.concatenate([ids, decoder])
     offsets, owned = np.zeros((len(whole), 2), dtype=np.int64), np.zeros(len(whole), dtype=bool)
     cursor = 0
-    for name, text in parts.items():
-        begin, end = (len(ids), len(whole)) if name == OUTPUT and len(decoder) else (cursor, len(ids))
-        own, places = _plain_tokens(tokenizer, text)
-        place, first, count = _longest_run(own, whole[begin:end])
+    for name, (tokens, places) in own.items():
+        begin, end = cursor, written_from
+        if name == OUTPUT:
+            begin, end = len(ids) if len(decoder) else max(cursor, written_from), len(whole)
+        place, first, count = _longest_run(tokens, whole[begin:end])
         stretch = slice(begin + place, begin + place + count)
         offsets[stretch] = places[first : first + count] + starts[name]
         owned[stretch] = offsets[stretch, 1] > offsets[stretch, 0]
         cursor = begin + place + count
     return offsets, owned
+
+
+def _shown(tokenizer: Any, joined: str, ids: np.ndarray, offsets: np.ndarray, owned: np.ndarray) -> tuple[str, ...]:
+    """Return what each token shows: the stretch of the text that it stands for, else what it is called."""
+    return tuple(
+        joined[start:end] if own else token_name(tokenizer, token)
+        for token, own, (start, end) in zip(ids.tolist(), owned, offsets.tolist(), strict=True)
+    )
 
 
 def _written(
@@ -236,6 +254,9 @@ def _longest_run(own: np.ndarray, whole: np.ndarray) -> tuple[int, int, int]:
 
     A window holds one stretch of a text's own tokens; of several equally long ones the first counts.
     """
+    if len(own) > len(whole):  # a long text: what is gone through one by one is the shorter
+        first, place, length = _longest_run(whole, own)
+        return place, first, length
     best: tuple[int, int, int] = (0, 0, 0)
     runs = np.zeros(len(whole) + 1, dtype=np.int64)
     for number, token in enumerate(own.tolist()):
@@ -256,9 +277,14 @@ def _shifted(loaded: LoadedModel, labels: np.ndarray) -> np.ndarray:
     return shifted
 
 
+def _has_place(target: Target | None) -> bool:
+    """Say whether a target stands at a place of the text, which decides about the window."""
+    return target is not None and target.kind in ("tag", "span") and bool(target.end)
+
+
 def _depth(reading: Reading, target: Target | None) -> int:
     """Return how many tokens of context the target has on the side with fewer; -1 where the window lacks it."""
-    if target is None or target.kind not in ("tag", "span") or not target.end:
+    if target is None:
         return 0
     try:
         places = reading.within(target.start, target.end)

@@ -33,6 +33,16 @@ class TextTokens:
     unknown: np.ndarray
     truncated: bool
 
+    @property
+    def cut_note(self) -> str:
+        """A sentence that says which part of the text was read; empty where all of it was."""
+        own = self.offsets[~self.special]
+        if not self.truncated or not len(own):
+            return ""
+        begun, ended = not self.text[: own[:, 0].min()].strip(), not self.text[own[:, 1].max() :].strip()
+        part = "a part of it" if begun == ended else "its beginning" if begun else "its end"
+        return f"The text is longer than the model's limit: only {part} was read."
+
     def sum_by_word(self, scores: np.ndarray) -> pd.DataFrame:
         """Add up scores over the tokens of each word; Chinese words are whole, punctuation stands by itself.
 

@@ -54,16 +54,28 @@ def pick_target(
     """
     if not offered:
         return None
-    names = distinct([target_name(target, prediction, read) for target in offered])
-    wanted = state.chosen("target")
-    index = names.index(wanted) if wanted in names else 0
-    key = f"analyse_target_{prediction.label}_{abs(hash((prediction.text, len(names))))}"
-    name = st.selectbox("What to explain", names, index=index, key=key)
-    state.choose("target", "" if name == names[0] else name)
-    target = offered[names.index(name)]
+    key = f"analyse_target_{prediction.label}_{abs(hash((prediction.text, len(offered))))}"
+    target = offered_choice(offered, prediction, read, key)
     rivals = [label for label in rivals_of(target) if label != target.label]
     against = _rather_than(target, rivals)
     return replace(target, against=against) if against else target
+
+
+def offered_choice(offered: Sequence[Target], prediction: Prediction, read: str, key: str) -> Target:
+    """Ask which of some targets is to be explained; the link carries it by its name.
+
+    Args:
+        offered: the targets; at least one.
+        prediction: what the model says.
+        read: the text in which places are, for naming them.
+        key: unique on the page.
+    """
+    names = distinct([target_name(target, prediction, read) for target in offered])
+    wanted = state.chosen("target")
+    index = names.index(wanted) if wanted in names else 0
+    name = st.selectbox("What to explain", names, index=index, key=key)
+    state.choose("target", "" if name == names[0] else name)
+    return offered[names.index(name)]
 
 
 def target_name(target: Target, prediction: Prediction, read: str) -> str:

@@ -10,7 +10,7 @@ from lmcore.analysis.methods import ATTRIBUTION
 from lmcore.charts import attribution as charts
 from lmcore.types import Report
 from lmcore.ui import cache, show
-from lmcore.ui.agreed import agreed
+from lmcore.ui.stopping import agreed
 
 if TYPE_CHECKING:
     from lmcore.analysis.attribution import Attribution

@@ -1,4 +1,4 @@
-from lmcore.charts.figure import bar_height, text_axis
+from lmcore.charts.figure import SLANTED, bar_height, text_axis, token_axis
 
 
 def test_a_chart_of_bars_grows_by_the_row():
@@ -9,3 +9,11 @@ def test_a_chart_of_bars_grows_by_the_row():
 
 def test_every_category_is_named():
     assert text_axis("Class").to_dict()["labelOverlap"] is False
+
+
+def test_few_tokens_are_slanted_and_many_stand_upright_and_never_overlap():
+    few, many = (token_axis("Token", below=number).to_dict() for number in (SLANTED, SLANTED + 1))
+    assert (few["labelAngle"], few["labelOverlap"]) == (-55, False)
+    assert (many["labelAngle"], many["labelOverlap"]) == (-90, "parity")
+    beside = token_axis("Token", extent=90).to_dict()
+    assert (beside["labelAngle"], beside["labelOverlap"], beside["minExtent"]) == (0, False, 90)

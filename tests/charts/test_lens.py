@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from lmcore.analysis import attribute_logits, logit_lens
-from lmcore.charts.lens import decided_words, head_scores, lens_map, lens_trajectory, logit_parts, visible
+from lmcore.charts.lens import MAX_COLUMNS, decided_words, head_scores, lens_map, lens_trajectory, logit_parts, visible
 from lmcore.types import Target
 from tests.analysis.inside import ASKED, model
 from tests.analysis.readers import CASES, reader
@@ -26,7 +26,7 @@ def test_of_many_tokens_those_up_to_the_target_are_drawn(check):
     found = logit_lens(model("llama"), "Anna told us on day 7 that nothing is as good as apples " * 3)
     figure = lens_map(found)
     check(figure)
-    assert figure.data["column"].nunique() == 24
+    assert figure.data["column"].nunique() == MAX_COLUMNS
     assert figure.data["column"].max() == found.focus[0]
     assert f"of {len(found.columns)})" in figure.chart.to_dict()["layer"][0]["title"]
 

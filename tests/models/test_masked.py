@@ -31,6 +31,15 @@ def test_a_short_text_has_one_mask_and_an_empty_one_none():
     assert encode_gaps(tokenizer, ["Ben [MASK] us [MASK]"], 16).notes["places"] == [[2, 4]]
 
 
+def test_of_a_long_text_only_the_windows_with_a_gap_are_kept():
+    tokenizer = encoder_tokenizer()
+    found = encode_gaps(tokenizer, ["Ben [MASK] us", f"{LONG} [MASK]", f"[MASK] {LONG} [MASK]"], 16)
+    assert found.rows.tolist() == [0, 1, 2, 2]
+    assert found.truncated.tolist() == [False, True, True, True]
+    for window, places in zip(found.ids, found.notes["places"], strict=True):
+        assert [window[place] for place in places] == [tokenizer.mask_token_id]
+
+
 def test_training_masks_are_drawn_from_torch_in_the_usual_shares():
     tokenizer = encoder_tokenizer()
     encodings = encode_unmasked(tokenizer, rule_frame()["text"].tolist(), 64)

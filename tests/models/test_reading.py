@@ -7,6 +7,7 @@ from lmcore.models.reading import columns_of, read_row
 from lmcore.tasks import load_task
 from lmcore.types import Target
 from tests.analysis.readers import CASES, TEXT, reader
+from tests.tasks.speakers import speaker
 
 
 @pytest.mark.parametrize("task", CASES)
@@ -72,12 +73,31 @@ def test_what_was_written_is_predicted_where_the_reading_says(task):
 
 
 def test_a_gap_is_a_place_without_a_token():
-    from tests.tasks.speakers import speaker
-
     loaded = speaker("completion", encoder=True)
     reading = read_row(loaded, "Anna told [MASK] on day [MASK]")
     assert reading.written.ids.tolist() == [-1, -1]
     assert {int(reading.tokens.ids[place]) for place in reading.written.at} == {loaded.tokenizer.mask_token_id}
+
+
+def test_of_a_long_text_the_window_with_the_gap_is_read():
+    loaded = speaker("completion", encoder=True, max_length=16)
+    reading = read_row(loaded, f"{' '.join(f'{TEXT} {n}' for n in range(9))} cats drums")
+    assert reading.tokens.tokens[-4:-1] == ("cats", "drums", "[MASK]")
+    assert reading.written.at.tolist() == [len(reading) - 2]
+    assert "only its end was read" in reading.tokens.cut_note
+
+
+def test_the_words_of_an_output_are_not_taken_for_those_of_a_text_that_was_cut():
+    loaded = speaker("text-generation", max_length=12)
+    output = " told us on day 7 that nothing is as"
+    reading = read_row(loaded, "Anna told us on day 7 that nothing is as good as apples", output=output)
+    first = len(reading.tokens.text) - len(output)
+    written = reading.tokens.tokens[len(reading) - len(reading.written) :]
+    assert "".join(written) == output
+    assert reading.tokens.offsets[-len(written) :, 0].min() == first
+    before = "".join(reading.tokens.tokens[: len(reading) - len(written)])
+    assert before
+    assert reading.tokens.text[: first - 1].endswith(before)
 
 
 @pytest.mark.parametrize("given", ["", "  \n", {"question": "who", "context": " "}])

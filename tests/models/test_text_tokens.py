@@ -1,9 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from lmcore.errors import InputError
 from lmcore.models.configured import train_tokenizer
-from lmcore.models.text_tokens import read_tokens, word_spans
+from lmcore.models.text_tokens import TextTokens, read_tokens, word_spans
 
 
 @pytest.fixture(scope="module")
@@ -74,3 +76,20 @@ def test_words_that_occur_twice_are_found_in_their_order():
     text = "to be or not to be"
     assert [text[start:end] for start, end in word_spans(text)] == text.split()
     assert word_spans(text)[-1] == (16, 18)
+
+
+@pytest.mark.parametrize(
+    ("offsets", "said"),
+    [
+        ([[0, 4], [5, 9]], "only its beginning was read"),
+        ([[5, 9], [10, 12]], "only its end was read"),
+        ([[5, 9], [5, 9]], "only a part of it was read"),
+        ([[0, 4], [10, 12]], "only a part of it was read"),
+    ],
+)
+def test_what_was_read_of_a_text_that_was_cut_is_said(offsets, said):
+    places = np.array([[0, 0], *offsets])
+    special = np.array([True, False, False])
+    found = TextTokens("Anna told us ", np.arange(3), ("<s>", "a", "b"), places, special, ~special, truncated=True)
+    assert said in found.cut_note
+    assert replace(found, truncated=False).cut_note == ""

@@ -8,8 +8,8 @@ from lmcore.analysis.sources import COMPONENTS, STATES
 from lmcore.charts import analysis as charts
 from lmcore.types import Report
 from lmcore.ui import cache, linked, show
-from lmcore.ui.progress import PageReport
 from lmcore.ui.share import report_button
+from lmcore.ui.stopping import stoppable
 from lmcore.ui.stretch import stretch_choice, stretch_name
 
 
@@ -28,8 +28,13 @@ def draw(version: str, text: str) -> None:
         component = linked.select(
             "Component", stacks[str(stack)], "analyse_component", format_func=lambda name: COMPONENTS[name].title
         )
-    with PageReport("Reading the activations") as report:
-        found = _norms(cache.workspace_root(), version, text, component, str(stack), report)
+    found = stoppable(
+        "Reading the activations",
+        "analyse_activations",
+        lambda report: _norms(cache.workspace_root(), version, text, component, str(stack), report),
+    )
+    if found is None:
+        return
     tokens, norms, first, frame = found
     st.caption(
         f"{COMPONENTS[component].summary} The length (L2 norm) of each token's vector; colours compare the tokens of "

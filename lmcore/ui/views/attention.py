@@ -16,6 +16,7 @@ from lmcore.ui import cache, linked, show
 from lmcore.ui.share import report_button
 from lmcore.ui.stretch import stretch_choice, stretch_name
 from lmcore.ui.views import contributions, heads
+from lmcore.ui.views.explained import frozen, thawed
 
 if TYPE_CHECKING:
     from lmcore.analysis.attention import AttentionMaps
@@ -37,7 +38,7 @@ def draw(version: str, text: Input) -> None:
         "Of the heads", PARTS, default=PARTS[0], key="analyse_attention_part", required=True, bind="query-params"
     )
     kinds = _kinds(cache.workspace_root(), version)
-    given = heads.frozen(text)
+    given = frozen(text)
     if part == "Contributions":
         contributions.draw(version, given, _output() if len(kinds) > 1 else None)
         return
@@ -49,7 +50,7 @@ def draw(version: str, text: Input) -> None:
     else:
         found = _attention(cache.workspace_root(), version, given, output)
         if found[kind].truncated:
-            st.warning("The text is longer than the model's limit: only its beginning was read.")
+            st.warning(found[kind].text_tokens.cut_note)
         if part == "Flow":
             heads.draw_flow(version, found, kind, text)
         else:
@@ -59,7 +60,7 @@ def draw(version: str, text: Input) -> None:
 def read_maps(version: str, text: Input) -> "tuple[dict[Kind, AttentionMaps], Kind]":
     """Ask which attention is meant, where there are several kinds; returns the maps of all, and the kind."""
     kind, output = _kind_and_output(_kinds(cache.workspace_root(), version))
-    return _attention(cache.workspace_root(), version, heads.frozen(text), output), kind
+    return _attention(cache.workspace_root(), version, frozen(text), output), kind
 
 
 def _kind_and_output(kinds: "tuple[Kind, ...]") -> "tuple[Kind, str | None]":
@@ -155,4 +156,4 @@ def _attention(root: str, version: str, given: "heads.Frozen", output: str | Non
     from lmcore.analysis import read_attention
 
     with cache.pool().lease(version) as loaded:
-        return read_attention(loaded, heads.thawed(given), output=output, max_bytes=PAGE_BYTES)
+        return read_attention(loaded, thawed(given), output=output, max_bytes=PAGE_BYTES)

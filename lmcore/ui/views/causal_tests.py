@@ -15,10 +15,9 @@ from lmcore.types import Input, Report, Target
 from lmcore.ui import cache, linked, show
 from lmcore.ui.analyse import joined
 from lmcore.ui.forms import method_choice
-from lmcore.ui.progress import PageReport
 from lmcore.ui.share import report_button
+from lmcore.ui.stopping import begun
 from lmcore.ui.views.explained import (
-    begins,
     frozen,
     other_text,
     part_names,
@@ -75,9 +74,11 @@ def _patching(version: str, text: Input, target: Target, output: str) -> None:
     with cache.pool().lease(version) as loaded:
         runs = patch_runs(loaded, text, component=component, output=output, whole=whole)
     wanted = (version, frozen(text), frozen(corrupted), target, output, component, direction, whole)
-    if begins("Patch", f"The model runs {runs:,} times.", wanted, "patch"):
-        with PageReport("Patching") as report:
-            found = _patched(cache.workspace_root(), *wanted, _report=report)
+    found = begun(
+        "Patch", "Patching", "patch", f"The model runs {runs:,} times.", wanted=wanted,
+        work=lambda report: _patched(cache.workspace_root(), *wanted, _report=report),
+    )  # fmt: skip
+    if found is not None:
         asked = {"text": text, "corrupted": corrupted, "target": asdict(target), "output": output}
         arguments = {**asked, "component": component, "direction": direction, "whole": whole}
         report_button("patching", version, found, arguments, _show_patching(found))
@@ -117,11 +118,12 @@ def _ablation(version: str, text: Input, target: Target, output: str) -> None:
     wanted = (version, frozen(text), target, output, part, method, reference, draws)
     times = "once" if draws == 1 else f"{draws} times"
     more = f", and over {REFERENCE_TEXTS} texts of {reference}" if reference else ""
-    if begins(
-        "Take out", f"The model runs {times} for each of the {ABLATED[part].title.lower()}{more}.", wanted, "ablate"
-    ):
-        with PageReport("Taking parts out") as report:
-            found = _ablated(cache.workspace_root(), *wanted, _report=report)
+    cost = f"The model runs {times} for each of the {ABLATED[part].title.lower()}{more}."
+    found = begun(
+        "Take out", "Taking parts out", "ablate", cost, wanted=wanted,
+        work=lambda report: _ablated(cache.workspace_root(), *wanted, _report=report),
+    )  # fmt: skip
+    if found is not None:
         st.metric("Value with everything in place", f"{found.value:+.3f}", border=True)
         figure = charts.ablation_bars(found)
         show.figure(figure, "analyse_ablation_bars")
@@ -155,9 +157,11 @@ def _steering(version: str, text: Input, target: Target, output: str) -> None:
         return
     wanted = (version, frozen(text), target, output, first, second, layer, strength, str(reads))
     cost = f"The model reads {len(first) + len(second)} texts, predicts twice, and runs once for each strength."
-    if begins("Steer", cost, wanted, "steer"):
-        with PageReport("Steering") as report:
-            found = _steered(cache.workspace_root(), *wanted, _report=report)
+    found = begun(
+        "Steer", "Steering", "steer", cost, wanted=wanted,
+        work=lambda report: _steered(cache.workspace_root(), *wanted, _report=report),
+    )  # fmt: skip
+    if found is not None:
         arguments = {
             "text": text, "target": asdict(target), "output": output, "towards": list(first), "away": list(second),
             "layer": layer, "strength": strength, "strengths": list(STRENGTHS), "reads": str(reads),

@@ -10,9 +10,9 @@ from lmcore.charts import contrast as charts
 from lmcore.charts.figure import Figure
 from lmcore.types import Input, Report, Target
 from lmcore.ui import cache, linked, show
-from lmcore.ui.agreed import agreed
 from lmcore.ui.forms import method_choice
 from lmcore.ui.share import report_button
+from lmcore.ui.stopping import agreed
 from lmcore.ui.train import version_label
 from lmcore.ui.views.explained import frozen, other_text, target_choice, thawed
 from lmcore.ui.views.two_heads import draw_two_heads

@@ -8,6 +8,7 @@ from lmcore.charts import contributions as charts
 from lmcore.ui import cache, linked, show
 from lmcore.ui.share import report_button
 from lmcore.ui.views import heads
+from lmcore.ui.views.explained import thawed
 
 if TYPE_CHECKING:
     from lmcore.analysis.part_shares import StreamShares
@@ -24,7 +25,7 @@ def draw(version: str, given: heads.Frozen, output: str | None) -> None:
     )
     found = _shares(cache.workspace_root(), version, given, output)
     if found.text_tokens.truncated:
-        st.warning("The text is longer than the model's limit: only its beginning was read.")
+        st.warning(found.text_tokens.cut_note)
     if found.output:
         st.markdown(f"Written: **{show.plain(found.output)}**")
     frame = found.to_frame()
@@ -50,7 +51,7 @@ def draw(version: str, given: heads.Frozen, output: str | None) -> None:
     title = f"After the {BLOCK_NAMES[block] if block == 'mlp' else BLOCK_NAMES[block].lower()} of layer {layer}, token by token"
     figures.append(charts.token_shares_of_block(chosen, title=title))
     show.figure(figures[1], "analyse_contributions_tokens")
-    arguments = {"text": heads.thawed(given), "output": found.output}
+    arguments = {"text": thawed(given), "output": found.output}
     report_button("contributions", version, frame, arguments, figures)
 
 
@@ -59,4 +60,4 @@ def _shares(root: str, version: str, given: heads.Frozen, output: str | None) ->
     from lmcore.analysis import stream_contributions
 
     with cache.pool().lease(version) as loaded:
-        return stream_contributions(loaded, heads.thawed(given), output=output)
+        return stream_contributions(loaded, thawed(given), output=output)

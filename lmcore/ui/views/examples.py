@@ -15,8 +15,8 @@ from lmcore.tasks import TASKS, load_task
 from lmcore.tasks.labelled import LabelTask
 from lmcore.types import SPLITS, Report
 from lmcore.ui import cache, linked, show, state
-from lmcore.ui.progress import PageReport
 from lmcore.ui.share import report_button
+from lmcore.ui.stopping import stoppable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,10 +69,14 @@ def _draw_edits(version: str, text: str) -> None:
         )
     if not kinds:
         raise InputError("No edit is chosen: choose one or more in the settings.")
-    with PageReport("Trying edits") as report:
-        found = _counterfactuals(
+    found = stoppable(
+        "Trying edits", "analyse_edits",
+        lambda report: _counterfactuals(
             cache.workspace_root(), version, text, kinds, int(budget), int(most), int(seed), report
-        )
+        ),
+    )  # fmt: skip
+    if found is None:
+        return
     figures = _show_counterfactuals(found)
     arguments = {**found.parameters, "text": text, "edits": {name: {} for name in EDITS if name in kinds}}
     report_button("edits", version, found, arguments, figures)
@@ -158,8 +162,14 @@ def _draw_nearest(version: str, text: str) -> None:
         )
     with right:
         count = st.number_input("Rows", 1, 100, 10, key="analyse_near_rows", bind="query-params")
-    with PageReport("Reading the rows") as report:
-        found = _nearest(cache.workspace_root(), version, text, ref, split, int(layer), int(count), row, report)
+    found = stoppable(
+        "Reading the rows", "analyse_near",
+        lambda report: _nearest(
+            cache.workspace_root(), version, text, ref, split, int(layer), int(count), row, report
+        ),
+    )  # fmt: skip
+    if found is None:
+        return
     agreed = ""
     if found.agreement == found.agreement:
         agreed = f" **{found.agreement:.0%}** of them have the label {show.plain(found.label)}, as the model says."
@@ -195,8 +205,12 @@ def _draw_influences(version: str, text: str) -> None:
         split = _split_choice(ref)
     with right:
         count = st.number_input("Rows of each sign", 1, 50, 5, key="analyse_influence_rows", bind="query-params")
-    with PageReport("Reading the rows") as report:
-        found = _influences(cache.workspace_root(), version, text, ref, split, int(count), row, report)
+    found = stoppable(
+        "Reading the rows", "analyse_influence",
+        lambda report: _influences(cache.workspace_root(), version, text, ref, split, int(count), row, report),
+    )  # fmt: skip
+    if found is None:
+        return
     st.markdown(
         f"What speaks for (+) and against (-) **{show.plain(found.label)}** most, among {found.searched:,} rows of "
         f"{show.plain(found.data)}."

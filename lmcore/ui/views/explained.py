@@ -1,14 +1,13 @@
-"""What the views that look inside ask for first: what is to be explained, and whether to begin."""
+"""What the views that look inside ask for first: what is to be explained, and beside which other text."""
 
-from collections.abc import Hashable
 from dataclasses import replace
 
 import streamlit as st
 
 from lmcore.tasks import load_task
 from lmcore.types import Input, Prediction, Target
-from lmcore.ui import cache, linked, show, state
-from lmcore.ui.targets import distinct, target_name
+from lmcore.ui import cache, linked, show
+from lmcore.ui.targets import offered_choice, read_of
 
 
 def target_choice(version: str, text: Input, key: str) -> tuple[Target, str]:
@@ -23,17 +22,13 @@ def target_choice(version: str, text: Input, key: str) -> tuple[Target, str]:
         The target, and what the model wrote, empty where its task writes nothing.
     """
     prediction, task, writes = _predicted(cache.workspace_root(), version, _frozen(text))
-    targets = load_task(task).targets(prediction)
+    kind = load_task(task)
+    targets = kind.targets(prediction)
     if not targets:
         st.info("The model predicts nothing here that could be explained: take another text.")
         st.stop()
-    read = text if isinstance(text, str) else list(text.values())[-1]
-    names = distinct([target_name(target, prediction, read) for target in targets])
-    wanted = state.chosen("target")
-    index = names.index(wanted) if wanted in names else 0
-    name = st.selectbox("What to explain", names, index=index, key=f"{key}_target_{hash(tuple(names))}")
-    state.choose("target", "" if name == names[0] else name)
-    target = targets[names.index(name)]
+    read = read_of(kind, text)
+    target = offered_choice(targets, prediction, read, f"{key}_target_{hash(tuple(targets))}")
     if target.kind in ("token", "phrase") and not target.against:
         other = linked.text(
             "Rather than",
@@ -43,22 +38,6 @@ def target_choice(version: str, text: Input, key: str) -> tuple[Target, str]:
         )
         target = replace(target, against=other)
     return target, prediction.text if writes else ""
-
-
-def begins(label: str, cost: str, wanted: Hashable, key: str) -> bool:
-    """State what something costs and ask whether to begin; say whether what is wanted now was begun.
-
-    Args:
-        label: of the button.
-        cost: one sentence.
-        wanted: what would be done; another one has to be begun anew.
-        key: unique on the page.
-    """
-    st.caption(cost)
-    if st.button(label, key=key, icon=":material/play_arrow:", type="primary"):
-        st.session_state[f"{key}_begun"] = wanted
-    begun: bool = st.session_state.get(f"{key}_begun") == wanted
-    return begun
 
 
 def thawed(text: "str | tuple[tuple[str, str], ...]") -> Input:

@@ -15,8 +15,9 @@ from lmcore.types import Input, Report
 from lmcore.ui import cache, show
 from lmcore.ui.analyse import split_data_choice
 from lmcore.ui.forms import method_choice, option_fields
-from lmcore.ui.progress import PageReport
 from lmcore.ui.share import report_button
+from lmcore.ui.stopping import stoppable
+from lmcore.ui.views.explained import thawed
 
 if TYPE_CHECKING:
     from lmcore.analysis.attention import AttentionMaps
@@ -33,16 +34,6 @@ FLOW_TOKENS = 64
 UNITS = {"logits": "Logits", "nats": "Nats", "share": "Share of the vector"}
 
 
-def frozen(text: Input) -> Frozen:
-    """Return an input as something that a cache can tell apart."""
-    return text if isinstance(text, str) else tuple(text.items())
-
-
-def thawed(given: Frozen) -> Input:
-    """Return what was made by `frozen` as an input."""
-    return given if isinstance(given, str) else dict(given)
-
-
 def draw_roles(version: str, given: Frozen, kind: "Kind") -> None:
     """Show the strongest role of each head, and every head's score for one role."""
     if kind == "cross":
@@ -56,6 +47,8 @@ def draw_roles(version: str, given: Frozen, kind: "Kind") -> None:
         st.info("There is no split data set to take rows from.")
         return
     found = _roles(version, given, kind, ref)
+    if found is None:
+        return
     st.caption(
         f"Over {found.texts} {'text' if found.texts == 1 else 'texts'}. A score is the share of attention that fits the role, "
         f"from 0 to 1. Duplicates and induction are looked for in {found.parameters['sequences']} sequences of "
@@ -119,8 +112,11 @@ def draw_flow(version: str, found: "dict[Kind, AttentionMaps]", kind: "Kind", te
         key="analyse_flow_all",
         bind="query-params",
     ):
-        with PageReport("Finding the flows") as report:
-            whole = _flow(maps.fingerprint, -1, maps, report)
+        whole = stoppable(
+            "Finding the flows", "analyse_flowing", lambda report: _flow(maps.fingerprint, -1, maps, report)
+        )
+        if whole is None:
+            return
         whole = whole / whole.sum(axis=1, keepdims=True)
         show.figure(charts.token_by_token(whole, maps.tokens, title="Attention flow"), "analyse_flow_map")
 
@@ -136,10 +132,14 @@ def draw_importance(version: str, given: Frozen, kind: "Kind", output: str | Non
     ):
         st.session_state["analyse_judged"] = wanted
     if st.session_state.get("analyse_judged") != wanted:
-        st.caption("Nothing was run yet: the button starts it. Leaving the page or changing a choice stops it.")
+        st.caption("Nothing was run yet: the button starts it. Leaving the page or changing a choice stops it too.")
         return
-    with PageReport("Judging the heads") as report:
-        found = _importance(cache.workspace_root(), *wanted, report)
+    found = stoppable(
+        "Judging the heads", "analyse_judging",
+        lambda report: _importance(cache.workspace_root(), *wanted, report),
+    )  # fmt: skip
+    if found is None:
+        return
     signed = bool(IMPORTANCE[method].facts["signed"])
     how = "How much it falls without the head" if signed else "How steeply it changes with the head"
     st.caption(f"Judged by: {show.plain(found.said)}. {how}, in {found.unit}.")
@@ -164,9 +164,13 @@ def draw_importance(version: str, given: Frozen, kind: "Kind", output: str | Non
     report_button("importance", version, found, arguments, [figure])
 
 
-def _roles(version: str, given: Frozen, kind: "Kind", ref: str) -> "HeadRoles":
-    with PageReport("Scoring the roles") as report:
-        return _roles_of(cache.workspace_root(), version, "" if ref else given, kind, ref, ROLE_ROWS, report)
+def _roles(version: str, given: Frozen, kind: "Kind", ref: str) -> "HeadRoles | None":
+    return stoppable(
+        "Scoring the roles", "analyse_roles",
+        lambda report: _roles_of(
+            cache.workspace_root(), version, "" if ref else given, kind, ref, ROLE_ROWS, report
+        ),
+    )  # fmt: skip
 
 
 @st.cache_data(show_spinner=False)

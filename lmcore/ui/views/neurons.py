@@ -13,8 +13,8 @@ from lmcore.analysis.sources import COMPONENTS
 from lmcore.charts import neurons as charts
 from lmcore.types import Report
 from lmcore.ui import cache, linked, show, state
-from lmcore.ui.progress import PageReport
 from lmcore.ui.share import report_button
+from lmcore.ui.stopping import stoppable
 
 if TYPE_CHECKING:
     from lmcore.analysis.neuron_report import NeuronReport, NeuronTokens
@@ -36,8 +36,13 @@ def draw(version: str) -> None:
         component = linked.select(
             "Component", LOOKED_AT, "analyse_neuron_component", format_func=lambda name: COMPONENTS[name].title
         )
-    with PageReport("Looking at the neurons") as report:
-        found = _report_of(cache.workspace_root(), version, ref, component, ROWS, report)
+    found = stoppable(
+        "Looking at the neurons",
+        "analyse_neurons",
+        lambda report: _report_of(cache.workspace_root(), version, ref, component, ROWS, report),
+    )
+    if found is None:
+        return
     st.caption(
         f"{found.texts:,} texts with {found.tokens:,} tokens, special ones left out. {found.rule} A dead one is active nowhere."
     )

@@ -11,10 +11,10 @@ from lmcore.charts.figure import Figure
 from lmcore.errors import InputError
 from lmcore.types import Input, Report, Target
 from lmcore.ui import cache, linked, show
-from lmcore.ui.agreed import agreed
 from lmcore.ui.forms import method_choice, option_fields
 from lmcore.ui.jobs import as_job, running_bytes
 from lmcore.ui.share import report_button
+from lmcore.ui.stopping import agreed
 from lmcore.ui.views.explained import frozen, target_choice, thawed
 
 if TYPE_CHECKING:

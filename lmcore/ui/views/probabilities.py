@@ -11,8 +11,8 @@ from lmcore.tasks import load_task
 from lmcore.tasks.writing import WritingTask
 from lmcore.types import Report
 from lmcore.ui import cache, linked, show
-from lmcore.ui.progress import PageReport
 from lmcore.ui.share import report_button
+from lmcore.ui.stopping import stoppable
 from lmcore.ui.stretch import stretch_choice, stretch_name
 
 if TYPE_CHECKING:
@@ -30,8 +30,13 @@ def draw(version: str, text: str) -> None:
     output = None
     if isinstance(load_task(cache.registry().get(version).task), WritingTask):
         output = linked.text("What is written", "analyse_output", height=0, placeholder="What the model writes itself")
-    with PageReport("Reading the probabilities") as report:
-        found = _probabilities(cache.workspace_root(), version, text, output or None, report)
+    found = stoppable(
+        "Reading the probabilities",
+        "analyse_probabilities",
+        lambda report: _probabilities(cache.workspace_root(), version, text, output or None, report),
+    )
+    if found is None:
+        return
     if found.truncated:
         st.warning("The text is longer than the model's limit: only its beginning was read.")
     first, second, third = show.side_by_side(3, narrowest=150)

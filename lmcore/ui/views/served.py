@@ -19,11 +19,11 @@ from lmcore.serving.client import prediction_of
 from lmcore.tasks import load_task
 from lmcore.types import Input, Report, Target
 from lmcore.ui import cache, show
-from lmcore.ui.agreed import agreed
 from lmcore.ui.asking import key_hash
 from lmcore.ui.forms import method_choice, option_fields
 from lmcore.ui.predicted import show_prediction
 from lmcore.ui.share import report_button
+from lmcore.ui.stopping import agreed
 from lmcore.ui.targets import pick_target, target_name
 from lmcore.ui.trust import measured_panel
 

@@ -26,7 +26,7 @@ def draw_two_heads(version: str, text: Input) -> None:
     found, kind = read_maps(version, text)
     maps = found[kind]
     if maps.truncated:
-        st.warning("The text is longer than the model's limit: only its beginning was read.")
+        st.warning(maps.text_tokens.cut_note)
     names = _choose(maps)
     first, second = (_numbers(name) for name in names)
     both = contrast_heads(maps, first, second)

@@ -16,10 +16,10 @@ from lmcore.tasks import load_task
 from lmcore.tasks.links import LinkName
 from lmcore.types import Input, Prediction, Report, Target
 from lmcore.ui import cache, linked, show
-from lmcore.ui.agreed import agreed
 from lmcore.ui.forms import method_choice, option_fields
 from lmcore.ui.predicted import show_prediction
 from lmcore.ui.share import report_button
+from lmcore.ui.stopping import agreed
 from lmcore.ui.targets import measure_of, read_of, target_choice, target_name
 from lmcore.ui.trust import trust_panel
 from lmcore.ui.views.served import asks_server, draw_served
@@ -155,7 +155,7 @@ def _say_length(version: str, result: "Attribution") -> None:
     with cache.pool().lease(version) as loaded:
         served = loaded.max_length
     if result.truncated:
-        st.warning("The text is longer than the model's limit: only its beginning was read.")
+        st.warning(result.reading.tokens.cut_note)
     elif result.reading.first > served:
         st.caption(f"The prediction server reads {served} tokens of a text: its answer to this one may be another.")
 
