@@ -26,15 +26,15 @@ from lmcore.settings import Settings, Workspace
 STEPS = 16
 PROMPTS = (
     "The capital of France is a city on the river Seine, and its name is known",
-    "My friends went to the market on Sunday because the shop in our street was",
-    "When water is heated to one hundred degrees at the level of the sea it begins",
-    "The letter that was lost for thirty years came back to her on the day that",
+    "My friends went to the market on Sunday morning, because the little shop in our street was",
+    "When water is heated to one hundred degrees, at the level of the sea, it soon begins",
+    "The letter that had been lost for thirty years came back to her on the very day that",
 )
 OUTPUTS = (
     " all over the world as Paris",
-    " closed for the whole long weekend",
-    " to boil and turns into steam",
-    " she had moved to another town",
+    " closed for the whole of that long weekend",
+    " to boil and then turns into steam",
+    " she had moved to another little town",
 )
 TOKENS, WRITTEN = 17, 6
 

@@ -10,6 +10,7 @@ from lmcore.errors import OptionError, StorageError
 from lmcore.identity import Roles
 
 MIB = 1 << 20
+MAX_TOKENS = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +110,8 @@ class Settings:
         tracking_uri: an MLflow server, or empty for the workspace's own SQLite file.
         server_port: port of the prediction server on the loopback interface.
         jobs_at_once: how many jobs run side by side.
+        max_tokens: the most tokens of a text that is trained, evaluated or served on; memory is planned by it. A text that is
+            analysed by itself is read as far as the model's own window.
         ray_address: the dashboard of a Ray cluster to train on, or empty.
         ray_workers: how many workers train there together where nothing else is asked for.
         ray_device: ``cpu`` or ``cuda``: what each of them computes on.
@@ -125,6 +128,7 @@ class Settings:
     tracking_uri: str = ""
     server_port: int = 8600
     jobs_at_once: int = 1
+    max_tokens: int = MAX_TOKENS
     stalled_seconds: int = 3600
     roles: Roles = field(default_factory=Roles)
     trusted_issuers: tuple[str, ...] = ()
@@ -151,6 +155,7 @@ class Settings:
             tracking_uri=env.get("MLFLOW_TRACKING_URI", ""),
             server_port=_number(env, "LMSCOPE_SERVER_PORT", 8600, 1, 65535),
             jobs_at_once=_number(env, "LMSCOPE_JOBS", 1, 1, 64),
+            max_tokens=_number(env, "LMSCOPE_MAX_TOKENS", MAX_TOKENS, 16, 1 << 20),
             ray_address=env.get("LMSCOPE_RAY_ADDRESS", "").strip(),
             ray_workers=_number(env, "LMSCOPE_RAY_WORKERS", 2, 1, 1024),
             ray_device=_one_of(env, "LMSCOPE_RAY_DEVICE", ("cpu", "cuda")),

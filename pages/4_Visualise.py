@@ -6,7 +6,7 @@ from lmcore.charts import projection as charts
 from lmcore.charts import training as training_charts
 from lmcore.projection.methods import OUTLIERS, PROJECTION
 from lmcore.projection.representations import MapConfig
-from lmcore.ui import cache, show, state
+from lmcore.ui import cache, linked, show, state
 from lmcore.ui.forms import method_choice, option_fields
 from lmcore.ui.page import empty_state, open_page, shown_errors
 from lmcore.ui.train import version_label
@@ -39,11 +39,17 @@ def controls() -> MapConfig | None:
         outliers = method_choice("Outliers", OUTLIERS, "visualise_outliers", in_link=True)
         with st.expander("Settings", icon=":material/tune:"):
             rows = st.number_input(
-                "Rows at most", 10, 20_000, 2000, key="visualise_rows_limit", help="More are sampled by label."
+                "Rows at most",
+                10,
+                20_000,
+                2000,
+                key="visualise_rows_limit",
+                bind="query-params",
+                help="More are sampled by label.",
             )
             shown = [o for o in PROJECTION[method].options if o.name != "dimensions"]
-            options = option_fields(shown, f"visualise_{method}")
-            outlier_options = option_fields(OUTLIERS[outliers].options, f"visualise_{outliers}")
+            options = option_fields(shown, f"visualise_{method}", in_link=True)
+            outlier_options = option_fields(OUTLIERS[outliers].options, f"visualise_{outliers}", in_link=True)
     config = MapConfig(version, data, int(layer), method, options, outliers, outlier_options, int(rows))
     return config.resolved(last)
 
@@ -57,18 +63,8 @@ def explore(config: MapConfig) -> None:
             return
         st.markdown(charts.map_verdict(result))
         names = label_summary(result.points)
-        color = st.segmented_control(
-            "Colour by",
-            names,
-            format_func=charts.COLORS.__getitem__,
-            default=names[0],
-            key="visualise_color",
-            required=True,
-            bind="query-params",
-        )
-        selection = show.figure(
-            charts.scatter(result, color or names[0]), f"map_{config.id}_{color}", select=charts.SELECTION
-        )
+        color = linked.segments("Colour by", names, "visualise_color", format_func=charts.COLORS.__getitem__)
+        selection = show.figure(charts.scatter(result, color), f"map_{config.id}_{color}", select=charts.SELECTION)
         show_selection(result, selection or {}, config.version, config.data.partition(":")[0])
         show.figure(charts.outlier_scores(result), "visualise_outlier_scores")
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from lmcore.analysis.examples.nearest import Neighbours, nearest_examples
     from lmcore.analysis.faithfulness import Faithfulness, TrustSettings, measure_faithfulness
     from lmcore.analysis.flow import attention_flow
+    from lmcore.analysis.head_contrast import HeadContrast, contrast_heads
     from lmcore.analysis.head_maps import HeadMap, map_heads
     from lmcore.analysis.importance import HeadImportance, head_importance, importance_passes
     from lmcore.analysis.influence import InfluenceConfig, WordInfluence, word_influence
@@ -76,6 +77,7 @@ _EXPORTS = {
     "Direction": "lmcore.analysis.steering",
     "Factors": "lmcore.analysis.concepts.factors",
     "Faithfulness": "lmcore.analysis.faithfulness",
+    "HeadContrast": "lmcore.analysis.head_contrast",
     "HeadImportance": "lmcore.analysis.importance",
     "HeadMap": "lmcore.analysis.head_maps",
     "HeadRoles": "lmcore.analysis.roles",
@@ -118,6 +120,7 @@ _EXPORTS = {
     "concept_from_words": "lmcore.analysis.concepts.sets",
     "concept_vectors": "lmcore.analysis.concepts.directions",
     "contrast": "lmcore.analysis.contrasting",
+    "contrast_heads": "lmcore.analysis.head_contrast",
     "counterfactuals": "lmcore.analysis.counterfactual.run",
     "cross_rollout": "lmcore.analysis.attention",
     "debiased_cka": "lmcore.analysis.similarity.cka",
@@ -179,6 +182,7 @@ __all__ = [
     "Direction",
     "Factors",
     "Faithfulness",
+    "HeadContrast",
     "HeadImportance",
     "HeadMap",
     "HeadRoles",
@@ -221,6 +225,7 @@ __all__ = [
     "concept_from_words",
     "concept_vectors",
     "contrast",
+    "contrast_heads",
     "counterfactuals",
     "cross_rollout",
     "debiased_cka",

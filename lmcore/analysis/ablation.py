@@ -1,6 +1,6 @@
 """Ablation: how far the output moves when a part of the model is taken out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -119,16 +119,14 @@ def ablate(
     if reference is not None and method != "zero":
         others = token_values(twin, read_all(loaded, reference), parts, Part(report, 0.0, 0.2))
     rounds = draws if method == "resample" else 1
-    rng = np.random.default_rng(seed)
-    found = []
-    for number in range(rounds):
-        sources = {each: _source(each, own[each], others, method, rng) for each in parts}
-        stretch = Part(report, 0.2 + 0.8 * number / rounds, 0.2 + 0.8 * (number + 1) / rounds)
-        found.append(
-            run_cells(
-                twin, asked.reading, asked.reading, asked.target, cells, sources, batch_size=batch_size, report=stretch
-            )
+    rest = Part(report, 0.2, 1.0)
+    found = [
+        run_cells(
+            twin, asked.reading, asked.reading, asked.target, cells, sources, batch_size=batch_size,
+            report=Part(rest, number / rounds, (number + 1) / rounds),
         )
+        for number, sources in enumerate(_rounds(own, others, method, rounds, seed))
+    ]  # fmt: skip
     parameters = {"part": part, "method": method, "stack": stack, "draws": rounds, "seed": seed}
     return Ablation(
         cells=_frame(cells, asked.reading, np.stack(found), value),
@@ -168,6 +166,19 @@ def _all(twin: LoadedModel, stack: str) -> tuple[Component, ...]:
     from lmcore.models.components import components
 
     return components(twin.model, stack=stack or None)
+
+
+def _rounds(
+    own: "Mapping[Component, torch.Tensor]",
+    others: "Sequence[Mapping[Component, torch.Tensor]]",
+    method: str,
+    rounds: int,
+    seed: int,
+) -> "Iterator[dict[Component, torch.Tensor]]":
+    """Yield for each round what is put in the place of each part."""
+    rng = np.random.default_rng(seed)
+    for _ in range(rounds):
+        yield {each: _source(each, values, others, method, rng) for each, values in own.items()}
 
 
 def _source(

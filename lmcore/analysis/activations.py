@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from lmcore.analysis.layer_file import LAYER_FILE, LayerFile
-from lmcore.analysis.room import fitting_batch
+from lmcore.analysis.room import fitting_batch, states_of
 from lmcore.analysis.sources import STATES, open_source
 from lmcore.errors import InputError, StorageError
 from lmcore.fingerprint import fingerprint
@@ -29,6 +29,7 @@ from lmcore.tasks.language import LanguageTask
 from lmcore.types import Report
 
 IN_MEMORY_BYTES = 32 << 20
+_WIDEST = {"neurons": 4}  # times the width of other vectors, about
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,8 +118,8 @@ def extract_activations(
 
     Args:
         loaded: any model; for other components than ``states`` one whose parts are known.
-        texts: what it reads: texts, a data set's rows, or token ids. A text above the model's limit is cut, and
-            ``encodings.truncated`` says so.
+        texts: what it reads: texts as far as the model's window goes, a data set's rows as far as it takes them in
+            training, or token ids. What is longer is cut, and ``encodings.truncated`` says so.
         component: ``states`` (the residual stream as transformers gives it: after the last layer with the final norm,
             where the model has one), ``residual`` (without that norm: the sum of embedding and blocks), ``embedding``,
             ``attention``, ``cross_attention``, ``mlp`` (what the blocks add), ``neurons``, ``heads``, ``cross_heads``.
@@ -140,7 +141,8 @@ def extract_activations(
         raise InputError("There are no texts: give at least one.")
     if store is not None and store.exists():
         raise _exists(store)
-    batch_size = fitting_batch(loaded, int(encodings.lengths.max()), batch_size)
+    kept = states_of(loaded) * _WIDEST.get(component, 1)
+    batch_size = fitting_batch(loaded, int(encodings.lengths.max()), batch_size, kept=kept)
     source = open_source(loaded, encodings, component, stack, outputs, report=report)
     own = source.own
     order = np.concatenate(list(length_sorted_batches(source.read.lengths, batch_size)))
@@ -171,7 +173,7 @@ def _encodings(loaded: LoadedModel, texts: "Sequence[str] | pd.DataFrame | Encod
         texts = texts["text"].tolist()
     if isinstance(texts, str):
         raise InputError("One text was given in place of a list: put it into a list.")
-    return encode_texts(loaded.tokenizer, texts, loaded.max_length)
+    return encode_texts(loaded.tokenizer, texts, loaded.widest.max_length)
 
 
 def _in_memory(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lmcore.analysis.room import check_room
-from lmcore.analysis.runs import run_tokens, target_values
+from lmcore.analysis.runs import among_read, read_count, read_where_written, run_tokens, target_values
 from lmcore.errors import InputError
 from lmcore.models.load import LoadedModel
 from lmcore.models.predict import predict_texts
@@ -33,14 +33,19 @@ def ask(
     texts: Sequence[Input],
     targets: Sequence[Target | str | None] | None = None,
     outputs: Sequence[str] | None = None,
+    *,
+    links: bool = False,
 ) -> list[Asked]:
     """Read texts for what is to be explained about each; what is not given is what the model predicts.
+
+    They are read as far as the model's window goes, whatever it takes of a text among others.
 
     Args:
         loaded: a model with a task's head.
         texts: texts, or each of the columns that the task reads.
         targets: what is explained of each; a text names a class, a token or a phrase that the model can give.
         outputs: for a model that writes, what it is taken to have written for each.
+        links: whether the caller can explain a link, for which two texts are read one by one.
 
     Raises:
         InputError: a text is empty, the model has no head or predicts nothing that can be explained, or a target has no
@@ -50,6 +55,7 @@ def ask(
     """
     if not loaded.task:
         raise InputError(f"{loaded.ref} has no trained head: choose a registered version, or name a task for it.")
+    loaded = loaded.widest
     for text in texts:
         columns_of(loaded, text)  # what is empty is refused before the model runs
     wanted = list(targets) if targets is not None else [None] * len(texts)
@@ -61,7 +67,12 @@ def ask(
         _ask_one(loaded, text, target, output, predicted.get(n))
         for n, (text, target, output) in enumerate(zip(texts, wanted, written, strict=True))
     ]
-    check_room(loaded, max((len(one.reading) for one in asked), default=0))
+    readings = [one.reading for one in asked]
+    if not links and any(reading.apart for reading in readings):
+        raise InputError(
+            "A link between two texts is explained by attribution: take that, or a version of another task."
+        )
+    check_room(loaded, max(map(len, readings), default=0), read=read_count(loaded, readings))
     _check_targets(loaded, asked)
     return asked
 
@@ -96,7 +107,7 @@ def _named(name: str, offered: Sequence[Target], output: str) -> Target:
         if target.label == name and not target.against:
             return target
     kind = offered[0].kind
-    if kind in ("class", "token"):
+    if kind in ("class", "token", "link"):
         return Target(kind, name)
     start = output.find(name)
     if kind == "phrase" and name and start >= 0:
@@ -112,4 +123,5 @@ def _check_targets(loaded: LoadedModel, asked: Sequence[Asked]) -> None:
     distinct = {(a.target.kind, a.target.label, a.target.against): a for a in reversed(asked)}
     for one in distinct.values():
         with torch.inference_mode():
-            target_values(loaded, run_tokens(loaded, [one.reading]), [one.reading], [one.target])
+            out = run_tokens(loaded, [one.reading], **read_where_written(loaded, [one.reading]))
+            target_values(loaded, out, among_read(loaded, [one.reading]), [one.target])

@@ -136,7 +136,7 @@ def attribute_texts(
 ) -> list[Attribution]:
     """Score the tokens of many texts, in batches of like length; arguments and errors are those of `attribute`."""
     parameters = ATTRIBUTION[method].check(options)
-    asked = ask(loaded, texts, targets, outputs)
+    asked = ask(loaded, texts, targets, outputs, links=True)
     return attribute_asked(loaded, asked, method=method, parameters=parameters, report=report)
 
 

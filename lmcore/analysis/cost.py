@@ -9,6 +9,7 @@ from lmcore.analysis.games import Tree
 from lmcore.analysis.methods import ATTRIBUTION, is_black_box
 from lmcore.methods import load_target
 from lmcore.models.load import LoadedModel
+from lmcore.models.reading import read_row
 from lmcore.types import Input, Target
 
 _TEXT = frozenset({"unit", "baseline"})
@@ -71,7 +72,7 @@ def attribution_cost(
     from lmcore.analysis.units import hierarchy
 
     parameters = ATTRIBUTION[method].check(options)
-    reading = ask(loaded, [text], [target], None if output is None else [output])[0].reading
+    reading = ask(loaded, [text], [target], None if output is None else [output], links=True)[0].reading
     looked_up = loaded.model.get_input_embeddings().weight.numel()
     weights = sum(parameter.numel() for parameter in loaded.model.parameters()) - looked_up
     if is_black_box(method):
@@ -83,6 +84,22 @@ def attribution_cost(
         calls, count, most = gradients + ends, 0, "steps" in parameters and parameters["steps"] is None
     operations = 2.0 * weights * len(reading) * (calls + gradients)
     return AttributionCost(calls, gradients, most, len(reading), count, operations)
+
+
+def lens_cost(loaded: LoadedModel, text: Input, target: Target, *, output: str | None = None) -> AttributionCost:
+    """Say what `logit_lens` with the same arguments will cost: the head is read at every token after every layer.
+
+    Raises:
+        InputError: see `logit_lens`.
+    """
+    reading = read_row(loaded.widest, text, target, output=output or "")
+    head, layers = loaded.model.get_output_embeddings(), loaded.layers + 1
+    weights = sum(parameter.numel() for parameter in loaded.model.parameters())
+    # For another head than that of a language the whole model is run for each layer.
+    operations = weights * (1 + layers) if head is None else weights + layers * head.weight.numel()
+    return AttributionCost(
+        1 if head is not None else layers + 1, 0, False, len(reading), 0, 2.0 * operations * len(reading)
+    )
 
 
 def calls_of(method: str, tree: Tree, parameters: Mapping[str, Any]) -> int:

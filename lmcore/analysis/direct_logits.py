@@ -9,7 +9,8 @@ import pandas as pd
 
 from lmcore.analysis.asked import Asked, ask
 from lmcore.analysis.parity import TOLERANCE
-from lmcore.analysis.runs import run_tokens
+from lmcore.analysis.room import check_room
+from lmcore.analysis.runs import among_read, read_count, read_where_written, run_tokens
 from lmcore.analysis.stream_walk import Share, walk_back
 from lmcore.errors import InputError
 from lmcore.fingerprint import fingerprint
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     import torch
 
 HEAD_BIAS = "head bias"
+_COPIES = 3  # of what each part gave: in single precision, and in double
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,8 +99,10 @@ def attribute_logits(
     every = components(twin.model)
     parts = [part for part in every if part.stack == every[-1].stack and part.kind != "neurons"]
     last = next((p for p in parts if p.kind == "normed"), next(p for p in reversed(parts) if p.kind == "residual"))
+    few = read_where_written(twin, [asked.reading])
+    check_room(loaded, len(asked.reading), read=read_count(twin, [asked.reading]), kept=_COPIES * len(parts))
     with torch.no_grad(), record(twin.model, parts) as kept:
-        run_tokens(twin, [asked.reading])
+        run_tokens(twin, [asked.reading], **few)
         values = {part: kept[part][0].double() for part in parts}
     value, direction, rest = _head_direction(twin, asked, last, values[last])
     shares = walk_back(twin.model, values, direction)
@@ -152,11 +156,12 @@ def _head_direction(
 
 def _head_function(twin: LoadedModel, asked: Asked, last: Component) -> "Callable[[torch.Tensor], torch.Tensor]":
     task = load_task(twin.task).adapted(twin.model.config)
-    reading, target = asked.reading, asked.target
+    target, few = asked.target, read_where_written(twin, [asked.reading])
+    (reading,) = among_read(twin, [asked.reading])
 
     def found(states: "torch.Tensor") -> "torch.Tensor":
         with replaced(twin.model, last, lambda _: states[None]):
-            out = run_tokens(twin, [reading])
+            out = run_tokens(twin, [asked.reading], **few)
         if target.kind == "phrase" and not target.against:
             numbers = reading.written.within(target.start, target.end)
             logits: torch.Tensor = out.logits[0, reading.written.at[numbers], reading.written.ids[numbers]]

@@ -37,11 +37,14 @@ def small_edits(asked: Asked, count: int, *, seed: int = 0) -> list[Edit]:
         count: edits at most.
         seed: of the words and letters.
     """
-    reading = asked.reading
-    column = reading.last_part
-    text = columns_of_reading(asked)[column]
+    column = asked.reading.last_part
+    return text_edits(column, columns_of_reading(asked)[column], asked.target, count, seed=seed)
+
+
+def text_edits(column: str, text: str, target: Target, count: int, *, seed: int = 0) -> list[Edit]:
+    """Return such edits of a column's text; see `small_edits`."""
     rng = np.random.default_rng(seed)
-    spared = _target_end(asked.target)
+    spared = _target_end(target)
     found = []
     gaps = [match.start() for match in _GAP.finditer(text) if match.start() >= spared]
     if gaps:

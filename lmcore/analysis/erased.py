@@ -12,9 +12,11 @@ from lmcore.analysis.quantities import Quantity
 from lmcore.analysis.runs import run_tokens
 from lmcore.analysis.units import Units
 from lmcore.errors import OptionError
+from lmcore.models.link_value import linked_places
 from lmcore.models.load import LoadedModel
 from lmcore.models.reading import Reading, Written
 from lmcore.models.text_tokens import TextTokens
+from lmcore.tasks.links import LinkName
 from lmcore.types import Target
 
 BATCH_TOKENS = 4096
@@ -54,7 +56,7 @@ class Erasing:
             with torch.inference_mode():
                 out = run_tokens(self.loaded, readings, **self.quantity.options(readings))
                 values = self.quantity.of(out, readings, [int(numbers[row]) for row in rows])
-            for row, value in zip(rows, values.double().cpu().numpy(), strict=True):
+            for row, value in zip(rows, torch.stack(values, dim=1).double().cpu().numpy(), strict=True):
                 found[row] = value
         return found
 
@@ -73,6 +75,8 @@ class Erasing:
 
 def needed_places(reading: Reading, target: Target) -> np.ndarray:
     """Return the tokens at which a target in the input is read: without them it has no place."""
+    if target.kind == "link":
+        return linked_places(reading, *(LinkName.parse(name) for name in (target.label, target.against) if name))
     if target.kind not in ("tag", "span") or not target.end:
         return np.zeros(0, dtype=np.int64)
     return reading.within(target.start, target.end, "context" if target.kind == "span" else "")

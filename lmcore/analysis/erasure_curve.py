@@ -45,7 +45,8 @@ def erasure_curve(
     count = len(scores)
     rng = np.random.default_rng(seed)
     orders = [np.argsort(-scores, kind="stable"), *(rng.permutation(count) for _ in range(draws))]
-    sizes = [min(count, max(1, int(np.ceil(share * count)))) for share in shares]
+    # Rounded first, since a share of 0.07 of 100 units is a little more than 7 in floating point.
+    sizes = [min(count, max(1, int(np.ceil(round(share * count, 9))))) for share in shares]
     first = np.stack([_first(order, size) for order in orders for size in sizes])
     rows = np.unique(np.vstack([np.ones((1, count), dtype=bool), ~first, first]), axis=0)
     known = {

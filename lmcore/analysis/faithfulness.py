@@ -161,7 +161,7 @@ def measure_faithfulness(
         OptionError: there is no such setting, or it is out of range.
         Cancelled: the report asked to stop.
     """
-    settings = _settings(settings, options)
+    settings = trust_settings(settings, options)
     report = report or Silent()
     asked = Asked(attribution.reading, attribution.target, attribution.output)
     kind = settings.unit or (attribution.unit if "unit" in attribution.parameters else "word")
@@ -201,7 +201,7 @@ class _Again:
         chosen = [name for name in names if name != self.attribution.method]
         for place, name in enumerate(chosen):
             report.check()
-            options = _options_like(name, {**self.attribution.parameters, "unit": self.units.kind})
+            options = options_like(name, {**self.attribution.parameters, "unit": self.units.kind})
             signed = name != "gradient_norm" and self.attribution.method != "gradient_norm"
             try:
                 own = self._sums(self.loaded, self.asked, name, ATTRIBUTION[name].check(options))
@@ -234,7 +234,7 @@ class _Again:
             report.check()
             columns = {**columns_of_reading(self.asked), edit.column: edit.text}
             outputs = [self.asked.output] if self.asked.output else None
-            other = ask(self.loaded, [columns], [self.asked.target], outputs)[0]
+            other = ask(self.loaded, [columns], [self.asked.target], outputs, links=True)[0]
             units = text_units(self.loaded, other.reading, self.units.kind)
             erasing = Erasing(self.loaded, [other], [units], "drop", TargetProbability(self.loaded, [other]))
             change = float(erasing(np.zeros(1, dtype=int), [np.ones(len(units), dtype=bool)])[0][0]) - probability
@@ -269,7 +269,7 @@ class _Again:
         return self.units.sums(found.scores.astype(np.float64))
 
 
-def _options_like(method: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+def options_like(method: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options with which another method is asked: the same units, and the same baseline where it has that."""
     known = {option.name: option for option in ATTRIBUTION[method].options}
     found: dict[str, Any] = {"steps": STEPS} if method == "integrated_gradients" else {}
@@ -279,7 +279,12 @@ def _options_like(method: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _settings(settings: TrustSettings | None, options: Mapping[str, Any]) -> TrustSettings:
+def trust_settings(settings: TrustSettings | None, options: Mapping[str, Any]) -> TrustSettings:
+    """Return settings with single fields changed.
+
+    Raises:
+        OptionError: there is no such setting, or it is out of range.
+    """
     known = {name: getattr(settings or TrustSettings(), name) for name in TrustSettings.__slots__}
     for name in options:
         if name not in known:

@@ -80,7 +80,7 @@ def _targets(loaded: LoadedModel, texts: Sequence[Input], target: Target | None,
     task = load_task(loaded.task).adapted(loaded.model.config)
     wanted, outputs = [target] * len(texts), None if output is None else [output] * len(texts)
     if target is None and task.decoding(loaded) is not None:
-        outputs = outputs or [prediction.text for prediction in predict_texts(loaded, texts)]
+        outputs = outputs or [prediction.text for prediction in predict_texts(loaded.widest, texts)]
         wanted = [Target("phrase", text.strip(), 0, len(text)) for text in outputs]
     asked = ask(loaded, texts, wanted, outputs)
 

@@ -10,6 +10,7 @@ import pandas as pd
 from lmcore.analysis.attention_run import Kind, attention_kinds, attention_shape
 from lmcore.analysis.head_objective import choose_objective
 from lmcore.analysis.importance_methods import IMPORTANCE
+from lmcore.analysis.room import check_room
 from lmcore.errors import InputError
 from lmcore.fingerprint import fingerprint, fingerprint_frame
 from lmcore.models.head_gates import head_parts
@@ -80,6 +81,7 @@ def head_importance(
         InputError: a text is empty, or the model has no such attention, target or output.
         UnknownError: there is no such method or class.
         OptionError: an option is out of range, or the model's heads cannot be told apart.
+        ResourceError: the longest text would not fit into memory.
         Cancelled: the report asked to stop.
     """
     chosen = IMPORTANCE[method]
@@ -88,6 +90,7 @@ def head_importance(
     parts = head_parts(loaded.model, wanted)
     several: Sequence[Input] | pd.DataFrame = [texts] if isinstance(texts, str | Mapping) else texts
     objective = choose_objective(loaded, several, target, output)
+    check_room(loaded, max(objective.widths), gradients=method == "gradient")
     # Hooks on the model itself would be met by other threads: they sit on a twin that shares its weights.
     values: np.ndarray = chosen.load()(loaded.twin(), parts, objective, report or Silent(), **parameters)
     read = fingerprint_frame(several) if isinstance(several, pd.DataFrame) else [_plain(text) for text in several]

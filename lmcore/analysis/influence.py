@@ -166,7 +166,7 @@ def _summed(
         part = frame.iloc[start : start + BATCH]
         targets = [_against_runner_up(p) for p in predictions[start : start + BATCH]]
         texts = [dict(zip(columns, row, strict=True)) for row in part[columns].itertuples(index=False)]
-        found = attribute_texts(loaded, texts, targets, method=config.method, **options)
+        found = attribute_texts(replace(loaded, window=0), texts, targets, method=config.method, **options)
         for one in found:
             worst = max(worst, one.completeness_error)
             own: dict[str, float] = defaultdict(float)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lmcore.analysis.parity import check_parity
-from lmcore.analysis.runs import run_tokens, target_values
+from lmcore.analysis.room import check_room, fitting_batch
+from lmcore.analysis.runs import among_read, read_count, read_where_written, run_tokens, target_values
 from lmcore.models.components import Component, components, record
 from lmcore.models.components import replace as replaced
 from lmcore.models.load import LoadedModel
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 BATCH_SIZE = 32
 _LOGIT_BYTES = 256 << 20
+_BATCH_TOKENS = 4096
+_COPIES = 3  # of what parts gave: the run's own, what is kept of it, and the same of another text
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,17 +82,20 @@ def recorded(
 
     Raises:
         InputError: the model answers otherwise with hooks on its parts.
+        ResourceError: what they give would not fit into memory.
     """
     import torch
 
+    check_room(twin, len(reading), read=read_count(twin, [reading]), kept=_COPIES * len(parts))
     with torch.inference_mode():
-        plain = run_tokens(twin, [reading])
+        few = read_where_written(twin, [reading])
+        plain = run_tokens(twin, [reading], **few)
         with record(twin.model, parts) as kept:
-            out = run_tokens(twin, [reading])
+            out = run_tokens(twin, [reading], **few)
         name = "logits" if "logits" in plain else "start_logits" if "start_logits" in plain else "last_hidden_state"
         check_parity(twin, plain[name], out[name], "hooks on its parts")
         values = {part: kept[part][0].clone() for part in parts}
-    return values, float(target_values(twin, out, [reading], [target])[0])
+    return values, float(target_values(twin, out, among_read(twin, [reading]), [target])[0])
 
 
 def run_cells(
@@ -123,23 +129,24 @@ def run_cells(
     """
     import torch
 
-    at_once = max(1, min(batch_size, _LOGIT_BYTES // _output_bytes(twin, reading)))
+    at_once = max(1, min(batch_size, _LOGIT_BYTES // _output_bytes(twin, seen), _BATCH_TOKENS // len(reading)))
+    at_once = fitting_batch(twin, len(reading), at_once, read=read_count(twin, [seen]))
     values: list[np.ndarray] = []
     for start in range(0, len(cells), at_once):
         report.check()
         own = cells[start : start + at_once]
         with torch.inference_mode(), _changed(twin.model, own, sources):
-            out = run_tokens(twin, [reading] * len(own))
-            values.append(target_values(twin, out, [seen] * len(own), [target] * len(own)))
+            out = run_tokens(twin, [reading] * len(own), **read_where_written(twin, [seen]))
+            values.append(target_values(twin, out, among_read(twin, [seen]) * len(own), [target] * len(own)))
         done = start + len(own)
         report.progress(done / len(cells), f"{done} of {len(cells)} runs")
     return np.concatenate(values) if values else np.zeros(0)
 
 
-def _output_bytes(twin: LoadedModel, reading: Reading) -> int:
+def _output_bytes(twin: LoadedModel, seen: Reading) -> int:
     head = twin.model.get_output_embeddings()
     width = len(twin.labels) or 1 if head is None else int(head.weight.shape[0])
-    return 4 * width * len(reading)
+    return 4 * width * (read_count(twin, [seen]) or len(seen))
 
 
 @contextmanager

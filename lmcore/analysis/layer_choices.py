@@ -8,6 +8,7 @@ import numpy as np
 
 from lmcore.analysis.asked import Asked
 from lmcore.analysis.parity import check_parity
+from lmcore.analysis.room import check_room
 from lmcore.analysis.runs import run_tokens, target_values
 from lmcore.models.components import Component, components, record
 from lmcore.models.components import replace as replaced
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from lmcore.models.reading import Reading
 
 _ROWS = 16
+_COPIES = 2  # of the layers' vectors: one by one, and together
 Translate = Callable[[int, "torch.Tensor"], "torch.Tensor"]
 """Takes a layer and vectors of its residual stream, shape (…, features), to where the last layer's would be."""
 
@@ -145,11 +147,13 @@ def layer_choices(loaded: LoadedModel, asked: Asked, translate: Translate | None
     Raises:
         InputError: reading the layers gives other outputs than the plain model, or the head has no choices to read.
         OptionError: the parts of the model are not known.
+        ResourceError: they would not fit into memory.
     """
     import torch
 
     twin = replace(loaded, model=loaded.twin())
     parts = last_stack_residuals(twin)
+    check_room(loaded, len(asked.reading), kept=_COPIES * len(parts))
     with torch.inference_mode():
         with record(twin.model, parts) as kept:
             out = run_tokens(twin, [asked.reading])

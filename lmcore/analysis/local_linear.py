@@ -8,8 +8,8 @@ from lmcore.analysis.games import Game, Scores, Tree
 def lime(tree: Tree, *, samples: int, width: float, penalty: float, seed: int) -> Game:
     """Score each unit by its weight in a ridge regression over texts with some units taken away.
 
-    Each text lacks a random number of units; it counts by exp(−d²/width²), d being its cosine distance from the whole
-    text times 100, as in the authors' implementation.
+    Each text lacks a random number of units; it counts by exp(−d² / 2 width²), d being its cosine distance from the
+    whole text times 100, as in the authors' implementation.
 
     Args:
         tree: the units.
@@ -23,7 +23,7 @@ def lime(tree: Tree, *, samples: int, width: float, penalty: float, seed: int) -
     kept = _draw(len(tree.units), samples, np.random.default_rng(seed))
     values = yield kept
     cosine = np.sqrt(kept.mean(axis=1))
-    weights = np.exp(-((100 * (1 - cosine)) ** 2) / width**2)
+    weights = np.exp(-((100 * (1 - cosine)) ** 2) / (2 * width**2))
     fit = Ridge(alpha=penalty).fit(kept.astype(np.float64), values, sample_weight=weights)
     return Scores(np.asarray(fit.coef_).reshape(values.shape[1], -1).T, adds_up=False)
 

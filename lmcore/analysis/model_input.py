@@ -15,7 +15,7 @@ from lmcore.types import Input
 
 
 def read_input(loaded: LoadedModel, text: Input) -> tuple[TextTokens, Encodings]:
-    """Read one text as it stands, or the texts of a row by column as the model's task reads them.
+    """Read one text as it stands, or the texts of a row by column as the model's task reads them, as far as its window goes.
 
     Args:
         loaded: the model; one without a task reads a text, or two as a pair.
@@ -28,6 +28,7 @@ def read_input(loaded: LoadedModel, text: Input) -> tuple[TextTokens, Encodings]
     Raises:
         InputError: the text is empty, has nothing that the tokenizer reads, or lacks a column.
     """
+    loaded = loaded.widest
     if isinstance(text, str):
         tokens = read_tokens(loaded.tokenizer, [text], loaded.max_length)[0]
         return tokens, counted(loaded.tokenizer, [tokens.ids.tolist()], truncated=np.array([tokens.truncated]))
@@ -50,6 +51,8 @@ def read_input(loaded: LoadedModel, text: Input) -> tuple[TextTokens, Encodings]
 def encode_inputs(loaded: LoadedModel, texts: Sequence[Input]) -> Encodings:
     """Encode texts as they stand, or rows of several texts by column, each as `read_input` reads it.
 
+    A text by itself is read as far as the model's window goes, texts among others as far as it takes them.
+
     Raises:
         InputError: there is none, one is empty or lacks a column, or plain texts and rows are mixed.
     """
@@ -60,6 +63,7 @@ def encode_inputs(loaded: LoadedModel, texts: Sequence[Input]) -> Encodings:
         raise InputError("The text is empty: give one to analyse.")
     if plain and len(plain) < len(texts):
         raise InputError("Plain texts and rows of several texts are mixed: give one kind alone.")
+    loaded = loaded.widest if len(texts) == 1 else replace(loaded, window=0)
     if plain:
         return encode_texts(loaded.tokenizer, plain, loaded.max_length)
     read = [read_input(loaded, text)[1] for text in texts]

@@ -1,5 +1,6 @@
 """The neurons of a model over a data set: how active, how selective, and which texts they answer to."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -58,7 +59,8 @@ def find_neurons(
     texts, labels = _texts_and_labels(texts, labels)
     report = report or Silent()
     source = _open(loaded, texts, config)
-    batch_size = fitting_batch(loaded, int(source.read.lengths.max()), batch_size)
+    kept = len(source.parts or ()) * math.ceil(source.width / int(loaded.model.base_model.config.hidden_size))
+    batch_size = fitting_batch(loaded, int(source.read.lengths.max()), batch_size, kept=kept)
     activation, signed = _activation(loaded, source)
     split = halves(labels if labels is not None else [""] * len(texts), config.seed)
     reader = NeuronReader(source, config, signed, split, batch_size)

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 
 from lmcore.analysis.asked import ask
-from lmcore.analysis.runs import run_tokens
-from lmcore.errors import InputError
+from lmcore.analysis.room import check_room
+from lmcore.analysis.runs import read_count, read_where_written, run_tokens
+from lmcore.errors import InputError, OptionError
 from lmcore.fingerprint import fingerprint
 from lmcore.models.components import Component, components, head_outputs, projection_bias, record
 from lmcore.models.layouts import layout_of
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     import torch
 
 STREAM = "stream"
+_COPIES = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,8 +49,8 @@ class StreamShares:
         return self.shares
 
 
-def part_contributions(parts: Any, total: Any = None) -> np.ndarray:
-    """Return how much each part of a sum of vectors contributes to it (Ferrando et al. 2022, with L2 lengths).
+def part_contributions(parts: Any, total: Any = None, *, order: int = 2) -> np.ndarray:
+    """Return how much each part of a sum of vectors contributes to it (Ferrando et al. 2022).
 
     A part contributes by how much nearer it brings the sum: the sum's length less its distance from the part, and nothing where
     that is below 0. These are scaled to sum to 1.
@@ -56,13 +58,17 @@ def part_contributions(parts: Any, total: Any = None) -> np.ndarray:
     Args:
         parts: shape (parts, …, features).
         total: their sum, shape (…, features); added up where None.
+        order: of the lengths: 2 for Euclidean ones, 1 for sums of absolute values, as the authors have it.
 
     Returns:
         0 to 1, float64 of shape (parts, …); all 0 where no part brings the sum nearer.
 
     Raises:
         InputError: the shapes do not fit each other, or a value is not finite.
+        OptionError: the order is neither 1 nor 2.
     """
+    if order not in (1, 2):
+        raise OptionError(f"The order of the lengths is {order!r}: give 1 or 2.")
     each = np.asarray(parts, dtype=np.float64)
     if each.ndim < 2 or not len(each):
         raise InputError(f"The parts have the shape {each.shape}: give (parts, …, features).")
@@ -71,10 +77,15 @@ def part_contributions(parts: Any, total: Any = None) -> np.ndarray:
         raise InputError(f"The total has the shape {whole.shape}: give {each.shape[1:]}, as the parts have.")
     if not (np.isfinite(each).all() and np.isfinite(whole).all()):
         raise InputError("A part or the total has a value that is not finite: give finite numbers.")
-    nearer = np.clip(np.linalg.norm(whole, axis=-1) - np.linalg.norm(whole - each, axis=-1), 0.0, None)
+    nearer = np.clip(_length(whole, order) - _length(whole - each, order), 0.0, None)
     scale = nearer.sum(axis=0)
     shares: np.ndarray = np.divide(nearer, scale, out=np.zeros_like(nearer), where=scale > 0)
     return shares
+
+
+def _length(vectors: np.ndarray, order: int) -> np.ndarray:
+    found: np.ndarray = np.linalg.norm(vectors, ord=order, axis=-1)
+    return found
 
 
 def stream_contributions(loaded: LoadedModel, text: Input, *, output: str | None = None) -> StreamShares:
@@ -97,8 +108,9 @@ def stream_contributions(loaded: LoadedModel, text: Input, *, output: str | None
     twin = replace(loaded, model=loaded.twin())
     every = components(twin.model)
     parts = [part for part in every if part.stack == every[-1].stack and part.kind not in ("neurons", "normed")]
+    check_room(loaded, len(asked.reading), read=read_count(twin, [asked.reading]), kept=_COPIES * len(parts))
     with torch.inference_mode(), record(twin.model, parts) as kept:
-        run_tokens(twin, [asked.reading])
+        run_tokens(twin, [asked.reading], **read_where_written(twin, [asked.reading]))
         values: dict[tuple[str, int], tuple[Component, torch.Tensor]] = {
             (part.kind, part.layer): (part, kept[part].float()) for part in parts
         }

@@ -127,19 +127,17 @@ def patch_activations(
     PATCHING[component]
     if direction not in DIRECTIONS:
         raise OptionError(f"The direction is {direction!r}: take denoise or noise.")
-    report = report or Silent()
     asked = ask(loaded, [clean], [target], None if output is None else [output])[0]
     base = asked.reading
-    other = _counterpart(base, read_row(loaded, corrupted, output=asked.output))
+    other = _counterpart(base, read_row(loaded.widest, corrupted, output=asked.output))
     twin = twin_of(loaded)
     parts = _chosen(parts_of(twin, component, stack), layers)
     cells = _cells(parts, base, whole)
     given, clean_value = recorded(twin, base, parts, asked.target)
     theirs, corrupted_value = recorded(twin, other, parts, asked.target)
     run, sources = (other, given) if direction == "denoise" else (base, theirs)
-    values = run_cells(
-        twin, run, base, asked.target, cells, sources, batch_size=batch_size, report=Part(report, 0.05, 1.0)
-    )
+    rest = Part(report or Silent(), 0.05, 1.0)
+    values = run_cells(twin, run, base, asked.target, cells, sources, batch_size=batch_size, report=rest)
     parameters = {"component": component, "direction": direction, "stack": stack, "whole": whole}
     return Patching(
         cells=_frame(cells, base.tokens, other.tokens, values, clean_value, corrupted_value),
@@ -175,7 +173,7 @@ def patch_runs(
         OptionError: the model has no such part.
     """
     PATCHING[component]
-    return len(_cells(parts_of(loaded, component, stack), read_row(loaded, clean, output=output), whole)) + 4
+    return len(_cells(parts_of(loaded, component, stack), read_row(loaded.widest, clean, output=output), whole)) + 4
 
 
 def _counterpart(clean: Reading, corrupted: Reading) -> Reading:

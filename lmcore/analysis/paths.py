@@ -11,14 +11,14 @@ from lmcore.errors import InputError
 if TYPE_CHECKING:
     import torch
 
-    # Values (rows,), or (rows, outputs), of a batch (rows, tokens, features), given each row's path number and number of
-    # real tokens.
-    Function = Callable[[torch.Tensor, np.ndarray, np.ndarray], torch.Tensor]
+    # Values (rows,), or such a tensor for each of several outputs, of a batch (rows, tokens, features), given each row's path
+    # number and number of real tokens.
+    Function = Callable[[torch.Tensor, np.ndarray, np.ndarray], torch.Tensor | Sequence[torch.Tensor]]
     # Of a gradient and the way x − baseline, both (rows, tokens, features), what each token's share is, (rows, tokens).
     Share = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 SMALL = 1e-9
-_BATCH_TOKENS = 2048
+BATCH_TOKENS = 1024
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,11 +29,13 @@ class Path:
         x: the input, a tensor of shape (tokens, features).
         baseline: where the way begins, of the same shape; or one for each point, (points, tokens, features).
         noise: what is added to the input at each point, (points, tokens, features), or None.
+        at_once: how many tokens may go in one pass, all its points together; one point always may.
     """
 
     x: "torch.Tensor"
     baseline: "torch.Tensor"
     noise: "torch.Tensor | None" = None
+    at_once: int = BATCH_TOKENS
 
     def ends(self, place: int) -> "tuple[torch.Tensor, torch.Tensor]":
         """Return where the way to a point begins and ends, both (tokens, features)."""
@@ -144,12 +146,12 @@ def values_at_ends(function: "Function", paths: Sequence[Path]) -> list[tuple[np
     order = sorted(range(len(paths)), key=lambda n: len(paths[n].x))
     rows = [(n, place) for n in order for place in range(len(ends[n]))]
     values: dict[tuple[int, int], np.ndarray] = {}
-    for chosen in _cut(rows, [len(paths[n].x) for n, _ in rows]):
+    for chosen in _cut(rows, paths):
         inputs = torch.nn.utils.rnn.pad_sequence([ends[n][place] for n, place in chosen], batch_first=True)
         numbers = np.array([n for n, _ in chosen])
         with torch.inference_mode():
             out = function(inputs, numbers, np.array([len(paths[n].x) for n in numbers]))
-        values |= dict(zip(chosen, out.double().cpu().numpy(), strict=True))
+        values |= dict(zip(chosen, _numbers(out), strict=True))
     for n in order:
         found[n] = np.stack([values[n, place] for place in range(len(ends[n]))])
     return [(each[:-1].mean(axis=0), each[-1]) for each in found]
@@ -171,29 +173,43 @@ def _slopes(
     inputs.requires_grad_(True)
     with torch.enable_grad():
         values = function(inputs, numbers, lengths)
-        columns = [values] if values.dim() == 1 else list(values.unbind(dim=1))
+        columns = [values] if isinstance(values, torch.Tensor) else list(values)
         shares = []
         for n, column in enumerate(columns):
+            if not column.requires_grad:  # no row of the batch has this output
+                shares.append(torch.zeros(inputs.shape[:2], device=inputs.device))
+                continue
             (gradient,) = torch.autograd.grad(column.sum(), inputs, retain_graph=n + 1 < len(columns))
             shares.append(share(gradient, ways).detach())
-    together = shares[0] if values.dim() == 1 else torch.stack(shares, dim=1)
-    if not (torch.isfinite(together).all() and torch.isfinite(values).all()):
+    given, found = _numbers(values), _numbers(shares[0] if isinstance(values, torch.Tensor) else shares)
+    if not (np.isfinite(found).all() and np.isfinite(given).all()):
         raise InputError(
             "The gradient on the way from this baseline is not a finite number: choose another baseline, such as pad."
         )
-    return values.detach().double().cpu().numpy(), together.double().cpu().numpy()
+    return given, found
+
+
+def _numbers(values: "torch.Tensor | Sequence[torch.Tensor]") -> np.ndarray:
+    """Return values as float64; of several tensors, one for each output, the second axis is the outputs'."""
+    import torch
+
+    together = values if isinstance(values, torch.Tensor) else torch.stack(list(values), dim=1)
+    found: np.ndarray = together.detach().double().cpu().numpy()
+    return found
 
 
 def _batches(paths: Sequence[Path], wanted: Sequence[int], points: int) -> list[list[tuple[int, int]]]:
     """Cut (path, point) pairs, sorted by length, into batches of a bounded number of tokens."""
     rows = [(n, place) for n in sorted(wanted, key=lambda n: len(paths[n].x)) for place in range(points)]
-    return _cut(rows, [len(paths[n].x) for n, _ in rows])
+    return _cut(rows, paths)
 
 
-def _cut(rows: Sequence[tuple[int, int]], lengths: Sequence[int]) -> list[list[tuple[int, int]]]:
+def _cut(rows: Sequence[tuple[int, int]], paths: Sequence[Path]) -> list[list[tuple[int, int]]]:
+    """Cut pairs, the shortest paths first, into batches of as many tokens as may go at once."""
+    most = min((path.at_once for path in paths), default=BATCH_TOKENS)
     batches: list[list[tuple[int, int]]] = []
-    for row, length in zip(rows, lengths, strict=True):
-        if not batches or (len(batches[-1]) + 1) * length > _BATCH_TOKENS:
+    for row in rows:
+        if not batches or (len(batches[-1]) + 1) * len(paths[row[0]].x) > most:
             batches.append([])
         batches[-1].append(row)
     return batches

@@ -1,12 +1,13 @@
 """How probable a language model holds each token of a text, and what it would rather have read."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
+from lmcore.analysis.room import fitting_batch
 from lmcore.errors import InputError
 from lmcore.fingerprint import fingerprint
 from lmcore.models.distributions import token_distributions
@@ -76,6 +77,11 @@ class TokenProbabilities:
         """Two to the mean surprisal, 1 or more: as undecided as among so many tokens; NaN where nothing is predicted."""
         return float(2 ** (self.bits / self.predicted)) if self.predicted else float("nan")
 
+    def part(self, places: slice) -> "TokenProbabilities":
+        """Return a stretch of the tokens, with its own sums."""
+        names = ("tokens", "ids", "probability", "surprisal", "entropy", "rank", "best", "best_probability")
+        return replace(self, **{name: getattr(self, name)[places] for name in names})
+
     def to_frame(self) -> pd.DataFrame:
         """Return a row for each token; ``alternatives`` has the most probable ones with their probabilities."""
         listed = [
@@ -106,7 +112,7 @@ def token_probabilities(
 ) -> TokenProbabilities:
     """Say how probable each token of a text is to a language model; nothing of a text is left out.
 
-    A decoder reads the text once. A masked model reads it as often as it has tokens. A text above the model's limit is
+    A decoder reads the text once. A masked model reads it as often as it has tokens. A text above the model's own window is
     read in windows that overlap by half, so that each token is given at least half a window. Where the model writes a
     text from a text (an encoder-decoder, or a decoder trained to), the output's tokens are measured.
 
@@ -121,8 +127,10 @@ def token_probabilities(
     Raises:
         InputError: the model has no language head, or the text is empty or has no token that is predicted; or an output
             is given to a model that only reads on.
+        ResourceError: the longest window would not fit into memory.
         Cancelled: the report asked to stop.
     """
+    loaded = loaded.widest
     if loaded.model.get_output_embeddings() is None:
         raise InputError(
             f"{loaded.ref} has no language head, so that it holds no token probable: choose a model for text generation, "
@@ -133,6 +141,7 @@ def token_probabilities(
     reading, ids, encodings = _windows(loaded, text, output, report)
     if not any(encodings.notes["targets"]):
         raise InputError("The text has no token that is predicted from another: give a longer one.")
+    batch_size = fitting_batch(loaded, int(encodings.lengths.max()), batch_size)
     found = token_distributions(loaded, encodings, max(alternatives, 1), batch_size=batch_size, report=report)
     lead = len(ids) - len(found.rank)
 
@@ -207,8 +216,6 @@ def _read_on(loaded: LoadedModel, text: str) -> tuple[list[int], Encodings]:
 
 
 def _written(loaded: LoadedModel, text: str, output: str | None, report: Report | None) -> tuple[list[int], Encodings]:
-    from dataclasses import replace
-
     from lmcore.models.written import output_ids, with_decoder_inputs
 
     read = encode_texts(loaded.tokenizer, [text], loaded.max_length)

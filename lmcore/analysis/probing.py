@@ -117,23 +117,21 @@ def probe_layers(
     prepared: Prepared = PROPERTIES[property].load()(source, **options)
     trial = _Trial(prepared, PROBES[probe].load()(**probing), seed, control, code)
     with layer_vectors(loaded, prepared.parts, Part(report, 0.0, 0.6)) as vectors:
-        rows, codes = _all_layers(trial, vectors, Part(report, 0.6, 1.0))
-    frame = pd.DataFrame(rows)
-    on_dev = frame[frame["split"] == "dev"]["accuracy"].to_numpy()
+        frame, codes = _all_layers(trial, vectors, Part(report, 0.6, 1.0))
     asked = {
         "property": property, "property_options": options, "probe": probe, "probe_options": probing, "seed": seed,
         "control": control, "code": code, "most_words": most_words, "task": task,
     }  # fmt: skip
-    texts = [[part.encodings.ids, part.values.tolist()] for part in prepared.parts.values()]
+    read = [[part.encodings.ids, part.values.tolist()] for part in prepared.parts.values()]
     return ProbeResult(
         accuracies=frame,
-        best_layer=int(on_dev.argmax()),
+        best_layer=int(frame[frame["split"] == "dev"]["accuracy"].to_numpy().argmax()),
         strength=probing["strength"],
-        fingerprint=fingerprint(loaded.fingerprint, texts, asked),
+        fingerprint=fingerprint(loaded.fingerprint, read, asked),
         classes=prepared.classes,
         examples={split: len(part) for split, part in prepared.parts.items()},
         majority=trial.majority(),
-        codes=pd.DataFrame(codes) if code else None,
+        codes=codes,
         parameters=asked,
     )
 
@@ -168,9 +166,8 @@ class _Trial:
         return {split: fitted.predict(vectors.layer(split, layer)) == gold[split] for split in gold}
 
 
-def _all_layers(
-    trial: _Trial, vectors: LayerVectors, report: Report
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def _all_layers(trial: _Trial, vectors: LayerVectors, report: Report) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+    """Return the accuracies and, where it was asked for, the code lengths of all layers."""
     gold = trial.gold()
     by_chance = trial.control_gold() if trial.control else None
     rows: list[dict[str, Any]] = []
@@ -184,7 +181,7 @@ def _all_layers(
             report.check()
             codes.append(_code(trial, layer, vectors.layer("train", layer), gold["train"]))
         report.progress((layer + 1) / vectors.layers, f"Layer {layer} probed")
-    return rows, codes
+    return pd.DataFrame(rows), pd.DataFrame(codes) if trial.code else None
 
 
 def _rows(

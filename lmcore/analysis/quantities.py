@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from lmcore.analysis.asked import Asked
-from lmcore.analysis.runs import Variants, run_embeddings
+from lmcore.analysis.runs import Variants, among_read, read_where_written, run_embeddings
 from lmcore.models.load import LoadedModel
 from lmcore.models.reading import Reading
 from lmcore.tasks import load_task
@@ -21,8 +21,8 @@ OBJECTIVES = ("log_probability", "probability", "logit")
 class Quantity(Protocol):
     """Values of a batch's output."""
 
-    def of(self, out: Any, readings: Sequence[Reading], numbers: Sequence[int]) -> "torch.Tensor":
-        """Return the values, shape (rows, outputs).
+    def of(self, out: Any, readings: Sequence[Reading], numbers: Sequence[int]) -> "list[torch.Tensor]":
+        """Return the values, for each output a tensor of shape (rows,): what leads back from one passes over no other.
 
         Args:
             out: what the model returned.
@@ -43,20 +43,20 @@ class OneTarget:
     loaded: LoadedModel
     asked: Sequence[Asked]
 
-    def of(self, out: Any, readings: Sequence[Reading], numbers: Sequence[int]) -> "torch.Tensor":
-        """Return each row's value, shape (rows, 1)."""
+    def of(self, out: Any, readings: Sequence[Reading], numbers: Sequence[int]) -> "list[torch.Tensor]":
+        """Return each row's value."""
         import torch
 
-        task = load_task(self.loaded.task).adapted(self.loaded.model.config)
+        task, batch = load_task(self.loaded.task).adapted(self.loaded.model.config), Variants(out)
         rows = [
-            task.objective(self.loaded, Variants(out, place), reading, self.asked[n].target)[0]
-            for place, (reading, n) in enumerate(zip(readings, numbers, strict=True))
+            task.objective(self.loaded, batch[place], reading, self.asked[n].target)[0]
+            for place, (reading, n) in enumerate(zip(among_read(self.loaded, readings), numbers, strict=True))
         ]
-        return torch.stack(rows).float()[:, None]
+        return [torch.stack(rows).float()]
 
     def options(self, readings: Sequence[Reading]) -> dict[str, Any]:
-        """Return nothing."""
-        return {}
+        """Return the places at which the head is to be read, where the model can leave the others out."""
+        return read_where_written(self.loaded, readings)
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,20 +66,20 @@ class TargetProbability:
     loaded: LoadedModel
     asked: Sequence[Asked]
 
-    def of(self, out: Any, readings: Sequence[Reading], numbers: Sequence[int]) -> "torch.Tensor":
-        """Return each row's probability, shape (rows, 1)."""
+    def of(self, out: Any, readings: Sequence[Reading], numbers: Sequence[int]) -> "list[torch.Tensor]":
+        """Return each row's probability."""
         import torch
 
-        task = load_task(self.loaded.task).adapted(self.loaded.model.config)
+        task, batch = load_task(self.loaded.task).adapted(self.loaded.model.config), Variants(out)
         rows = [
-            task.probability(self.loaded, Variants(out, place), reading, self.asked[n].target)[0]
-            for place, (reading, n) in enumerate(zip(readings, numbers, strict=True))
+            task.probability(self.loaded, batch[place], reading, self.asked[n].target)[0]
+            for place, (reading, n) in enumerate(zip(among_read(self.loaded, readings), numbers, strict=True))
         ]
-        return torch.stack(rows).float()[:, None]
+        return [torch.stack(rows).float()]
 
     def options(self, readings: Sequence[Reading]) -> dict[str, Any]:
-        """Return nothing."""
-        return {}
+        """Return the places at which the head is to be read, where the model can leave the others out."""
+        return read_where_written(self.loaded, readings)
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,38 +89,35 @@ class EveryToken:
     Attributes:
         loaded: a model that writes.
         objective: one of `OBJECTIVES`: nats, 0 to 1, or the logit.
-        outputs: how many values a row has: the longest output's tokens; shorter ones are filled with 0.
+        outputs: how many values a row has: the longest output's tokens; those that a shorter one has not are 0.
     """
 
     loaded: LoadedModel
     objective: str
     outputs: int
 
-    def of(self, out: Any, readings: Sequence[Reading], numbers: Sequence[int]) -> "torch.Tensor":
-        """Return the value of each written token, shape (rows, outputs)."""
+    def of(self, out: Any, readings: Sequence[Reading], numbers: Sequence[int]) -> "list[torch.Tensor]":
+        """Return the values of the first written token of each row, of the second one, and so on."""
+        read = among_read(self.loaded, readings)
+        return [self._column(out.logits, read, number) for number in range(self.outputs)]
+
+    def _column(self, logits: "torch.Tensor", readings: Sequence[Reading], number: int) -> "torch.Tensor":
         import torch
 
-        chosen = self._places(readings)
-        rows = []
-        for place, reading in enumerate(readings):
-            at = reading.written.at if chosen is None else np.searchsorted(chosen, reading.written.at)
-            logits = out.logits[place, torch.from_numpy(at)]
-            ids = torch.from_numpy(reading.written.ids).to(logits.device)[:, None]
-            values = self._scaled(logits).gather(1, ids)[:, 0].float()
-            rows.append(torch.nn.functional.pad(values, (0, self.outputs - len(values))))
-        return torch.stack(rows)
+        rows = [row for row, reading in enumerate(readings) if number < len(reading.written)]
+        found = logits.new_zeros(len(readings), dtype=torch.float32)
+        if not rows:
+            return found
+        at = np.array([readings[row].written.at[number] for row in rows])
+        ids = np.array([readings[row].written.ids[number] for row in rows])
+        places, tokens = torch.from_numpy(at).to(logits.device), torch.from_numpy(ids).to(logits.device)
+        where = torch.tensor(rows, device=logits.device)
+        values = self._scaled(logits[where, places]).gather(1, tokens[:, None])[:, 0]
+        return found.index_put((where,), values.float())
 
     def options(self, readings: Sequence[Reading]) -> dict[str, Any]:
         """Return the places at which the head is to be read, where the model can leave the others out."""
-        import torch
-
-        chosen = self._places(readings)
-        return {} if chosen is None else {"logits_to_keep": torch.from_numpy(chosen).to(self.loaded.device)}
-
-    def _places(self, readings: Sequence[Reading]) -> np.ndarray | None:
-        if not _keeps_logits(self.loaded.model):
-            return None
-        return np.unique(np.concatenate([reading.written.at for reading in readings]))
+        return read_where_written(self.loaded, readings)
 
     def _scaled(self, logits: "torch.Tensor") -> "torch.Tensor":
         if self.objective == "logit":
@@ -130,8 +127,8 @@ class EveryToken:
 
 def embedding_values(
     loaded: LoadedModel, readings: Sequence[Reading], quantity: Quantity, seen: Callable[[int], None]
-) -> "Callable[[torch.Tensor, np.ndarray, np.ndarray], torch.Tensor]":
-    """Return what gives each row of a batch of embeddings its values, shape (rows, outputs).
+) -> "Callable[[torch.Tensor, np.ndarray, np.ndarray], list[torch.Tensor]]":
+    """Return what gives each row of a batch of embeddings its values, one tensor of shape (rows,) for each output.
 
     Args:
         loaded: the model.
@@ -140,16 +137,10 @@ def embedding_values(
         seen: is told of each batch's rows before they are run.
     """
 
-    def values(inputs: "torch.Tensor", numbers: np.ndarray, lengths: np.ndarray) -> "torch.Tensor":
+    def values(inputs: "torch.Tensor", numbers: np.ndarray, lengths: np.ndarray) -> "list[torch.Tensor]":
         seen(len(numbers))
         own = [readings[n] for n in numbers]
         out = run_embeddings(loaded, readings, inputs, numbers, **quantity.options(own))
         return quantity.of(out, own, numbers.tolist())
 
     return values
-
-
-def _keeps_logits(model: Any) -> bool:
-    import inspect
-
-    return "logits_to_keep" in inspect.signature(model.forward).parameters

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from lmcore.analysis.interventions import stack_tokens
+from lmcore.analysis.room import fitting_batch
 from lmcore.analysis.runs import run_tokens
 from lmcore.errors import InputError
 from lmcore.models.components import Component, record
@@ -50,14 +51,16 @@ def token_values(
         report: progress and cancellation.
 
     Raises:
+        ResourceError: the longest text would not fit into memory.
         Cancelled: the report asked to stop.
     """
     import torch
 
     found: list[dict[Component, torch.Tensor]] = []
-    for start in range(0, len(readings), _TEXTS_AT_ONCE):
+    at_once = fitting_batch(twin, max(map(len, readings), default=1), _TEXTS_AT_ONCE, kept=2 * len(parts))
+    for start in range(0, len(readings), at_once):
         report.check()
-        own = readings[start : start + _TEXTS_AT_ONCE]
+        own = readings[start : start + at_once]
         with torch.no_grad(), record(twin.model, parts) as kept:
             run_tokens(twin, own)
         found += [

@@ -120,11 +120,7 @@ def head_roles(
         ResourceError: the maps of one text would take more than the limit; nothing was run.
         Cancelled: the report asked to stop.
     """
-    kinds = attention_kinds(loaded)
-    wanted: Kind = kinds[0] if kind == "self" else kind
-    if wanted not in kinds or wanted == "cross":
-        own = ", ".join(each for each in kinds if each != "cross")
-        raise InputError(f"Roles are those of self-attention, and not {wanted}: {loaded.ref} has {own}.")
+    wanted = _self_attention(loaded, kind)
     if sequences < 1 or length < 2:
         raise OptionError("Roles need at least one random sequence of two tokens: set sequences and length higher.")
     report = report or Silent()
@@ -148,6 +144,20 @@ def head_roles(
         parameters=parameters,
         fingerprint=fingerprint(loaded.fingerprint, wanted, read.encodings.ids, read.decoder_ids, parameters),
     )
+
+
+def _self_attention(loaded: LoadedModel, kind: Kind | Literal["self"]) -> Kind:
+    """Return which self-attention is meant.
+
+    Raises:
+        InputError: the model has none of that kind.
+    """
+    kinds = attention_kinds(loaded)
+    wanted: Kind = kinds[0] if kind == "self" else kind
+    if wanted not in kinds or wanted == "cross":
+        own = ", ".join(each for each in kinds if each != "cross")
+        raise InputError(f"Roles are those of self-attention, and not {wanted}: {loaded.ref} has {own}.")
+    return wanted
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,11 +1,12 @@
 """Running a model over variants of readings: other embeddings in place of the tokens' own."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lmcore.analysis.apart import are_apart, run_apart
 from lmcore.analysis.parity import check_parity
 from lmcore.models.load import LoadedModel
 from lmcore.models.reading import Reading
@@ -17,15 +18,35 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Variants:
-    """The output of a batch, one row at a time, under the names that the model gave its parts."""
+class Variant:
+    """One row of a batch's output, as a batch of one, under the names that the model gave its parts."""
 
-    out: Any
+    batch: "Variants"
     row: int
 
     def __getattr__(self, name: str) -> Any:
-        value = getattr(self.out, name)
-        return value[self.row : self.row + 1]
+        return self.batch.part(name)[self.row]
+
+
+class Variants:
+    """A batch's output, cut into its rows.
+
+    Each part is cut once: the way back through a slice fills zeros for the whole batch, so that slicing row by row would take
+    time with the square of the rows.
+    """
+
+    def __init__(self, out: Any) -> None:
+        self._out = out
+        self._parts: dict[str, Any] = {}
+
+    def part(self, name: str) -> Any:
+        """Return one part of the output, row by row."""
+        if name not in self._parts:
+            self._parts[name] = getattr(self._out, name).split(1)
+        return self._parts[name]
+
+    def __getitem__(self, row: int) -> Variant:
+        return Variant(self, row)
 
 
 def token_embeddings(loaded: LoadedModel, reading: Reading, ids: "torch.Tensor | None" = None) -> "torch.Tensor":
@@ -40,7 +61,7 @@ def token_embeddings(loaded: LoadedModel, reading: Reading, ids: "torch.Tensor |
 
     ids = torch.from_numpy(reading.tokens.ids).to(loaded.device) if ids is None else ids
     base = loaded.model.base_model
-    if reading.first == len(reading):
+    if reading.first == len(reading) or reading.apart:
         found: torch.Tensor = loaded.model.get_input_embeddings()(ids)
         return found
     first, second = base.get_encoder(), base.get_decoder()
@@ -68,6 +89,8 @@ def run_embeddings(
         What the model returned.
     """
     own = [readings[n] for n in numbers]
+    if are_apart(own):
+        return run_apart(loaded, own, inputs, "inputs_embeds")
     firsts, totals = np.array([r.first for r in own]), np.array([len(r) for r in own])
     given: dict[str, Any] = {**_fields(own, inputs.device), **options}
     given["attention_mask"] = _mask(firsts, inputs.device)
@@ -101,6 +124,8 @@ def run_tokens(
     for place, row in enumerate(rows):
         whole[place, : len(row)] = row
     tokens = torch.from_numpy(whole).to(loaded.device)
+    if are_apart(readings):
+        return run_apart(loaded, readings, tokens, "input_ids")
     given: dict[str, Any] = {**_fields(readings, tokens.device), **options}
     given["attention_mask"] = _mask(firsts, tokens.device)
     if (firsts == totals).all():
@@ -115,12 +140,45 @@ def run_tokens(
 
 def target_values(loaded: LoadedModel, out: Any, readings: Sequence[Reading], targets: Sequence[Target]) -> np.ndarray:
     """Return the value of each row's target, float64 of shape (rows,)."""
-    task = load_task(loaded.task).adapted(loaded.model.config)
-    rows = [
-        task.objective(loaded, Variants(out, i), r, t)[0]
-        for i, (r, t) in enumerate(zip(readings, targets, strict=True))
-    ]
+    task, batch = load_task(loaded.task).adapted(loaded.model.config), Variants(out)
+    rows = [task.objective(loaded, batch[i], r, t)[0] for i, (r, t) in enumerate(zip(readings, targets, strict=True))]
     return np.array([float(value) for value in rows], dtype=np.float64)
+
+
+def read_where_written(loaded: LoadedModel, readings: Sequence[Reading]) -> dict[str, Any]:
+    """Return what tells a model to read its head only where what was written is predicted, in any of the rows.
+
+    A vocabulary's logits at every token of a long text would take more memory and time than they are worth. Empty for a
+    model that cannot be told.
+    """
+    import torch
+
+    chosen = _read_places(loaded, readings)
+    return {} if chosen is None else {"logits_to_keep": torch.from_numpy(chosen).to(loaded.device)}
+
+
+def among_read(loaded: LoadedModel, readings: Sequence[Reading]) -> list[Reading]:
+    """Return readings whose outputs have their places in what comes of `read_where_written`."""
+    chosen = _read_places(loaded, readings)
+    if chosen is None:
+        return list(readings)
+    return [replace(r, written=replace(r.written, at=np.searchsorted(chosen, r.written.at))) for r in readings]
+
+
+def read_count(loaded: LoadedModel, readings: Sequence[Reading]) -> int | None:
+    """Return at how many tokens of a reading, at most, the head is read so; None for all of them."""
+    if _read_places(loaded, readings) is None:
+        return None
+    return max(len(reading.written) for reading in readings)
+
+
+def _read_places(loaded: LoadedModel, readings: Sequence[Reading]) -> np.ndarray | None:
+    import inspect
+
+    if "logits_to_keep" not in inspect.signature(loaded.model.forward).parameters or not readings:
+        return None
+    found = np.unique(np.concatenate([reading.written.at for reading in readings]))
+    return found if len(found) else None
 
 
 def check_embeddings(loaded: LoadedModel, readings: Sequence[Reading]) -> None:
@@ -135,8 +193,10 @@ def check_embeddings(loaded: LoadedModel, readings: Sequence[Reading]) -> None:
         return
     shortest = min(readings, key=len)
     with torch.inference_mode():
-        plain = run_tokens(loaded, [shortest])
-        embedded = run_embeddings(loaded, [shortest], token_embeddings(loaded, shortest)[None], np.zeros(1, dtype=int))
+        few = read_where_written(loaded, [shortest])
+        plain = run_tokens(loaded, [shortest], **few)
+        own = token_embeddings(loaded, shortest)[None]
+        embedded = run_embeddings(loaded, [shortest], own, np.zeros(1, dtype=int), **few)
     name = "logits" if "logits" in plain else "start_logits" if "start_logits" in plain else "last_hidden_state"
     check_parity(loaded, plain[name], embedded[name], "embeddings in place of tokens")
 

@@ -1,7 +1,7 @@
 """Running an attribution method over texts: what the gradient methods and the black-box ones need, and what they give."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,10 +11,10 @@ from lmcore.analysis.cost import calls_of, game_options
 from lmcore.analysis.erased import Erasing, blank_token
 from lmcore.analysis.games import Played, play
 from lmcore.analysis.methods import ATTRIBUTION, is_black_box
-from lmcore.analysis.paths import SMALL, Path, PathScores
+from lmcore.analysis.paths import BATCH_TOKENS, SMALL, Path, PathScores
 from lmcore.analysis.quantities import Quantity, embedding_values
-from lmcore.analysis.room import check_room
-from lmcore.analysis.runs import check_embeddings, token_embeddings
+from lmcore.analysis.room import fitting_batch
+from lmcore.analysis.runs import check_embeddings, read_count, token_embeddings
 from lmcore.analysis.units import Units, cut_units, hierarchy, open_places
 from lmcore.errors import InputError
 from lmcore.models.load import LoadedModel
@@ -123,9 +123,10 @@ def _differentiate(
     report: Report,
 ) -> list[Found]:
     readings = [each.reading for each in asked]
-    check_room(loaded, max(len(reading) for reading in readings), gradients=True)
+    longest, read = max(map(len, readings)), read_count(loaded, readings)
+    texts = fitting_batch(loaded, longest, max(1, BATCH_TOKENS // longest), gradients=True, read=read)
     check_embeddings(loaded, readings)
-    paths = [_path(loaded, reading, parameters) for reading in readings]
+    paths = [replace(_path(loaded, reading, parameters), at_once=texts * longest) for reading in readings]
     settings = {name: value for name, value in parameters.items() if name != "baseline"}
     expected = max(1, len(asked) * int(settings.get("steps") or settings.get("samples") or 1))
     rows = 0

@@ -11,7 +11,7 @@ import pandas as pd
 from lmcore.analysis.asked import ask
 from lmcore.analysis.interventions import parts_of, twin_of
 from lmcore.analysis.reference import read_all, token_values
-from lmcore.analysis.runs import run_tokens, target_values
+from lmcore.analysis.runs import among_read, read_where_written, run_tokens, target_values
 from lmcore.errors import InputError, OptionError
 from lmcore.fingerprint import fingerprint
 from lmcore.models.components import Component
@@ -136,13 +136,8 @@ def find_direction(
         for n, texts in enumerate((towards, away))
     ]
     (first, lengths), (second, others) = both
-    between = first.mean(axis=0) - second.mean(axis=0)
-    length = float(np.linalg.norm(between))
     size = float(np.median(np.concatenate([lengths, others])))
-    if length <= 1e-6 * size:
-        raise InputError("Both sets have the same mean at this layer: give texts that differ.")
-    vector = between / length
-    ahead = (first @ vector)[:, None] - (second @ vector)[None]
+    vector, length = _difference(first, second, size)
     return Direction(
         vector=vector.astype(np.float32),
         layer=part.layer,
@@ -150,7 +145,7 @@ def find_direction(
         reads=reads,
         distance=length / size,
         size=size,
-        separation=float(((ahead > 0) + 0.5 * (ahead == 0)).mean()),
+        separation=_separation(first @ vector, second @ vector),
         texts=(len(first), len(second)),
         model=loaded.fingerprint,
         fingerprint=fingerprint(
@@ -202,7 +197,7 @@ def steer(
     if direction.model != loaded.fingerprint:
         raise InputError(f"The direction was not found in {loaded.ref}: find one in it.")
     report = report or Silent()
-    before = predict_texts(loaded, [text])[0]
+    before = predict_texts(loaded.widest, [text])[0]
     report.check()
     report.progress(0.3, "Predicted as the model is")
     asked = ask(loaded, [text], [target], None if output is None else [output])[0]
@@ -212,7 +207,7 @@ def steer(
     report.check()
     report.progress(0.6, f"{len(every)} strengths measured")
     with _steered(twin, part, direction, strength):
-        after = predict_texts(twin, [text])[0]
+        after = predict_texts(twin.widest, [text])[0]
     return Steering(
         before=before,
         after=after,
@@ -256,6 +251,25 @@ def _set_vectors(
     return np.stack(vectors), np.concatenate(lengths)
 
 
+def _difference(first: np.ndarray, second: np.ndarray, size: float) -> tuple[np.ndarray, float]:
+    """Return the way from the second set's mean to the first one's, of length 1, and how long it is.
+
+    Raises:
+        InputError: the means are the same, next to ``size``.
+    """
+    between = first.mean(axis=0) - second.mean(axis=0)
+    length = float(np.linalg.norm(between))
+    if length <= 1e-6 * size:
+        raise InputError("Both sets have the same mean at this layer: give texts that differ.")
+    return between / length, length
+
+
+def _separation(first: np.ndarray, second: np.ndarray) -> float:
+    """Return the share of pairs of which the first set's number is the larger; an equal pair counts as half."""
+    ahead = first[:, None] - second[None]
+    return float(((ahead > 0) + 0.5 * (ahead == 0)).mean())
+
+
 @contextmanager
 def _steered(twin: LoadedModel, part: Component, direction: Direction, strength: float) -> Iterator[None]:
     import torch
@@ -271,5 +285,5 @@ def _steered_value(
     import torch
 
     with torch.inference_mode(), _steered(twin, part, direction, strength):
-        out: Any = run_tokens(twin, [reading])
-        return float(target_values(twin, out, [reading], [target])[0])
+        out: Any = run_tokens(twin, [reading], **read_where_written(twin, [reading]))
+        return float(target_values(twin, out, among_read(twin, [reading]), [target])[0])

@@ -9,6 +9,7 @@ import pandas as pd
 from lmcore.charts.figure import Figure, bar_height, text_axis
 
 MAX_TOKENS = 64
+MAX_UNITS = 80
 FEWEST_LAYERS = 4  # that a map has room for, so that the cells of fewer are seen
 _AFTER_SPACE = "substring(datum.label, indexof(datum.label, ' ') + 1)"
 
@@ -44,7 +45,7 @@ def token_scores(
     """Draw signed attribution scores of tokens or words, in the order of the text.
 
     Args:
-        units: tokens or words.
+        units: tokens or words; of more than 80 those with the largest scores are drawn, and the numbers have all.
         scores: one a unit; positive speaks for the target.
         title: of the chart.
         towards: the class that positive scores speak for.
@@ -58,8 +59,10 @@ def token_scores(
     against = away or f"not {towards}"
     frame["speaks for"] = np.where(frame["score"] >= 0, towards, against)
     limit = float(frame["score"].abs().max()) if frame["score"].any() else 1.0
+    drawn = frame.loc[frame["score"].abs().nlargest(MAX_UNITS).index].sort_values("position")
+    cut = "" if len(drawn) == len(frame) else f" (the {MAX_UNITS} largest of {len(frame):,} scores)"
     chart = (
-        alt.Chart(frame, title=title)
+        alt.Chart(drawn, title=title + cut)
         .mark_bar()
         .encode(
             y=alt.Y(
@@ -82,7 +85,7 @@ def token_scores(
             ),
             tooltip=["unit:N", alt.Tooltip("score:Q", format="+.4f"), "speaks for:N"],
         )
-        .properties(height=bar_height(len(frame)))
+        .properties(height=bar_height(len(drawn)))
     )
     top = frame[frame["score"] > 0].sort_values("score", ascending=False).head(3)
     listed = ", ".join(f"{u!r} {s:+.2f}" for u, s in zip(top["unit"], top["score"], strict=True))

@@ -81,6 +81,8 @@ def output_by_source(weights: np.ndarray, rows: Sequence[str], columns: Sequence
         columns: the source's tokens; at most the first 64 are drawn.
         title: of the chart.
     """
+    if max(len(rows), len(columns)) > MAX_TOKENS:
+        title = f"{title} (first {MAX_TOKENS} tokens of each)"
     weights, rows, columns = weights[:MAX_TOKENS, :MAX_TOKENS], rows[:MAX_TOKENS], columns[:MAX_TOKENS]
     row, column = (places.ravel() for places in np.indices(weights.shape))
     frame = pd.DataFrame(
@@ -96,8 +98,8 @@ def output_by_source(weights: np.ndarray, rows: Sequence[str], columns: Sequence
         alt.Chart(frame, title=title)
         .mark_rect()
         .encode(
-            x=alt.X("source:N", sort=None, axis=_token_axis("Source", angle=-55)),
-            y=alt.Y("output:N", sort=None, axis=_token_axis("Token that is written")),
+            x=alt.X("source:N", sort=None, axis=token_axis("Source", angle=-55)),
+            y=alt.Y("output:N", sort=None, axis=token_axis("Token that is written")),
             color=alt.Color("weight:Q", title="Weight", scale=alt.Scale(domainMin=0)),
             tooltip=["output:N", "source:N", alt.Tooltip("weight:Q", format=".3f")],
         )
@@ -211,7 +213,7 @@ def token_shares(shares: Mapping[str, np.ndarray], tokens: Sequence[str], *, tit
             x=alt.X(
                 "name:N",
                 sort=None,
-                axis=_token_axis("Input token", angle=-55),
+                axis=token_axis("Input token", angle=-55),
             ),
             xOffset=alt.XOffset("measure:N", sort=order),
             y=alt.Y("value:Q", title=unit, scale=alt.Scale(domainMin=0)),
@@ -225,7 +227,7 @@ def token_shares(shares: Mapping[str, np.ndarray], tokens: Sequence[str], *, tit
     return Figure(chart, f"{title}: {said}.", frame[["position", "token", "measure", "value"]])
 
 
-def _token_axis(title: str, *, angle: int = 0) -> alt.Axis:
+def token_axis(title: str, *, angle: int = 0) -> alt.Axis:
     """Return an axis of tokens, each named without the number that keeps equal ones apart."""
     return alt.Axis(
         title=title, labelExpr=_AFTER_SPACE, labelAngle=angle, labelOverlap=False, labelFlush=False, labelLimit=110

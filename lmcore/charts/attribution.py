@@ -17,16 +17,18 @@ def output_matrix(frame: pd.DataFrame, *, measure: str) -> Figure:
 
     Args:
         frame: ``position``, ``unit``, ``part`` (input or output), ``output_position``, ``output`` and ``score``; at most the
-            first 80 units and 48 tokens are drawn.
+            first 48 tokens are drawn, and the 80 units with the largest scores.
         measure: the unit of the scores, such as nats.
     """
-    shown = frame[(frame["position"] < MAX_ROWS) & (frame["output_position"] < MAX_COLUMNS)].copy()
+    shown = frame[frame["output_position"] < MAX_COLUMNS]
+    largest = shown["score"].abs().groupby(shown["position"]).max().nlargest(MAX_ROWS).index
+    shown = shown[shown["position"].isin(largest)].copy()
     shown["row"] = [f"{n} {unit}" for n, unit in zip(shown["position"], shown["unit"], strict=True)]
     shown["column"] = [f"{n} {token}" for n, token in zip(shown["output_position"], shown["output"], strict=True)]
     limit = float(np.abs(shown["score"].to_numpy(dtype=float)).max(initial=0.0)) or 1.0
     title = "What each written token comes from"
     if len(shown) < len(frame):
-        title += f" (the first {MAX_ROWS} units and {MAX_COLUMNS} tokens)"
+        title += f" (the {len(largest)} units with the largest scores, the first {MAX_COLUMNS} tokens)"
     parts = [part for part in ("input", "output") if (shown["part"] == part).any()]
     maps = [_part_map(shown[shown["part"] == part], part, limit, measure) for part in parts]
     chart = alt.vconcat(*maps, title=title, spacing=8)

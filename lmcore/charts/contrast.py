@@ -11,11 +11,14 @@ MAX_UNITS = 120
 def side_by_side_scores(found: Contrast, names: tuple[str, str]) -> Figure:
     """Draw the scores of both sides and their difference, unit by unit, in the order of the text.
 
+    Of more than 120 units those are drawn on which a side's score or the difference is largest; the numbers have all.
+
     Args:
         found: the two.
         names: what each side is called.
     """
-    frame = found.units.head(MAX_UNITS).reset_index(drop=True)
+    largest = found.units[["first", "second", "difference"]].astype(float).abs().max(axis=1).nlargest(MAX_UNITS).index
+    frame = found.units.loc[sorted(largest)].reset_index(drop=True)
     frame["name"] = [
         unit if unit == other else f"{unit or '–'} → {other or '–'}"
         for unit, other in zip(frame["unit"], frame["other"], strict=True)
@@ -54,4 +57,6 @@ def side_by_side_scores(found: Contrast, names: tuple[str, str]) -> Figure:
         else f"The largest difference is at {top['name']!r}: {top['first']:+.2f} and {top['second']:+.2f}."
     )
     title = f"{names[0]} beside {names[1]}"
-    return Figure(chart.properties(title=title), f"{title}. {said}", frame.drop(columns=["name", "label"]))
+    if len(frame) < len(found.units):
+        title += f" (the {MAX_UNITS} largest of {len(found.units):,} scores)"
+    return Figure(chart.properties(title=title), f"{title}. {said}", found.units)

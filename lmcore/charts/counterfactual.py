@@ -100,7 +100,8 @@ def rate_differences(rates: pd.DataFrame, first: str, second: str) -> Figure:
         tooltip=["kind:N", "cases:Q", *(alt.Tooltip(f"{n}:Q", format="+.3f") for n in ("difference", "low", "high"))],
     )
     whole = rates.iloc[0]
-    said = f"Over all cases {whole['difference']:+.1%}, 95 % interval {whole['low']:+.1%} to {whole['high']:+.1%}."
+    said_points = [f"{100 * whole[name]:+.1f}" for name in ("difference", "low", "high")]
+    said = f"Over all cases {said_points[0]} percentage points, 95 % interval {said_points[1]} to {said_points[2]}."
     figure = (zero + rules + points).properties(height=bar_height(len(rates), each=30))
     return Figure(figure, f"{second} less {first}. {said}", rates)
 

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 _AFTER_SPACE = "substring(datum.label, indexof(datum.label, ' ') + 1)"
 
 
-def surprising_tokens(found: "TokenProbabilities") -> Figure:
-    """Draw the text with each token's ground coloured by its surprisal."""
+def surprising_tokens(found: "TokenProbabilities", *, more: str = "") -> Figure:
+    """Draw the text with each token's ground coloured by its surprisal; ``more`` is added to the title."""
     frame = found.to_frame()
     details = frame[["probability", "rank", "alternatives"]].assign(
         probability=[f"{share:.2%}" for share in frame["probability"]]
@@ -23,14 +23,19 @@ def surprising_tokens(found: "TokenProbabilities") -> Figure:
     return coloured_tokens(
         found.tokens,
         found.surprisal.tolist(),
-        title="How surprising each token is",
+        title=f"How surprising each token is{more}",
         unit="Surprisal (bits)",
         details=details,
     )
 
 
-def surprisal_and_entropy(found: "TokenProbabilities") -> Figure:
-    """Draw each token's surprisal as a bar, and as a point how undecided the model was (entropy)."""
+def surprisal_and_entropy(found: "TokenProbabilities", *, more: str = "") -> Figure:
+    """Draw each token's surprisal as a bar, and as a point how undecided the model was (entropy).
+
+    Args:
+        found: what was measured.
+        more: is added to the title.
+    """
     frame = found.to_frame().head(MAX_TOKENS)
     frame["name"] = [
         f"{position} {token.strip() or '␣'}" for position, token in zip(frame["position"], frame["token"], strict=True)
@@ -61,7 +66,7 @@ def surprisal_and_entropy(found: "TokenProbabilities") -> Figure:
         .encode(y="bits:Q", color=colour)
     )
     cut = "" if len(found.tokens) <= MAX_TOKENS else f" (first {MAX_TOKENS} of {len(found.tokens)} tokens)"
-    title = f"Surprisal of each token, and how undecided the model was{cut}"
+    title = f"Surprisal of each token, and how undecided the model was{more}{cut}"
     said = (
         f"The mean surprisal is {found.bits / max(found.predicted, 1):.2f} bits, the perplexity {found.perplexity:.1f}."
     )

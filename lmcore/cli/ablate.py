@@ -55,7 +55,7 @@ def ablate_command(
     question = asked_question(text, flags)
     with session.report() as report:
         report.progress(0.0, "Loading the model")
-        loaded = load_asked(session, version, question.task)
+        loaded = load_asked(session, version, question.task, question.max_tokens)
         data = DatasetStore(session.settings.workspace).load(reference) if reference else None
         texts = None if data is None else lens_texts(loaded, data)[:rows]
         found = ablate(

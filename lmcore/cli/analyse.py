@@ -24,6 +24,7 @@ _ANALYSES: dict[str, str] = {
     "why": "lmcore.cli.why:why_command",
     "words": "lmcore.cli.influence:influence_command",
     "align": "lmcore.cli.align:align_command",
+    "compare": "lmcore.cli.compare:compare_command",
     "rebuild": "lmcore.cli.rebuild:rebuild_command",
 }
 

@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
+max_tokens_flag = click.option(
+    "--max-tokens",
+    type=click.IntRange(1),
+    help="The most tokens of a text that are read.  [default: as many as the model takes]",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -28,6 +34,7 @@ class Question:
         against: what it is held against.
         output: what the model is taken to have written.
         task: of a model that is not registered.
+        max_tokens: the most tokens of the text that are read; None for as many as the model takes.
     """
 
     text: str
@@ -35,10 +42,11 @@ class Question:
     against: str | None
     output: str | None
     task: str | None
+    max_tokens: int | None
 
 
 def question_flags(function: Function) -> Function:
-    """Add ``--target``, ``--against``, ``--output`` and ``--task``, which `asked_question` reads."""
+    """Add ``--target``, ``--against``, ``--output``, ``--task`` and ``--max-tokens``, which `asked_question` reads."""
     flags = (
         click.option(
             "--target", metavar="TEXT", help="The class, tag, token or phrase to explain.  [default: what is predicted]"
@@ -48,6 +56,7 @@ def question_flags(function: Function) -> Function:
         click.option(
             "--task", type=click.Choice(list(TASKS)), help="Of a model that is not registered.  [default: completion]"
         ),
+        max_tokens_flag,
     )
     for flag in reversed(flags):
         function = flag(function)
@@ -56,7 +65,7 @@ def question_flags(function: Function) -> Function:
 
 def asked_question(text: str, flags: dict[str, Any]) -> Question:
     """Take a question's flags out of all; a text of ``-`` is read from the standard input."""
-    names = ("target", "against", "output", "task")
+    names = ("target", "against", "output", "task", "max_tokens")
     return Question(read_text(text), *(flags.pop(name) for name in names))
 
 
@@ -67,18 +76,19 @@ def read_text(text: str) -> str:
     return text.encode(errors="replace").decode()
 
 
-def load_asked(session: Session, version: str, task: str | None) -> "LoadedModel":
+def load_asked(session: Session, version: str, task: str | None, max_tokens: int | None = None) -> "LoadedModel":
     """Load a registered version with its head, or another model with that of a task.
 
     Raises:
         InputError: there is no such model, or it has no such head.
+        OptionError: it does not take as many tokens.
     """
     from lmcore.models.catalogue import resolve_model
     from lmcore.models.load import load_model
 
     known = resolve_model(version, session.settings)
     head = None if known.kind == "registry" else task or "completion"
-    return load_model(known, task=head, settings=session.settings)
+    return load_model(known, task=head, settings=session.settings, max_tokens=max_tokens)
 
 
 def named_target(loaded: "LoadedModel", question: Question) -> Target | None:
@@ -94,7 +104,7 @@ def named_target(loaded: "LoadedModel", question: Question) -> Target | None:
         return None
     task = load_task(loaded.task).adapted(loaded.model.config)
     written = question.output
-    prediction = predict_texts(loaded, [question.text])[0] if written is None else Prediction(0, text=written)
+    prediction = predict_texts(loaded.widest, [question.text])[0] if written is None else Prediction(0, text=written)
     offered = task.targets(prediction)
     kind = offered[0].kind if offered else "token"
     against = question.against or ""

@@ -7,9 +7,11 @@ import numpy as np
 
 from lmcore.analysis.importance_methods import IMPORTANCE
 from lmcore.analysis.role_scores import HEAD_ROLES
+from lmcore.cli.asked import max_tokens_flag
 from lmcore.cli.command import AnswerCommand, Session
 from lmcore.cli.options import choices_help, given_options, method_flags
 from lmcore.cli.output import Answer, records, table
+from lmcore.cli.stream import shares_answer
 from lmcore.errors import InputError, OptionError
 from lmcore.settings import MIB
 from lmcore.types import Input, Part
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from lmcore.models.load import LoadedModel
 
 _SHOWN = 12
-_PARTS = ("maps", "roles", "flow", "importance")
+_PARTS = ("maps", "roles", "flow", "contributions", "importance")
 _KINDS = ("self", "encoder", "decoder", "cross")
 
 
@@ -39,9 +41,11 @@ _KINDS = ("self", "encoder", "decoder", "cross")
 @click.option("--what", type=click.Choice(_PARTS), default="maps", show_default=True, help="What to say of the heads.")
 @click.option("--kind", type=click.Choice(_KINDS), default="self", show_default=True, help="Which attention.")
 @click.option("--output", metavar="TEXT", help="What an encoder-decoder is to have written.  [default: what it writes]")
-@click.option("--layer", type=click.IntRange(1), help="Of maps: the layer whose map is printed.  [default: the last]")
+@click.option(
+    "--layer", type=click.IntRange(1), help="Of maps and contributions: the layer that is printed.  [default: the last]"
+)
 @click.option("--head", type=click.IntRange(1), help="Of maps: the head.  [default: all averaged]")
-@click.option("--token", type=click.IntRange(1), help="Of flow: the output token.  [default: all of them]")
+@click.option("--token", type=click.IntRange(1), help="Of flow and contributions: the token.  [default: all of them]")
 @click.option(
     "--method",
     type=click.Choice(list(IMPORTANCE)),
@@ -53,9 +57,10 @@ _KINDS = ("self", "encoder", "decoder", "cross")
 @click.option(
     "--max-mib", type=click.IntRange(1), default=1024, show_default=True, help="The most MiB that maps may take."
 )
+@max_tokens_flag
 @click.pass_obj
 def attention_command(session: Session, /, version: str, text: str, **given: Any) -> Answer:
-    """Say where the heads of VERSION look over TEXT, what they do, how attention flows, or which heads matter.
+    """Say where the heads of VERSION look over TEXT, what they do, how attention flows, what each adds, or which heads matter.
 
     VERSION is a registered version or a base model. Attention is no explanation of an answer by itself.
     """
@@ -63,13 +68,15 @@ def attention_command(session: Session, /, version: str, text: str, **given: Any
 
     with session.report() as report:
         report.progress(0.0, "Loading the model")
-        loaded = load_model(version, task=given["task"], settings=session.settings)
+        loaded = load_model(version, task=given["task"], settings=session.settings, max_tokens=given["max_tokens"])
         row = _row(loaded, text, given["field"])
         part = Part(report, 0.2, 1.0)
         if given["what"] == "roles":
             document, shown = _roles(loaded, row, given, part)
         elif given["what"] == "importance":
             document, shown = _importance(loaded, row, given, part)
+        elif given["what"] == "contributions":
+            document, shown = shares_answer(loaded, row, given)
         else:
             document, shown = _maps(loaded, row, given, part)
     return Answer({"version": str(loaded.ref), "what": given["what"], **document}, shown)

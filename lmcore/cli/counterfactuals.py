@@ -10,6 +10,7 @@ from lmcore.analysis.counterfactual.methods import EDITS
 from lmcore.cli.command import AnswerCommand, Session
 from lmcore.cli.options import choices_help, given_options, method_flags
 from lmcore.cli.output import Answer, table
+from lmcore.cli.served import SERVER, is_server
 from lmcore.errors import InputError
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from lmcore.analysis.counterfactual.result import Counterfactual, Counterfactuals
     from lmcore.types import Input, Prediction
 
-SERVER = "server"
 API_KEY = click.option(
     "--api-key", envvar="LMSCOPE_API_KEY", default="", show_envvar=True, help="The server's key, where it asks for one."
 )
@@ -74,8 +74,8 @@ def counterfactuals_command(
 ) -> Answer:
     """Edit TEXT word by word until VERSION (models:/NAME@ALIAS) answers otherwise; - reads it from the input.
 
-    With server in place of VERSION, the running prediction server is asked. A task that reads several texts is given them as
-    JSON: '{"question": "…", "context": "…"}'.
+    With server in place of VERSION, or the address of one, a prediction server is asked. A task that reads several texts is
+    given them as JSON: '{"question": "…", "context": "…"}'.
     """
     from lmcore.analysis import counterfactuals
     from lmcore.models.load import load_model
@@ -93,15 +93,15 @@ def counterfactuals_command(
 
 
 def model_of(session: Session, version: str, api_key: str = "") -> "Model":
-    """Return a loaded version with a head, or what asks the running prediction server.
+    """Return a loaded version with a head, or what asks a prediction server: that of the workspace, or one by its address.
 
     Raises:
         InputError: the version has no trained head.
     """
-    if version == SERVER:
+    if is_server(version):
         from lmcore.serving.client import ask_server
 
-        return ask_server(session.settings.workspace, api_key=api_key)
+        return ask_server(session.settings.workspace if version == SERVER else version, api_key=api_key)
     from lmcore.models.load import load_model
 
     loaded = load_model(version, settings=session.settings)

@@ -46,7 +46,7 @@ def lens_command(
     question = asked_question(text, flags)
     with session.report() as report:
         report.progress(0.0, "Loading the model")
-        loaded = load_asked(session, version, question.task)
+        loaded = load_asked(session, version, question.task, question.max_tokens)
         lens = load_lens(session.settings.workspace, tuned) if tuned else None
         if train is not None:
             lens = _trained(session, loaded, train, given_options(flags, "lens_"), Part(report, 0.1, 0.8))

@@ -31,7 +31,7 @@ def logits_command(session: Session, /, version: str, text: str, shown: int, **f
     question = asked_question(text, flags)
     with session.report() as report:
         report.progress(0.0, "Loading the model")
-        loaded = load_asked(session, version, question.task)
+        loaded = load_asked(session, version, question.task, question.max_tokens)
         report.progress(0.5, "Taking the logit apart")
         found = attribute_logits(loaded, question.text, named_target(loaded, question), output=question.output)
     document = {

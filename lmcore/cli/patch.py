@@ -60,7 +60,7 @@ def patch_command(
     question = asked_question(clean, flags)
     with session.report() as report:
         report.progress(0.0, "Loading the model")
-        loaded = load_asked(session, version, question.task)
+        loaded = load_asked(session, version, question.task, question.max_tokens)
         found = patch_activations(
             loaded, question.text, read_text(corrupted), named_target(loaded, question), component=component,
             direction=direction, output=question.output, stack=stack or "", layers=list(layers) or None, whole=whole,

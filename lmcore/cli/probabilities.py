@@ -1,10 +1,10 @@
 """``lmcore analyse probabilities``: how probable a language model holds each token of a text."""
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from lmcore.cli.asked import load_asked, max_tokens_flag, read_text
 from lmcore.cli.command import AnswerCommand, Session
 from lmcore.cli.output import Answer, records, table
 from lmcore.tasks import TASKS
@@ -31,9 +31,17 @@ _SHOWN = 200
 @click.option(
     "--alternatives", type=click.IntRange(1, 100), default=5, show_default=True, help="Most probable tokens to show."
 )
+@max_tokens_flag
 @click.pass_obj
 def probabilities_command(
-    session: Session, /, version: str, text: str, output: str | None, task: str | None, alternatives: int
+    session: Session,
+    /,
+    version: str,
+    text: str,
+    output: str | None,
+    task: str | None,
+    alternatives: int,
+    max_tokens: int | None,
 ) -> Answer:
     """Say how probable each token of TEXT is to VERSION (models:/NAME@ALIAS or another model); - reads it from the input.
 
@@ -41,17 +49,11 @@ def probabilities_command(
     the output's tokens.
     """
     from lmcore.analysis import token_probabilities
-    from lmcore.models.catalogue import resolve_model
-    from lmcore.models.load import load_model
 
-    if text == "-":
-        text = sys.stdin.buffer.read().decode("utf-8-sig", errors="replace").strip()
-    text = text.encode(errors="replace").decode()
+    text = read_text(text)
     with session.report() as report:
         report.progress(0.0, "Loading the model")
-        known = resolve_model(version, session.settings)
-        head = None if known.kind == "registry" else task or "completion"
-        loaded = load_model(known, task=head, settings=session.settings)
+        loaded = load_asked(session, version, task, max_tokens)
         found = token_probabilities(
             loaded, text, output=output, alternatives=alternatives, report=Part(report, 0.3, 1.0)
         )

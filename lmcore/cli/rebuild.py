@@ -7,6 +7,7 @@ import click
 from lmcore.cli.command import AnswerCommand, Session
 from lmcore.cli.output import Answer
 from lmcore.errors import InputError
+from lmcore.types import Part
 
 MAX_BYTES = 64 << 20
 
@@ -21,7 +22,7 @@ MAX_BYTES = 64 << 20
 @click.pass_obj
 def rebuild_command(session: Session, file: Path) -> Answer:
     """Read the recipe in FILE, an HTML report of LMScope, run its analysis again, and compare the numbers."""
-    from lmcore.analysis.recipes import compare_frames, follow
+    from lmcore.analysis.recipes import Stored, compare_frames, follow
     from lmcore.charts.report import read_report
     from lmcore.models.load import load_model
 
@@ -32,6 +33,7 @@ def rebuild_command(session: Session, file: Path) -> Answer:
         report.progress(0.0, "Loading the model")
         loaded = load_model(shared.recipe.version, settings=session.settings)
         report.progress(0.3, "Making the result again")
-        found = compare_frames(shared.frame, follow(shared.recipe, loaded))
+        stored = Stored.of(session.settings, Part(report, 0.3, 1.0))
+        found = compare_frames(shared.frame, follow(shared.recipe, loaded, stored))
     document = {"recipe": shared.recipe.to_dict(), "same": found.same, "largest": found.largest}
     return Answer(document, [found.said])

@@ -53,7 +53,7 @@ def steer_command(
     sets = [_lines(towards), _lines(away)]
     with session.report() as report:
         report.progress(0.0, "Loading the model")
-        loaded = load_asked(session, version, question.task)
+        loaded = load_asked(session, version, question.task, question.max_tokens)
         direction = find_direction(
             loaded, *sets, layer=layer, stack=stack or "", reads=reads, report=Part(report, 0.2, 0.5)
         )

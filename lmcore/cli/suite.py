@@ -123,7 +123,7 @@ def list_command(session: Session, data: str) -> Answer:
 @API_KEY
 @click.pass_obj
 def run_command(session: Session, data: str, suite: str, version: str, api_key: str) -> Answer:
-    """Ask VERSION (models:/NAME@ALIAS, or server) about every case of SUITE (name, or name@number) and keep the answers."""
+    """Ask VERSION (models:/NAME@ALIAS, or a server) about every case of SUITE (name, or name@number) and keep the answers."""
     run = _run(session, data, suite, version, api_key)
     return Answer(_run_document(run), [run.verdict(), _rates(run), *_failures(run)])
 

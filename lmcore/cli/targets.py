@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from lmcore.errors import InputError
 from lmcore.tasks.base import Task
+from lmcore.tasks.links import LinkName
 from lmcore.types import Prediction, Target
 
 
@@ -29,6 +30,8 @@ def target_of(
             raise InputError("The model finds nothing here that could be explained: name what is to be with --target.")
         return replace(offered[0], against=against or "")
     kind = offered[0].kind if offered else "tag" if at[1] else "class"
+    if kind == "link":
+        return Target("link", str(LinkName.parse(named)), against=against or "")
     if at[1]:
         return Target("tag", named, *at, against=against or "")
     if kind == "phrase":

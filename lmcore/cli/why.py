@@ -1,17 +1,20 @@
 """``lmcore analyse why``: which words of an input speak for and against a part of the output."""
 
-import sys
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from lmcore.analysis.methods import ATTRIBUTION, UNITS
+from lmcore.cli.asked import max_tokens_flag, read_text
 from lmcore.cli.command import AnswerCommand, Session, refuse
+from lmcore.cli.counterfactuals import API_KEY, read_input
 from lmcore.cli.options import choices_help, given_options, method_flags
 from lmcore.cli.output import Answer, records, table
+from lmcore.cli.served import METHOD, is_server, served_answer
 from lmcore.errors import InputError
-from lmcore.types import Input, Part, Prediction
+from lmcore.tasks.links import LinkName
+from lmcore.types import Input, Part, Prediction, Target
 
 if TYPE_CHECKING:
     from lmcore.analysis.attribution import Attribution
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     from lmcore.tasks.base import Task
     from lmcore.types import Report
 
+_METHOD = next(iter(ATTRIBUTION))
 _SHOWN_WORDS = 15
 _SHOWN_CLASSES = 10
 _OBJECTIVES = ("log_probability", "probability", "logit")
@@ -59,7 +63,7 @@ class _Question:
     help="A further column that the model reads, such as: context 'Anna lives in Rome.'",
 )
 @click.option("--target", metavar="WHAT", help="What is explained: a class, a tag, start or end of an answer, words "
-    "of what was written, or a token.  [default: what the model says]")  # fmt: skip
+    "of what was written, a token, or a link: 0-2@3 for words 0 and 2 by layer 3.  [default: what the model says]")  # fmt: skip
 @click.option("--against", metavar="WHAT", help="Explain why the target rather than this.")
 @click.option("--at", metavar="WORDS", help="Explain the tag --target at these words of the text.")
 @click.option("--output", metavar="TEXT", help="Explain this text as if the model had written it.")
@@ -78,11 +82,12 @@ class _Question:
 @click.option(
     "--method",
     type=click.Choice(list(ATTRIBUTION)),
-    default=next(iter(ATTRIBUTION)),
-    show_default=True,
-    help=choices_help(ATTRIBUTION),
+    default=None,
+    help=f"{choices_help(ATTRIBUTION)}  [default: {_METHOD}; {METHOD} for a server]",
 )
 @method_flags(ATTRIBUTION)
+@API_KEY
+@click.option("--task", metavar="TASK", help="What a base model is taken for, such as text-alignment.")
 @click.option("--data", metavar="DATA", help="Compare and probe the layers over this split data set (name@version).")
 @click.option(
     "--rows", type=click.IntRange(2), default=1000, show_default=True, help="With --data: the most rows of each split."
@@ -90,6 +95,7 @@ class _Question:
 @click.option(
     "--probe-seed", type=click.IntRange(0), default=0, show_default=True, help="With --data: seed of the probes."
 )
+@max_tokens_flag
 @click.pass_obj
 def why_command(
     session: Session,
@@ -106,13 +112,19 @@ def why_command(
     by: str,
     trust: bool,
     cost: bool,
-    method: str,
+    method: str | None,
+    api_key: str,
+    task: str | None,
     data: str | None,
     rows: int,
     probe_seed: int,
+    max_tokens: int | None,
     **flags: Any,
 ) -> Answer:
     """Explain what VERSION (models:/NAME@ALIAS) says to TEXT, word by word; - reads it from the input.
+
+    With server in place of VERSION, or the address of one, a prediction server is asked about TEXT without some of its words;
+    where its model reads several texts, TEXT is JSON of them: '{"question": "…", "context": "…"}'.
 
     With --data, say instead how alike the layers are, and how well a linear probe reads the labels off each of them.
     """
@@ -122,24 +134,29 @@ def why_command(
         from lmcore.cli.layers import layers_answer
 
         return layers_answer(session, version, data, rows, probe_seed)
-    options = ATTRIBUTION[method].check(given_options(flags))
-    question = _Question(columns, target, against, at, output, method, options, trust, by)
-    # An argument may hold bytes that are no text; they become question marks, as in what is read.
-    text = _read_input() if text == "-" else str(text).encode(errors="replace").decode()
+    text = read_text(str(text))
     if not text.strip():
         raise InputError("The text is empty: give one to analyse.")
+    if is_server(version):
+        if at or output or every_token or columns:
+            raise InputError(
+                "A server takes no --at, --output, --every-token and --column: give several texts as JSON."
+            )
+        return served_answer(
+            session, version, read_input(text), target=target, against=against, method=method or METHOD,
+            options=given_options(flags), trust=trust, cost=cost, api_key=api_key,
+        )  # fmt: skip
+    method = method or _METHOD
+    options = ATTRIBUTION[method].check(given_options(flags))
+    question = _Question(columns, target, against, at, output, method, options, trust, by)
     with session.report() as report:
         report.progress(0.0, "Loading the model")
-        loaded = _load(session, version)
+        loaded = _load(session, version, task, max_tokens)
         if cost:
             return _cost(loaded, text, question)
         if every_token:
             return _explain_outputs(loaded, text, question, objective, Part(report, 0.3, 1.0))
         return _explain(loaded, text, question, report)
-
-
-def _read_input() -> str:
-    return sys.stdin.buffer.read().decode("utf-8-sig", errors="replace").strip()
 
 
 def _given(loaded: "LoadedModel", text: str, question: _Question) -> Input:
@@ -162,7 +179,7 @@ def _predicted(loaded: "LoadedModel", given: Input, question: _Question) -> "tup
     task = load_task(loaded.task).adapted(loaded.model.config)
     if question.output is not None:
         return task, Prediction(0, text=question.output)
-    return task, predict_texts(loaded, [given])[0]
+    return task, predict_texts(loaded.widest, [given])[0]
 
 
 def _explain(loaded: "LoadedModel", text: str, question: _Question, report: "Report") -> Answer:
@@ -197,9 +214,9 @@ def _explain(loaded: "LoadedModel", text: str, question: _Question, report: "Rep
         "words": units,
         "completeness_error": found.completeness_error,
         "truncated": found.truncated,
-        **({"trust": _trust_document(judged)} if judged is not None else {}),
+        **({"trust": trust_document(judged)} if judged is not None else {}),
     }
-    return Answer(document, [*_show_explanation(prediction, found, units), *_show_trust(judged)])
+    return Answer(document, [*_show_explanation(prediction, found, units), *show_trust(judged)])
 
 
 def _target_document(found: "Attribution") -> dict[str, Any]:
@@ -214,7 +231,7 @@ def _show_explanation(prediction: Prediction, found: "Attribution", units: list[
     against = f" rather than {target.against}" if target.against else ""
     strongest = sorted(units, key=lambda word: -abs(word["score"]))[:_SHOWN_WORDS]
     rows = [(word["word"], f"{word['score']:+.3f}", "for" if word["score"] > 0 else "against") for word in strongest]
-    scale = "nats" if target.kind == "phrase" and not target.against else "logits"
+    scale = _scale(target)
     said: list[Any] = []
     if prediction.label:
         said.append(f"The model says {prediction.label} with {prediction.score:.1%}.")
@@ -234,7 +251,14 @@ def _show_explanation(prediction: Prediction, found: "Attribution", units: list[
     )
 
 
-def _trust_document(judged: "Faithfulness") -> dict[str, Any]:
+def _scale(target: Target) -> str:
+    if target.kind == "link":
+        return LinkName.parse(target.label).measure
+    return "nats" if target.kind == "phrase" and not target.against else "logits"
+
+
+def trust_document(judged: "Faithfulness") -> dict[str, Any]:
+    """Return the measures as JSON-like values."""
     return {
         "warning": judged.warning,
         "checks": records(judged.to_frame()),
@@ -247,7 +271,8 @@ def _trust_document(judged: "Faithfulness") -> dict[str, Any]:
     }
 
 
-def _show_trust(judged: "Faithfulness | None") -> list[Any]:
+def show_trust(judged: "Faithfulness | None") -> list[Any]:
+    """Return the measures for people; nothing where none were taken."""
     if judged is None:
         return []
     rows = judged.to_frame()
@@ -307,10 +332,10 @@ def _cost(loaded: "LoadedModel", text: str, question: _Question) -> Answer:
     return Answer(asdict(cost), [cost.sentence()])
 
 
-def _load(session: Session, version: str) -> "LoadedModel":
+def _load(session: Session, version: str, task: str | None, max_tokens: int | None) -> "LoadedModel":
     from lmcore.models.load import load_model
 
-    loaded = load_model(version, settings=session.settings)
+    loaded = load_model(version, task=task, settings=session.settings, max_tokens=max_tokens)
     if not loaded.task:
         raise InputError(f"{loaded.ref} has no trained head: give a registered version, such as models:/name@champion.")
     return loaded

@@ -105,6 +105,20 @@ SAMPLES = Registry(
         facts={"language": "zh", "task": "style-transfer", "file": "register_zh.csv"},
     ),
     Method(
+        name="questions-en",
+        title="Pairs of questions in English",
+        summary="124 pairs of questions to a help desk, and whether both ask the same.",
+        target="lmcore.data.samples:read_sample",
+        facts={"language": "en", "task": "text-classification", "file": "questions_en.csv"},
+    ),
+    Method(
+        name="questions-zh",
+        title="Pairs of questions in Chinese",
+        summary="124 pairs of questions to a help desk in Chinese, and whether both ask the same.",
+        target="lmcore.data.samples:read_sample",
+        facts={"language": "zh", "task": "text-classification", "file": "questions_zh.csv"},
+    ),
+    Method(
         name="hotels-en",
         title="Hotel reviews in English",
         summary="About 120 short reviews with what each of them is about, up to three of six labels.",

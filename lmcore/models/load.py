@@ -7,7 +7,7 @@ import re
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,11 @@ from lmcore.hub import is_cut_off
 from lmcore.models.catalogue import check_hub_id, packaged_folder, resolve_model
 from lmcore.models.decoding import Decoding
 from lmcore.models.structure import shaped
-from lmcore.settings import Settings
+from lmcore.settings import MAX_TOKENS, Settings
 from lmcore.tasks import load_task
 from lmcore.types import ModelRef
 
-MAX_TOKENS = 512
+_NO_LIMIT = 1 << 24  # tokenizers that know of none say 10^30
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt")
 TEMPERATURE = "lmscope_temperature"
 _HASHED = ("*.safetensors", "*.gguf", "config.json", "tokenizer.json", "vocab.txt", "merges.txt", "*.model")
@@ -40,9 +40,10 @@ class LoadedModel:
         fingerprint: hash of its weights, configuration and tokenizer files.
         device: where it is: ``cpu``, ``cuda:0`` …
         nbytes: memory of its parameters and buffers.
-        max_length: the most tokens it takes.
+        max_length: the most tokens that it takes of a text among others, in training, evaluating and serving.
         lock: to be held while the modules are changed or copied.
         decoding: how it writes, for a task that writes text; `dataclasses.replace` gives it another way.
+        window: the most tokens that it takes of a text that is analysed by itself; ``max_length`` where that is more.
     """
 
     ref: ModelRef
@@ -56,6 +57,7 @@ class LoadedModel:
     max_length: int
     lock: Any = field(default_factory=threading.RLock, repr=False)
     decoding: Decoding = field(default_factory=Decoding)
+    window: int = 0
 
     @property
     def layers(self) -> int:
@@ -70,6 +72,11 @@ class LoadedModel:
         of text generation.
         """
         return float(getattr(getattr(self.model, "config", None), TEMPERATURE, 1.0))
+
+    @property
+    def widest(self) -> "LoadedModel":
+        """The same model, taking texts as long as its window."""
+        return self if self.window <= self.max_length else replace(self, max_length=self.window)
 
     @contextmanager
     def attention(self, implementation: str) -> Iterator[Any]:
@@ -94,7 +101,12 @@ class LoadedModel:
 
 
 def load_model(
-    ref: "ModelRef | str", *, task: str | None = None, device: str = "auto", settings: Settings | None = None
+    ref: "ModelRef | str",
+    *,
+    task: str | None = None,
+    device: str = "auto",
+    settings: Settings | None = None,
+    max_tokens: int | None = None,
 ) -> LoadedModel:
     """Load a model with its tokenizer, its weights as float32 whatever precision they are kept in.
 
@@ -104,9 +116,12 @@ def load_model(
             base model without a head otherwise.
         device: ``auto`` takes CUDA where it is present.
         settings: the workspace for registered models; read from the environment where None.
+        max_tokens: the most tokens of a text, whatever becomes of it; where None the model's own window for a text that is
+            analysed by itself, and for others the settings' ``max_tokens`` where that is less.
 
     Raises:
         InputError: there is no such model, its files cannot be read, or they hold no head for the task.
+        OptionError: the model does not take as many tokens.
         UnsafeError: its weights are a pickle.
     """
     settings = settings or Settings.from_environment()
@@ -120,6 +135,7 @@ def load_model(
         parameter.requires_grad_(False)
     sizes = [t.numel() * t.element_size() for t in (*model.parameters(), *model.buffers())]
     config = model.config
+    longest, window = _lengths(ref, model, tokenizer, settings.max_tokens, max_tokens)
     return LoadedModel(
         ref=ref,
         task=task,
@@ -129,8 +145,9 @@ def load_model(
         fingerprint=_fingerprint(folder),
         device=where,
         nbytes=sum(sizes),
-        max_length=token_limit(model, tokenizer),
+        max_length=longest,
         decoding=Decoding.of(model),
+        window=window,
     )
 
 
@@ -317,11 +334,27 @@ def _fingerprint(folder: Path) -> str:
     return fingerprint(*[[path.name, fingerprint_file(path)] for path in files])
 
 
-def token_limit(model: Any, tokenizer: Any) -> int:
-    """Return the most tokens that a model and its tokenizer take."""
+def token_limit(model: Any, tokenizer: Any, most: int = MAX_TOKENS) -> int:
+    """Return the most tokens that a model and its tokenizer take, at most so many."""
+    return min(own_window(model, tokenizer) or most, most)
+
+
+def own_window(model: Any, tokenizer: Any) -> int:
+    """Return the most tokens that a model and its tokenizer take; 0 where neither says (positions may be relative)."""
     positions = getattr(reading_config(model.base_model.config), "max_position_embeddings", None)
-    limits = [n for n in (positions, tokenizer.model_max_length, MAX_TOKENS) if isinstance(n, int) and n > 0]
-    return int(min(limits))
+    limits = (positions, tokenizer.model_max_length)
+    return int(min((n for n in limits if isinstance(n, int) and 0 < n < _NO_LIMIT), default=0))
+
+
+def _lengths(ref: ModelRef, model: Any, tokenizer: Any, usual: int, asked: int | None) -> tuple[int, int]:
+    """Return the most tokens of a text among others, and of one that is analysed by itself."""
+    own = own_window(model, tokenizer)
+    if asked is None:
+        longest = min(own or usual, usual)
+        return longest, max(own, longest)
+    if asked < 1 or (own and asked > own):
+        raise OptionError(f"The most tokens to read are {asked}: give {ref} from 1 to {own or 'as many as fit'}.")
+    return asked, asked
 
 
 def read_layers(ref: "ModelRef | str", settings: Settings) -> int:

@@ -57,6 +57,7 @@ class Reading:
         fields: further inputs of the first stack, int64 of shape (first,) by name.
         parts: where the text of each column, and of the output, begins in the joined text.
         written: the output.
+        apart: whether the columns are two texts that an encoder reads one by one; the first has ``first`` tokens.
     """
 
     tokens: TextTokens
@@ -64,6 +65,7 @@ class Reading:
     fields: Mapping[str, np.ndarray]
     parts: Mapping[str, int]
     written: Written
+    apart: bool = False
 
     def __len__(self) -> int:
         return len(self.tokens.ids)
@@ -81,9 +83,8 @@ class Reading:
         """
         shift = self.parts[part or self.last_part]
         begins, ends = self.tokens.offsets.T
-        found = np.flatnonzero(
-            (begins < end + shift) & (ends > start + shift) & ~self.tokens.special & (np.arange(len(self)) < self.first)
-        )
+        read = np.arange(len(self)) < (len(self) if self.apart else self.first)
+        found = np.flatnonzero((begins < end + shift) & (ends > start + shift) & ~self.tokens.special & read)
         if not len(found):
             raise InputError(
                 f"No token stands at the characters {start} to {end}: choose a stretch that the model reads."
@@ -109,6 +110,8 @@ def read_row(loaded: LoadedModel, row: Input, target: Target | None = None, *, o
     texts = columns_of(loaded, row)
     frame = pd.DataFrame({name: pd.Series([text], dtype="str") for name, text in texts.items()})
     frame.insert(0, "id", [0])
+    if target is not None and target.kind == "link":
+        return _apart(loaded, texts, task.encode_apart(loaded, frame))
     encodings = task.encode_read(loaded, frame, output)
     parts = {**texts, **({OUTPUT: output} if output else {})}
     found = [_reading(loaded, parts, encodings, window) for window in range(len(encodings))]
@@ -156,6 +159,24 @@ def _reading(loaded: LoadedModel, parts: Mapping[str, str], encodings: "Encoding
     }
     written = _written(loaded.tokenizer, parts.get(OUTPUT, ""), labels, encodings, window, two_stacks)
     return Reading(tokens, len(ids), fields, starts, written)
+
+
+def _apart(loaded: LoadedModel, parts: Mapping[str, str], encodings: "Encodings") -> Reading:
+    """Join two encoded texts to one reading; their tokens' places come with them."""
+    starts = _part_starts(parts)
+    ids = np.concatenate([np.asarray(row, dtype=np.int64) for row in encodings.ids])
+    places = [np.asarray(row, dtype=np.int64).reshape(-1, 2) for row in encodings.notes["offsets"]]
+    owned = np.concatenate([row[:, 1] > row[:, 0] for row in places])
+    shifted = [row + start for row, start in zip(places, starts.values(), strict=True)]
+    offsets = np.where(owned[:, None], np.concatenate(shifted), 0)
+    joined = _JOINT.join(parts.values())
+    names = loaded.tokenizer.convert_ids_to_tokens(ids.tolist())
+    shown = [joined[a:b] if own else name for name, own, (a, b) in zip(names, owned, offsets.tolist(), strict=True)]
+    unknown = ids == (-1 if loaded.tokenizer.unk_token_id is None else loaded.tokenizer.unk_token_id)
+    tokens = TextTokens(joined, ids, tuple(shown), offsets, ~owned, unknown, bool(encodings.truncated.any()))
+    nothing = np.zeros(0, dtype=np.int64)
+    written = Written(nothing, (), nothing.reshape(0, 2), nothing)
+    return Reading(tokens, len(encodings.ids[0]), {}, starts, written, apart=True)
 
 
 def _part_starts(parts: Mapping[str, str]) -> dict[str, int]:

@@ -1,7 +1,7 @@
 """One vector for each word of a sentence, at every layer."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -56,6 +56,31 @@ def word_vectors(
                 tokens = np.flatnonzero(owner == word)
                 found[row][:, word] = states[:, place, tokens].mean(axis=1)
     return WordVectors(found, encodings)
+
+
+def encode_words(
+    loaded: LoadedModel, stretches: Sequence[Sequence[tuple[int, int]]], texts: Sequence[str]
+) -> Encodings:
+    """Return texts' tokens as their words' vectors are made of, with the characters of each token as the note ``offsets``.
+
+    Args:
+        loaded: the model.
+        stretches: first character and the one behind the last of each text's words.
+        texts: the same number of texts.
+    """
+    words = [[text[a:b] for a, b in own] for text, own in zip(texts, stretches, strict=True)]
+    encodings, owners = _encode(loaded, words)
+    out = loaded.tokenizer(
+        words, is_split_into_words=True, truncation=True, max_length=loaded.max_length, return_offsets_mapping=True
+    )
+    offsets = []
+    for own, owner, places in zip(stretches, owners, out["offset_mapping"], strict=True):
+        begin = [own[word][0] if word >= 0 else 0 for word in owner]
+        end = [own[word][1] if word >= 0 else 0 for word in owner]
+        offsets.append(
+            [(b + a0, min(b + a1, e)) if e else (0, 0) for b, e, (a0, a1) in zip(begin, end, places, strict=True)]
+        )
+    return replace(encodings, notes={"offsets": offsets})
 
 
 def cosines(source: np.ndarray, target: np.ndarray) -> np.ndarray:

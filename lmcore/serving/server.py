@@ -1,7 +1,6 @@
 """The prediction server as a process of its own: starting it, asking how it is, stopping it."""
 
 import json
-import os
 import socket
 import subprocess
 import sys
@@ -15,10 +14,9 @@ from typing import IO, Literal, cast
 
 import psutil
 
-import lmcore
 from lmcore.audit import audited
 from lmcore.errors import InputError, ServerError, StorageError
-from lmcore.jobs.process import ProcessId
+from lmcore.jobs.process import ProcessId, child_environment
 from lmcore.settings import Settings, Workspace
 from lmcore.storage import disk_errors, write_json
 from lmcore.types import ModelRef
@@ -147,7 +145,7 @@ def _launch(settings: Settings, version: ModelRef, listener: socket.socket, api_
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 cwd=workspace.serving,
-                env=_environment(),
+                env=child_environment(),
                 pass_fds=[listener.fileno()],
                 start_new_session=True,
             )
@@ -244,21 +242,3 @@ def _state_file(workspace: Workspace) -> Path:
 
 def _process(state: ServerState) -> ProcessId:
     return ProcessId(state.pid, state.started)
-
-
-def _environment() -> dict[str, str]:
-    package = str(Path(lmcore.__file__).absolute().parent.parent)
-    paths = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path and path != package]
-    # Threads of a forward pass that wait by spinning take the cores from one another where the machine is shared: four
-    # times the processor time a request was measured. The owner's own setting goes before.
-    waiting = {"OMP_WAIT_POLICY": "PASSIVE"}
-    return (
-        waiting
-        | os.environ
-        | {
-            "PYTHONPATH": os.pathsep.join([package, *paths]),
-            "PYTHONUNBUFFERED": "1",
-            "TOKENIZERS_PARALLELISM": "false",
-            "HF_HUB_DISABLE_TELEMETRY": "1",
-        }
-    )

@@ -201,6 +201,7 @@ TASKS = Registry(
             "methods": [],
             "models": {"en": "packaged:all-MiniLM-L6-v2", "zh": "packaged:all-MiniLM-L6-v2"},
             "analyse": False,
+            "targets": True,
         },
     ),
 )
@@ -214,6 +215,11 @@ def load_task(name: str) -> Task:
     """
     task: Task = TASKS[name].load()()
     return task
+
+
+def has_targets(name: str) -> bool:
+    """Say whether parts of what a version of this task says can be explained: what the Analyse page reads, and links."""
+    return reads_task(name) or (name in TASKS and bool(TASKS[name].facts.get("targets")))
 
 
 def reads_task(name: str) -> bool:

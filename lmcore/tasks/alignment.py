@@ -1,6 +1,7 @@
 """Text alignment: which words of a sentence and its translation belong together, without any training."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -8,15 +9,17 @@ import numpy as np
 from lmcore.errors import DataError
 from lmcore.tasks.base import Column, Task
 from lmcore.tasks.figures import Metric, Scores
-from lmcore.tasks.links import Links, read_links, word_stretches, write_links
+from lmcore.tasks.links import LinkName, Links, read_links, word_stretches, write_links
 from lmcore.tasks.predicted import Predicted, row_number
-from lmcore.types import Prediction, Report, Span
+from lmcore.types import Prediction, Report, Span, Target
 
 if TYPE_CHECKING:
     import pandas as pd
+    import torch
 
     from lmcore.models.encode import Encodings
     from lmcore.models.load import LoadedModel
+    from lmcore.models.reading import Reading
     from lmcore.tasks.tally import Tally
 
 LAYER = "alignment_layer"
@@ -35,6 +38,7 @@ class TextAlignment(Task):
     title = "Text alignment"
     main_metric = "aer"
     editable = False
+    spans_in = "source"
     plain_text = "lmcore.data.parallel:read_parallel"
     columns = (
         Column("source", "a sentence", ("source", "src", "english", "en", "原文")),
@@ -120,6 +124,47 @@ class TextAlignment(Task):
             linked = find_links(similarity, self.method, self.options)
             found.append(_prediction(frame, row, source, target, linked, similarity))
         return Predicted(found, encodings)
+
+    def encode_apart(self, loaded: "LoadedModel", frame: "pd.DataFrame") -> "Encodings":
+        """Encode both sentences word by word, as `predict` does where no links are given."""
+        from lmcore.models.word_vectors import encode_words
+
+        texts = [str(frame[name].iloc[0]) for name in ("source", "target")]
+        return encode_words(loaded, [word_stretches(text, raw=True) for text in texts], texts)
+
+    def targets(self, prediction: Prediction) -> list[Target]:
+        """Return the links that were found."""
+        measure = "probability" if self.method == "softmax" else "cosine"
+        links = sorted(read_links(prediction.text).sure)
+        return [
+            Target("link", str(LinkName(*link, self.layer, measure)), span.start, span.end)
+            for link, span in zip(links, prediction.spans, strict=True)
+        ]
+
+    def objective(self, loaded: "LoadedModel", out: Any, reading: "Reading", target: Target) -> "torch.Tensor":
+        """Return a link's cosine or probability, less that of the link that it is held against.
+
+        Raises:
+            InputError: there is no such link, or one of its words was not read.
+            OptionError: the model has no such layer.
+        """
+        from lmcore.models.link_value import link_value
+
+        link = LinkName.parse(target.label)
+        layer = TextAlignment(layer=self.layer if link.layer is None else link.layer).layer_of(loaded)
+        states = out.states[:, layer]
+        value = link_value(states, reading, link)
+        if not target.against:
+            return value
+        other = LinkName.parse(target.against)
+        return value - link_value(states, reading, replace(other, measure=link.measure))
+
+    def probability(self, loaded: "LoadedModel", out: Any, reading: "Reading", target: Target) -> "torch.Tensor":
+        """Return a link's value, 0 to 1; against another one the softmax of both."""
+        from lmcore.models.link_value import TEMPERATURE
+
+        value = self.objective(loaded, out, reading, target)
+        return (value / TEMPERATURE).sigmoid() if target.against else value.clamp(0, 1)
 
     def tune(self, loaded: "LoadedModel", frame: "pd.DataFrame") -> dict[str, float]:
         """Choose the layer with the lowest alignment error rate; nothing where the layer is given or no row has links."""

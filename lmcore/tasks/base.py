@@ -56,6 +56,7 @@ class Task(ABC):
         main_metric: the figure that verdicts are about.
         dev_metric: the figure by which an epoch is chosen on dev: one of the metrics, or ``loss``.
         mean_pooled: whether a sentence encoder is fine-tuned on the mean of its token vectors.
+        spans_in: the column in which the stretches of a prediction stand; the last that is read where empty.
         extra_tokens: marks in the texts that are one token each when all weights are trained; they are added to a
             tokenizer that lacks them.
         editable: whether cleaning may change a text; not where tags or places of answers belong to its characters.
@@ -73,6 +74,7 @@ class Task(ABC):
     editable: ClassVar[bool] = True
     judged: ClassVar[bool] = True
     plain_text: ClassVar[str] = ""
+    spans_in: ClassVar[str] = ""
     extra_tokens: ClassVar[tuple[str, ...]] = ()
 
     def metric(self, name: str) -> Metric:
@@ -346,6 +348,10 @@ class Task(ABC):
             output: what the model wrote for it, for a task that writes; it becomes the ``labels``.
         """
         return self.encode(loaded.tokenizer, frame, loaded.max_length)
+
+    def encode_apart(self, loaded: "LoadedModel", frame: "pd.DataFrame") -> "Encodings":
+        """Encode the two texts of one row as rows of their own, with each token's characters as the note ``offsets``."""
+        raise InputError(f"The task {self.name} links no words of two texts: choose a version for text alignment.")
 
     def targets(self, prediction: Prediction) -> list[Target]:
         """Return what can be explained about a prediction, the most natural first."""

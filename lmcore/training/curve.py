@@ -315,7 +315,7 @@ def _loaded(job: TrainJob, trained: Trained) -> "LoadedModel":
     from lmcore.models.load import token_limit
     from lmcore.models.start import StartModel, as_loaded
 
-    limit = min(token_limit(trained.model, trained.tokenizer), job.config.max_length)
+    limit = token_limit(trained.model, trained.tokenizer, min(job.config.max_length, job.settings.max_tokens))
     start = StartModel(trained.model, trained.tokenizer, limit)
     return as_loaded(job.config.model, job.task, trained.model, start, job.labels)
 

@@ -166,7 +166,7 @@ def _lead(job: TrainJob, data: TextDataset, started: float) -> TrainResult:
             job.labels,
             seed=config.seed,
             tokenizer=trained.tokenizer,
-            max_length=token_limit(trained.model, trained.tokenizer),
+            max_length=token_limit(trained.model, trained.tokenizer, job.settings.max_tokens),
         )
         tables = {} if baselines.empty else {"baselines": baselines}
         if trained.beside is not None:
@@ -284,7 +284,7 @@ def _tuned(job: TrainJob, trained: Trained) -> Trained:
     """Choose on dev what reading the outputs needs, and keep it in the model's configuration."""
     from lmcore.models.start import StartModel, as_loaded
 
-    limit = min(job.config.max_length, token_limit(trained.model, trained.tokenizer))
+    limit = token_limit(trained.model, trained.tokenizer, min(job.config.max_length, job.settings.max_tokens))
     start = StartModel(trained.model, trained.tokenizer, limit)
     loaded = as_loaded(job.config.model, job.task, trained.model, start, job.labels)
     found = job.task.tune(loaded, job.dev.frame)

@@ -13,8 +13,8 @@ from lmcore.tasks import load_task
 from lmcore.tasks.base import Task
 from lmcore.types import Input
 from lmcore.ui import cache, show, state
+from lmcore.ui.linked import LINK_LENGTH
 
-LINK_LENGTH = 500
 MAX_CHARACTERS = 100_000
 SHOWN_CHARACTERS = 2000
 EXAMPLE = "The parcel came a week late and nobody answered my emails."
@@ -117,7 +117,7 @@ def example_texts(version: str) -> dict[str, str]:
     return _example_of(cache.workspace_root(), str(found.ref), found.task, str(found.facts.get("data", "")))
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
+@st.cache_data(show_spinner=False)
 def _example_of(root: str, version: str, task: str, data: str) -> dict[str, str]:
     kind = load_task(task)
     try:

@@ -8,12 +8,13 @@ from lmcore.data.dataset import TextDataset
 from lmcore.data.store import DatasetInfo, DatasetStore
 from lmcore.jobs import JobBoard
 from lmcore.settings import Settings
-from lmcore.types import DatasetRef, Input
+from lmcore.types import DatasetRef, Input, Report, Silent
 from lmcore.ui.signin import acting
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from lmcore.analysis.recipes import Stored
     from lmcore.data.label_store import LabelStore
     from lmcore.data.profile import DataProfile
     from lmcore.models.pool import ModelPool
@@ -75,6 +76,21 @@ def registry() -> "ModelRegistry":
 def pool() -> "ModelPool":
     """Return the models that are kept in memory for all sessions."""
     return _pool(machine())
+
+
+def stored(report: Report | None = None) -> "Stored":
+    """Return where recipes find what they name: data sets and models that all sessions share."""
+    from lmcore.analysis.recipes import Stored
+
+    return Stored(settings().workspace, dataset, pool().lease, report or Silent())
+
+
+def named_model(version: str) -> dict[str, str]:
+    """Return how a recipe names a version besides its own; the model is loaded for it."""
+    from lmcore.analysis.recipes import named_model
+
+    with pool().lease(version) as loaded:
+        return named_model(version, loaded)
 
 
 def datasets() -> list[DatasetInfo]:

@@ -6,6 +6,7 @@ from typing import Any
 import streamlit as st
 
 from lmcore.methods import Option, Registry
+from lmcore.ui import linked
 
 SIDE_BY_SIDE = 6
 NARROWEST = 190
@@ -47,15 +48,16 @@ def method_choice(
         in_link: whether the link carries the choice.
     """
     offered = list(names if names is not None else registry)
-    if key in st.session_state and st.session_state[key] not in offered:
-        st.session_state[key] = offered[0]
-    name: str = st.selectbox(
-        label,
-        offered,
-        format_func=lambda n: registry[n].title,
-        key=key,
-        bind="query-params" if in_link else None,
-    )
+
+    def title(name: str) -> str:
+        return registry[name].title
+
+    if in_link:
+        name = linked.select(label, offered, key, format_func=title)
+    else:
+        if key in st.session_state and st.session_state[key] not in offered:
+            st.session_state[key] = offered[0]
+        name = st.selectbox(label, offered, format_func=title, key=key)
     st.caption(registry[name].summary)
     return name
 

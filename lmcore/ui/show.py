@@ -35,11 +35,39 @@ def figure(figure: Figure, key: str, *, select: str = "") -> Any:
     chart = figure.chart.configure_text(color=color).configure_rule(color=color)
     if not select:
         st.altair_chart(chart, key=key, alt=figure.alt)
-        download(figure.data, key)
+        _downloads(figure, key)
         return []
     event = st.altair_chart(chart, key=key, alt=figure.alt, on_select="rerun", selection_mode=select)
-    download(figure.data, key)
+    _downloads(figure, key)
     return event["selection"].get(select, {})
+
+
+def _downloads(figure: Figure, key: str) -> None:
+    """Offer a figure's numbers, and the figure as a drawing and as a picture; each is made when it is asked for."""
+
+    def drawing() -> bytes:
+        from lmcore.charts.report import chart_svg
+
+        return chart_svg(figure).encode()
+
+    def picture() -> bytes:
+        from lmcore.charts.report import chart_png
+
+        return chart_png(figure)
+
+    with st.container(horizontal=True, gap="xsmall"):
+        download(figure.data, key)
+        for label, data, kind in (("SVG", drawing, "image/svg+xml"), ("PNG", picture, "image/png")):
+            st.download_button(
+                label,
+                data=data,
+                file_name=f"lmscope-{key}.{label.lower()}",
+                mime=kind,
+                key=f"download_{key}_{label.lower()}",
+                type="tertiary",
+                on_click="ignore",
+                help=f"Download the chart as {'a drawing' if label == 'SVG' else 'a picture'}.",
+            )
 
 
 def text_color() -> str:

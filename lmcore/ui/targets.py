@@ -1,17 +1,30 @@
 """What to explain: the choices that a prediction offers, named so that people know them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import streamlit as st
 
 from lmcore.models.load import LoadedModel
 from lmcore.tasks.base import Task
-from lmcore.types import Prediction, Target
+from lmcore.tasks.links import LinkName
+from lmcore.types import Input, Prediction, Target
 from lmcore.ui import state
+from lmcore.ui.links import link_choice
+
+_AGAINST = "analyse_against"
 
 
-def target_choice(task: Task, loaded: LoadedModel, prediction: Prediction, read: str) -> Target | None:
+def read_of(task: Task, text: Input) -> str:
+    """Return the text in which the stretches of a task's predictions stand: the last one, where the task names none."""
+    if isinstance(text, str):
+        return text
+    return text[task.spans_in] if task.spans_in else list(text.values())[-1]
+
+
+def target_choice(
+    task: Task, loaded: LoadedModel, prediction: Prediction, read: str, text: Input = ""
+) -> Target | None:
     """Ask what is to be explained, and rather than what.
 
     Args:
@@ -19,11 +32,26 @@ def target_choice(task: Task, loaded: LoadedModel, prediction: Prediction, read:
         loaded: the model.
         prediction: what it says.
         read: the text in which places are, for naming them.
+        text: all that the model reads.
 
     Returns:
         The target; None where there is nothing to be explained.
     """
-    offered = task.targets(prediction)
+    found = pick_target(task.targets(prediction), prediction, read, lambda target: task.rivals(loaded, target))
+    return link_choice(task, loaded, found, text) if found is not None and found.kind == "link" else found
+
+
+def pick_target(
+    offered: Sequence[Target], prediction: Prediction, read: str, rivals_of: Callable[[Target], Sequence[str]]
+) -> Target | None:
+    """Ask which of the targets that a prediction offers is to be explained, and rather than what.
+
+    Args:
+        offered: the targets.
+        prediction: what the model says.
+        read: the text in which places are, for naming them.
+        rivals_of: gives the labels of which exactly one holds, the target's among them.
+    """
     if not offered:
         return None
     names = distinct([target_name(target, prediction, read) for target in offered])
@@ -33,7 +61,7 @@ def target_choice(task: Task, loaded: LoadedModel, prediction: Prediction, read:
     name = st.selectbox("What to explain", names, index=index, key=key)
     state.choose("target", "" if name == names[0] else name)
     target = offered[names.index(name)]
-    rivals = [label for label in task.rivals(loaded, target) if label != target.label]
+    rivals = [label for label in rivals_of(target) if label != target.label]
     against = _rather_than(target, rivals)
     return replace(target, against=against) if against else target
 
@@ -44,6 +72,10 @@ def target_name(target: Target, prediction: Prediction, read: str) -> str:
     if target.kind == "phrase":
         whole = target.start == 0 and target.end == len(prediction.text)
         return "Why all of it" if whole else f"Why “{target.label}”{against}"
+    if target.kind == "link":
+        link = LinkName.parse(target.label)
+        number = prediction.text.split().index(f"{link.source}-{link.target}")
+        return f"Why “{read[target.start : target.end]}” – “{prediction.spans[number].label}”"
     if target.kind == "token":
         return f"Why “{target.label.strip() or target.label}”{against}"
     if target.kind == "tag":
@@ -57,6 +89,8 @@ def target_name(target: Target, prediction: Prediction, read: str) -> str:
 
 def measure_of(target: Target) -> str:
     """Return the unit of a target's value."""
+    if target.kind == "link":
+        return LinkName.parse(target.label).measure
     return "nats" if target.kind == "phrase" and not target.against else "logits"
 
 
@@ -67,15 +101,23 @@ def _rather_than(target: Target, rivals: Sequence[str]) -> str:
     free = target.kind in ("phrase", "token")
     if not rivals and not free:
         return ""
+    key = f"analyse_against_{target.kind}_{target.label}_{target.start}"
+    wanted = st.query_params.get(_AGAINST, "")
+    if key not in st.session_state and wanted and (free or wanted in rivals):
+        st.session_state[key] = wanted
     chosen = st.selectbox(
         "Rather than",
         rivals,
         index=None,
         placeholder="nothing else",
         accept_new_options=free,
-        key=f"analyse_against_{target.kind}_{target.label}_{target.start}",
+        key=key,
         help="Explain why the one rather than the other; of a word that was written, its first token counts.",
     )
+    if chosen:
+        st.query_params[_AGAINST] = str(chosen)
+    else:
+        st.query_params.pop(_AGAINST, None)
     return str(chosen or "")
 
 

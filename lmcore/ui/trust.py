@@ -1,5 +1,6 @@
 """The trust panel: how far a map can be trusted."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,15 +30,24 @@ _HELP = {
 
 def trust_panel(version: str, attribution: "Attribution") -> None:
     """Offer to measure how far a map can be trusted, and show what came out."""
-    st.subheader("Can it be trusted?", anchor=False)
     said = (
         "Takes words away, asks other methods, edits the text and draws the weights of a copy anew: some hundred model calls, "
         "and as much memory again as the model for a moment."
     )
-    found = agreed(
-        "Measure", f"trust_{attribution.fingerprint}", said, slow=True,
-        work=lambda report: _measured(cache.workspace_root(), version, attribution.fingerprint, attribution, report),
-    )  # fmt: skip
+    key, root = attribution.fingerprint, cache.workspace_root()
+    measured_panel(key, said, lambda report: _measured(root, version, key, attribution, report))
+
+
+def measured_panel(key: str, said: str, measure: "Callable[[Report], Faithfulness]") -> None:
+    """Say what measuring costs, offer it, and show what came out.
+
+    Args:
+        key: of the map.
+        said: what it costs.
+        measure: does it, and keeps its own results.
+    """
+    st.subheader("Can it be trusted?", anchor=False)
+    found = agreed("Measure", f"trust_{key}", said, slow=True, work=measure)
     if found is not None:
         _show(found)
 
@@ -74,7 +84,7 @@ def _show(found: "Faithfulness") -> None:
         )
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
+@st.cache_data(show_spinner=False)
 def _measured(
     root: str, version: str, fingerprint: str, _attribution: "Attribution", _report: Report
 ) -> "Faithfulness":

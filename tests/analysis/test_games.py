@@ -161,7 +161,7 @@ def test_lime_is_a_weighted_ridge_of_what_it_drew():
     kept = next(game)
     found = play([lime(tree(5), samples=60, width=10.0, penalty=1.0, seed=4)], [5], values, calls=60)[0]
     distance = 1 - np.sqrt(kept.sum(axis=1) / 5)
-    weights = np.exp(-((distance * 100 / 10.0) ** 2))
+    weights = np.exp(-((distance * 100 / 10.0) ** 2) / 2)
     expected = Ridge(alpha=1.0).fit(kept, [tangled(row) for row in kept], sample_weight=weights).coef_
     assert found.scores[:, 0] == pytest.approx(expected, abs=1e-9)
     assert kept[0].all()

@@ -44,7 +44,7 @@ def test_analyses_refuse_before_they_run(free):
     loaded = speaker("text-generation")
     target = Target("phrase", "day", 0, 3)
     tokens = len(attribute(loaded, TEXT, target, output="day", method="gradient_norm").tokens)
-    free(pass_bytes(loaded, tokens))
+    free(pass_bytes(loaded, tokens, read=3))
     with pytest.raises(ResourceError, match="with gradients"):
         attribute(loaded, TEXT, target, output="day")
     assert len(attribute(loaded, TEXT, target, output="day", method="leave_one_out", unit="sentence").scores)

@@ -1,10 +1,12 @@
+import types
+
 import numpy as np
 import pytest
 import torch
 
 from lmcore.analysis import attribute
 from lmcore.analysis.asked import ask
-from lmcore.analysis.runs import check_embeddings, run_embeddings, run_tokens, target_values, token_embeddings
+from lmcore.analysis.runs import Variants, check_embeddings, run_embeddings, run_tokens, target_values, token_embeddings
 from lmcore.errors import InputError, UnknownError
 from lmcore.tasks.completion import token_name
 from lmcore.types import Target
@@ -82,3 +84,17 @@ def test_a_phrase_is_worth_the_sum_of_its_log_probabilities():
     out = run_tokens(loaded, [asked.reading])
     logs = out.logits[0].log_softmax(-1)[torch.from_numpy(written.at), torch.from_numpy(written.ids)]
     assert target_values(loaded, out, [asked.reading], [whole])[0] == pytest.approx(float(logs.sum()), abs=1e-5)
+
+
+def test_the_way_back_from_rows_passes_over_the_batch_once():
+    """Slices would each fill zeros for the whole batch: of a language model 5 MB a token, for every pair of rows."""
+    logits = torch.arange(12.0, requires_grad=True).reshape(4, 3)
+    batch = Variants(types.SimpleNamespace(logits=logits, other=logits + 1))
+    rows = [batch[n] for n in range(4)]
+    assert [row.logits.tolist() for row in rows] == [[row] for row in logits.tolist()]
+    assert rows[2].other.tolist() == [[7.0, 8.0, 9.0]]
+    assert len({row.logits.grad_fn for row in rows}) == 1
+    (slope,) = torch.autograd.grad(
+        torch.stack([(n + 1) * row.logits.sum() for n, row in enumerate(rows)]).sum(), logits
+    )
+    assert slope[:, 0].tolist() == [1.0, 2.0, 3.0, 4.0]

@@ -30,7 +30,7 @@ def test_rates_and_differences_name_their_intervals(run):
     assert "100.0% fail" in figure.alt
     assert len(figure.chart.to_dict()["layer"]) == 2
     rates = compare_runs(run, run).rates
-    assert "Over all cases +0.0%" in charts.rate_differences(rates, "a", "b").alt
+    assert "Over all cases +0.0 percentage points" in charts.rate_differences(rates, "a", "b").alt
 
 
 def test_rows_are_drawn_in_their_order():

@@ -25,6 +25,7 @@ def shared():
         "target": {"kind": "class", "label": "good", "against": "bad"},
         "method": "integrated_gradients",
         "options": options,
+        "output": "",
     }
     found = attribute(loaded, TEXT, Target("class", "good", against="bad"), **options)
     return loaded, Shared(Recipe("attribution", "models:/x/1", loaded.fingerprint, arguments), found.to_frame())

@@ -32,6 +32,22 @@ def test_roles_and_flow(ask, run, trained_home):
         assert run("analyse", "attention", MODEL, TEXT, "--what", what, home=trained_home).stdout.startswith(said)
 
 
+def test_contributions(ask, run, trained_home):
+    found = ask("analyse", "attention", MODEL, TEXT, "--what", "contributions", home=trained_home)
+    assert found["tokens"] == ["[CLS]", *TEXT.split(), "[SEP]"]
+    assert [(each["layer"], each["block"]) for each in found["blocks"]] == [
+        (1, "attention"), (1, "mlp"), (2, "attention"), (2, "mlp"),
+    ]  # fmt: skip
+    for each in found["blocks"]:
+        assert np.array(list(each["shares"].values())).sum(axis=0) == pytest.approx(np.ones(10))
+    one = ("analyse", "attention", MODEL, TEXT, "--what", "contributions", "--layer", "2", "--token", "3")
+    found = ask(*one, home=trained_home)
+    assert [each["layer"] for each in found["blocks"]] == [2, 2]
+    assert len(found["blocks"][0]["shares"]["head 4"]) == 1
+    shown = run(*one, home=trained_home).stdout
+    assert shown.startswith("Of what the stream of token 3, 'bread', consists after each block")
+
+
 @pytest.mark.parametrize("options", [("--method", "gradient"), ("--method", "ablation", "--fill", "mean")])
 def test_importance(ask, trained_home, options):
     found = ask("analyse", "attention", MODEL, TEXT, "--what", "importance", *options, home=trained_home)
@@ -52,6 +68,8 @@ def test_a_base_model_reads_a_pair(ask, trained_home, tiny_folder):
         ((MODEL, TEXT, "--layer", "9"), "The model has 2 layers of 4 heads: give --layer and --head among them."),
         ((MODEL, TEXT, "--kind", "cross"), "has no cross attention; it has: encoder"),
         ((MODEL, TEXT, "--what", "flow", "--token", "99"), "The text has 10 tokens: give --token among them."),
+        ((MODEL, TEXT, "--what", "contributions", "--token", "99"), "The text has 10 tokens: give --token among them."),
+        ((MODEL, TEXT, "--what", "contributions", "--layer", "9"), "The model has 2 layers: give --layer among them."),
         ((MODEL, TEXT, "--output", "x"), "is no encoder-decoder and has no output"),
         ((MODEL, TEXT, "--what", "importance", "--fill", "mean"), "gradient has no option 'fill'"),
     ],

@@ -71,6 +71,7 @@ def test_the_tree_is_complete():
                     "patch",
                     "probabilities",
                     "probe",
+                    "compare",
                     "rebuild",
                     "similarity",
                     "steer",

@@ -3,7 +3,7 @@ import pytest
 from lmcore.data.clean import CLEANING, clean_dataset
 from lmcore.data.issues import find_issues
 from lmcore.data.load import load_dataset
-from lmcore.data.samples import SAMPLES
+from lmcore.data.samples import SAMPLES, sample_defects
 from lmcore.errors import DataError, OptionError, UnknownError
 from lmcore.types import DatasetRef
 
@@ -33,7 +33,7 @@ def test_every_change_is_recorded(defective):
 
 
 @pytest.mark.parametrize("strategy", ["drop", "majority"])
-@pytest.mark.parametrize("sample", [n for n, s in SAMPLES.items() if s.facts["task"] == "text-classification"])
+@pytest.mark.parametrize("sample", [name for name in SAMPLES if sample_defects(name)])
 def test_nothing_that_is_handled_is_left(sample, strategy):
     data = load_dataset(f"sample:{sample}", task="text-classification")
     cleaning = clean_dataset(data, options={"resolve_conflicts": {"strategy": strategy}})

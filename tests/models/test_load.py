@@ -43,6 +43,19 @@ def test_a_folder_is_loaded_with_or_without_its_head(tiny_folder, settings):
     assert torch.equal(run(base).last_hidden_state, run(loaded, output_hidden_states=True).hidden_states[-1])
 
 
+def test_how_much_of_a_text_is_read(tiny_folder, settings):
+    where = f"folder:{tiny_folder}"
+    few = load_model(where, task=TASK, settings=replace(settings, max_tokens=24))
+    assert (few.max_length, few.window, few.widest.max_length) == (24, 64, 64)
+    assert few.widest.model is few.model
+    asked = load_model(where, task=TASK, settings=settings, max_tokens=16)
+    assert (asked.max_length, asked.window) == (16, 16)
+    assert asked.widest is asked
+    for number in (0, 65):
+        with pytest.raises(OptionError, match="from 1 to 64"):
+            load_model(where, task=TASK, settings=settings, max_tokens=number)
+
+
 @pytest.mark.parametrize("kept", [torch.bfloat16, torch.float16])
 def test_weights_that_are_kept_in_half_precision_are_worked_with_in_float32(copy, settings, kept):
     AutoModelForSequenceClassification.from_pretrained(copy).to(kept).save_pretrained(copy)

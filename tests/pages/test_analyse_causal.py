@@ -54,7 +54,7 @@ def test_the_layers_of_a_decoder_are_read_by_place(open_app: Any, speaking: str)
     assert app.segmented_control(key="analyse_lens_colour").value == "entropy"
     place = next(box for box in app.selectbox if box.label == "Follow")
     before = words(app)[1]
-    app = place.select(1).run()
+    app = place.select("2").run()
     assert not app.exception
     assert words(app)[1] != before
     app = app.text_input(key="analyse_against").set_value(" is").run()
@@ -80,6 +80,10 @@ def test_a_tuned_lens_is_chosen_once_there_is_one(open_app: Any, speaking: str, 
 def test_two_texts_are_patched(open_app: Any, filled: Any) -> None:
     app = open_app(PAGE, text=TEXT, analyse_view="Causal tests")
     assert not app.exception
+    start = app.text_area(key="analyse_corrupted").value
+    assert start != TEXT
+    assert len(start.split()) == len(TEXT.split())
+    app = app.text_area(key="analyse_corrupted").set_value(TEXT).run()
     assert app.info[0].value.startswith("Change a word of the corrupted text")
     app = app.text_area(key="analyse_corrupted").set_value(OTHER).run()
     assert any("The model runs " in caption.value for caption in app.caption)
@@ -117,6 +121,8 @@ def test_parts_are_taken_out(open_app: Any, filled: Any) -> None:
 def test_an_answer_is_steered(open_app: Any, speaking: str) -> None:
     app = open_app(PAGE, version=speaking, text=NEXT, analyse_view="Causal tests", analyse_test="Steering")
     assert not app.exception
+    assert app.text_area(key="analyse_towards").value.startswith("I love this")
+    app = app.text_area(key="analyse_away").set_value("").run()
     assert app.info[0].value.startswith("Give at least one text in each set")
     app.text_area(key="analyse_towards").set_value("Anna told us on day 1\nAnna told us on day 2")
     app.text_area(key="analyse_away").set_value("Ben told us on day 1")

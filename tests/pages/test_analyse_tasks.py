@@ -86,3 +86,22 @@ def test_what_is_slow_waits_for_a_click_and_the_trust_panel_says_what_it_found(o
     assert any(box.value.startswith(("Read this map", "Nothing that was measured")) for box in told)
     assert any(alt.startswith("Agreement with other methods") for alt in words(app))
     assert any(alt.startswith("Likeness with maps of random weights") for alt in words(app))
+
+
+@pytest.mark.parametrize("version", ["text-alignment"], indirect=True)
+def test_a_link_between_two_texts_is_explained(open_app, version):
+    app = open_app(PAGE, version=version, analyse_method="Input times gradient")
+    app.text_area(key="analyse_text_text-alignment_source").set_value("Anna told us on day 7")
+    app.text_area(key="analyse_text_text-alignment_target").set_value("Anna told us on day 7").run()
+    assert not app.exception
+    assert not app.error
+    box = next(box for box in app.selectbox if box.label == "What to explain")
+    assert box.options[0] == "Why “Anna” – “Anna”"
+    assert any(alt.startswith("First text.") for alt in words(app))
+    assert any(alt.startswith("Second text.") for alt in words(app))
+    assert "its cosine at layer 1" in said(app)
+    app.slider(key="link_layer_2").set_value(2)
+    app.segmented_control(key="link_measure").set_value("probability")
+    next(box for box in app.selectbox if box.label == "Rather than").set_value(2).run()
+    assert not app.exception
+    assert "its probability, less that of the link 0-2 at layer 2" in said(app)

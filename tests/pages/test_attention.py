@@ -61,6 +61,19 @@ def test_flow_to_one_token_and_to_all(open_part):
     assert any(alt.startswith("Attention flow.") for alt in words(app))
 
 
+def test_contributions_of_all_tokens_and_of_one(open_part):
+    app = open_part("Contributions")
+    alts = words(app)
+    assert any(
+        alt.startswith("Of what the stream of all tokens, on the mean, consists. What adds most is") for alt in alts
+    )
+    assert any(alt.startswith("After the attention of layer 2, token by token. The largest share") for alt in alts)
+    app.number_input[0].set_value(2)
+    app = clean(app.segmented_control(key="analyse_contribution_block").set_value("mlp").run())
+    assert any(alt.startswith("Of what the stream of token 2, 'rain', consists") for alt in words(app))
+    assert any(alt.startswith("After the MLP of layer 2, token by token") for alt in words(app))
+
+
 def test_importance_says_what_it_costs_and_runs_when_asked(open_part):
     app = open_part("Importance")
     app = clean(app.selectbox(key="analyse_importance").set_value("ablation").run())
@@ -115,6 +128,13 @@ def test_an_encoder_decoder_shows_cross_attention_first(translator):
     assert "from what was written before it" in said(app)
     app = clean(app.segmented_control(key="analyse_attention_kind").set_value("decoder").run())
     assert any(alt.startswith("How far each head looks") for alt in words(app))
+
+
+def test_contributions_to_what_an_encoder_decoder_writes(translator):
+    app = translator(analyse_attention_part="Contributions", analyse_attention_output="eins zwei")
+    assert "Written: **eins zwei**" in said(app)
+    app = clean(app.segmented_control(key="analyse_contribution_block").set_value("cross_attention").run())
+    assert any(alt.startswith("After the cross-attention of layer 1, token by token") for alt in words(app))
 
 
 @pytest.mark.parametrize(

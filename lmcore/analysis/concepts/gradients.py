@@ -63,9 +63,8 @@ def _batch(loaded: LoadedModel, asked: Sequence[Asked]) -> np.ndarray:
         rows = [token_embeddings(loaded, reading).detach() for reading in readings]
         inputs = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True).requires_grad_(True)
         out = run_embeddings(loaded, readings, inputs, np.arange(len(readings)), output_hidden_states=True)
-        values = [
-            task.objective(loaded, Variants(out, i), each.reading, each.target)[0] for i, each in enumerate(asked)
-        ]
+        batch = Variants(out)
+        values = [task.objective(loaded, batch[i], each.reading, each.target)[0] for i, each in enumerate(asked)]
         slopes = torch.autograd.grad(torch.stack(values).sum(), _states(out), allow_unused=True)
     if any(slope is None for slope in slopes):
         raise InputError(f"The states that {loaded.ref} returns do not lead to its output: choose another model.")

@@ -1,7 +1,7 @@
 """Testing with concept activation vectors (TCAV, Kim et al. 2018): whether an output answers to a concept."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -102,19 +102,8 @@ def tcav(
     asked = ask(loaded, texts, [target] * len(texts), outputs)
     slopes = layer_gradients(loaded, asked, Part(report, 0.0, 0.4))
     kept = [concept.sample(most, seed=seed) for concept in concepts]
-    pool = {text: n for n, text in enumerate(dict.fromkeys(t for c in kept for t in (*c.texts, *c.others)))}
-    states = text_states(loaded, list(pool), Part(report, 0.4, 0.7), layers=chosen)
-    rows: list[dict[str, Any]] = []
-    for number, concept in enumerate(kept):
-        places = [pool[text] for text in (*concept.texts, *concept.others)]
-        for layer, vectors in zip(chosen, states, strict=True):
-            report.check()
-            rows.append(_row(concept, layer, vectors[places], slopes[layer], sets=sets, seed=seed))
-        report.progress(0.7 + 0.3 * (number + 1) / len(kept), f"The concept {concept.name} tested")
-    table = pd.DataFrame(rows)
-    p = table["p"].to_numpy()
-    table = table.assign(p_bonferroni=bonferroni(p), p_fdr=false_discovery(p))
-    table["significant"] = table["p_bonferroni"] <= level
+    rows = _rows(loaded, kept, {layer: slopes[layer] for layer in chosen}, sets, seed, Part(report, 0.4, 1.0))
+    table = _corrected(pd.DataFrame(rows), level)
     asked_for = {"sets": sets, "level": level, "seed": seed, "most": most, "layers": chosen}
     said = [[c.name, list(c.texts), list(c.others)] for c in kept]
     ids = [each.reading.tokens.ids.tolist() for each in asked]
@@ -129,6 +118,32 @@ def _check(concepts: Sequence[Concept], texts: Sequence[Input], layers: Sequence
         raise OptionError(f"The layers are {list(layers)}: give some from 0 to {last}.")
     if not 0 < level < 1:
         raise OptionError(f"The level is {level}: give a number between 0 and 1.")
+
+
+def _rows(
+    loaded: LoadedModel,
+    concepts: Sequence[Concept],
+    slopes: Mapping[int, np.ndarray],
+    sets: int,
+    seed: int,
+    report: Report,
+) -> Iterator[dict[str, Any]]:
+    """Test each concept in each layer; each text is read once, however many concepts have it."""
+    pool = {text: n for n, text in enumerate(dict.fromkeys(t for c in concepts for t in (*c.texts, *c.others)))}
+    states = text_states(loaded, list(pool), Part(report, 0.0, 0.5), layers=list(slopes))
+    for number, concept in enumerate(concepts):
+        places = [pool[text] for text in (*concept.texts, *concept.others)]
+        for layer, vectors in zip(slopes, states, strict=True):
+            report.check()
+            yield _row(concept, layer, vectors[places], slopes[layer], sets=sets, seed=seed)
+        report.progress(0.5 + 0.5 * (number + 1) / len(concepts), f"The concept {concept.name} tested")
+
+
+def _corrected(table: pd.DataFrame, level: float) -> pd.DataFrame:
+    """Add the p-values that take the number of tests into account, and the verdict."""
+    p = table["p"].to_numpy()
+    table = table.assign(p_bonferroni=bonferroni(p), p_fdr=false_discovery(p))
+    return table.assign(significant=table["p_bonferroni"] <= level)
 
 
 def _row(

@@ -9,6 +9,7 @@ from lmcore.analysis.counterfactual.lexicon import written_like
 from lmcore.analysis.counterfactual.source import Change, EditSource, Word
 from lmcore.analysis.counterfactual.vocabulary import Vocabulary, word_vocabulary
 from lmcore.analysis.parity import check_parity
+from lmcore.analysis.room import check_room
 from lmcore.errors import InputError
 from lmcore.models.load import LoadedModel
 from lmcore.models.text_tokens import TextTokens, read_tokens
@@ -76,6 +77,7 @@ def _gradient(loaded: LoadedModel, read: TextTokens, source: EditSource) -> "tup
     """Return the gradient of what is to fall with respect to each token's embedding, and those, (tokens, features)."""
     import torch
 
+    check_room(loaded, len(read.ids), gradients=True)
     ids = torch.from_numpy(read.ids)[None].to(loaded.device)
     mask = torch.ones_like(ids)
     with torch.inference_mode():

@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lmcore.analysis.room import fitting_batch
 from lmcore.errors import InputError
 from lmcore.models.encode import Encodings
 from lmcore.models.label_rows import output_layers
 from lmcore.models.load import LoadedModel
-from lmcore.models.predict import forward_batches
+from lmcore.models.predict import BATCH_SIZE, forward_batches
 from lmcore.tasks import load_task
 from lmcore.tasks.labelled import LabelTask, label_task
 from lmcore.types import Report
@@ -61,6 +62,7 @@ def last_layer_gradients(
     """
     task = label_task(load_task(loaded.task))
     gold = task.gold(frame, loaded.labels)
+    size = fitting_batch(loaded, int(encodings.lengths.max(initial=1)), BATCH_SIZE)
     implementation = str(getattr(loaded.model.base_model.config, "_attn_implementation", None) or "sdpa")
     # A twin that shares the weights: what is hooked to it sees no other thread's runs.
     with loaded.attention(implementation) as twin:
@@ -68,7 +70,7 @@ def last_layer_gradients(
         seen: list[Any] = []
         handle = layer.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0].detach()))
         try:
-            for rows, out in forward_batches(replace(loaded, model=twin), encodings, report=report):
+            for rows, out in forward_batches(replace(loaded, model=twin), encodings, batch_size=size, report=report):
                 features = _features(seen.pop(), encodings.lengths[rows])
                 seen.clear()
                 logits = out.logits.double().cpu().numpy()

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from lmcore.analysis.examples.rows import ExampleRows, encode_rows
+from lmcore.analysis.room import fitting_batch, states_of
 from lmcore.errors import OptionError, StorageError
 from lmcore.fingerprint import fingerprint
 from lmcore.models.encode import Encodings
-from lmcore.models.hidden import stream_hidden_states
+from lmcore.models.hidden import BATCH_SIZE, stream_hidden_states
 from lmcore.models.load import LoadedModel
 from lmcore.storage import whole_folder, write_json
 from lmcore.types import Part, Report, Silent
@@ -38,7 +39,8 @@ def mean_vectors(loaded: LoadedModel, encodings: Encodings, layer: int, *, repor
 
     width = int(loaded.model.base_model.config.hidden_size)
     vectors = np.empty((len(encodings), width), dtype=np.float32)
-    for batch in stream_hidden_states(loaded, encodings, report=report):
+    size = fitting_batch(loaded, int(encodings.lengths.max(initial=1)), BATCH_SIZE, kept=states_of(loaded))
+    for batch in stream_hidden_states(loaded, encodings, batch_size=size, report=report):
         vectors[batch.rows] = mean_pool(batch.states[layer], batch.mask).float().cpu().numpy()
     return vectors
 

@@ -12,7 +12,8 @@ import numpy as np
 
 from lmcore.analysis.layer_file import LAYER_FILE, LayerFile
 from lmcore.analysis.probes.examples import Examples
-from lmcore.models.hidden import HiddenBatch, stream_hidden_states
+from lmcore.analysis.room import fitting_batch, states_of
+from lmcore.models.hidden import BATCH_SIZE, HiddenBatch, stream_hidden_states
 from lmcore.models.load import LoadedModel
 from lmcore.storage import disk_errors
 from lmcore.types import Part, Report
@@ -119,7 +120,8 @@ def _pieces(
         places[split] = np.empty(len(part), dtype=np.int64)
         of_text = _by_text(part)
         stretch = Part(report, done / total, (done + len(part.encodings)) / total)
-        for batch in stream_hidden_states(reader, part.encodings, report=stretch):
+        size = fitting_batch(reader, int(part.encodings.lengths.max(initial=1)), BATCH_SIZE, kept=states_of(reader))
+        for batch in stream_hidden_states(reader, part.encodings, batch_size=size, report=stretch):
             examples = np.concatenate([of_text[row] for row in batch.rows])
             if len(examples):
                 places[split][examples] = np.arange(start, start + len(examples))

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lmcore.analysis.room import fitting_batch, states_of
 from lmcore.analysis.similarity.methods import POOLING
 from lmcore.errors import InputError, OptionError
 from lmcore.models.encode import Encodings, encode_texts
-from lmcore.models.hidden import HiddenBatch, stream_hidden_states
+from lmcore.models.hidden import BATCH_SIZE, HiddenBatch, stream_hidden_states
 from lmcore.models.load import LoadedModel
 from lmcore.types import Report
 
@@ -87,11 +88,13 @@ def layer_vectors(loaded: LoadedModel, encodings: Encodings, rows: Rows, report:
 
     Raises:
         InputError: a layer gives values that are not finite.
+        ResourceError: the longest text would not fit into memory.
         Cancelled: the report asked to stop.
     """
     found: np.ndarray | None = None
     starts = rows.starts
-    for batch in stream_hidden_states(loaded, encodings, report=report):
+    size = fitting_batch(loaded, int(encodings.lengths.max(initial=1)), BATCH_SIZE, kept=states_of(loaded))
+    for batch in stream_hidden_states(loaded, encodings, batch_size=size, report=report):
         if found is None:
             found = np.empty((len(batch.states), rows.count, batch.states[0].shape[-1]), dtype=np.float32)
         into = np.concatenate([starts[text] + np.arange(len(rows.places[text])) for text in batch.rows])

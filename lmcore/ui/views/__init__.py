@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from lmcore.methods import load_target
-from lmcore.tasks import TASKS, reads_task
+from lmcore.tasks import TASKS, has_targets, reads_task
 from lmcore.types import Input
 from lmcore.ui.analyse import joined
 
@@ -23,7 +23,8 @@ class View:
         title: what the page and the link call it.
         target: ``package.module:function`` that draws it.
         tasks: the versions that it looks into: ``classes`` (those that give a row classes), ``language`` (those that hold
-            tokens probable), ``explained`` (those whose outputs can be explained), ``encoders`` (those whose model may be
+            tokens probable), ``targets`` (those of whose outputs parts can be explained), ``explained`` (those among them
+            that read a text at once), ``encoders`` (those whose model may be
             an encoder) or ``any``.
         reads_text: whether it is about the text of the page; else about a data set, or texts that it asks for itself.
         reads_columns: whether it is given each column that the task reads; else they are joined.
@@ -31,7 +32,7 @@ class View:
 
     title: str
     target: str
-    tasks: Literal["classes", "language", "explained", "encoders", "any"] = "classes"
+    tasks: Literal["classes", "language", "targets", "explained", "encoders", "any"] = "classes"
     reads_text: bool = True
     reads_columns: bool = False
 
@@ -40,6 +41,7 @@ class View:
         fitting = {
             "classes": task in CLASS_TASKS,
             "language": task in LANGUAGE_TASKS,
+            "targets": has_targets(task),
             "explained": reads_task(task),
             "encoders": task in TASKS and "encoder" in TASKS[task].facts["architectures"],
             "any": task in TASKS,
@@ -58,7 +60,7 @@ class View:
 VIEWS = {
     view.title: view
     for view in (
-        View("Why", "lmcore.ui.views.why:draw", tasks="explained", reads_columns=True),
+        View("Why", "lmcore.ui.views.why:draw", tasks="targets", reads_columns=True),
         View("Compare", "lmcore.ui.views.compare:draw", tasks="explained", reads_columns=True),
         View("Attention", "lmcore.ui.views.attention:draw", tasks="explained", reads_columns=True),
         View("Output reading", "lmcore.ui.views.output_reading:draw", tasks="explained", reads_columns=True),

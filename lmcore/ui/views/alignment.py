@@ -5,10 +5,12 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from lmcore.charts import alignment as charts
+from lmcore.charts.figure import Figure
 from lmcore.data.text import is_chinese
 from lmcore.models.linking import ALIGNMENT
-from lmcore.ui import analyse, cache, show
+from lmcore.ui import analyse, cache, linked, show
 from lmcore.ui.forms import method_choice, option_fields
+from lmcore.ui.share import report_button
 
 if TYPE_CHECKING:
     from lmcore.analysis.alignment import WordAlignment
@@ -40,7 +42,11 @@ def draw(version: str) -> None:
         st.info("Type both texts to see which of their words belong together.")
         return
     asked = tuple(sorted(options.items()))
-    _show(_links(cache.workspace_root(), version, source, target, int(layer), method, asked))
+    found = _links(cache.workspace_root(), version, source, target, int(layer), method, asked)
+    figure = charts.word_links(found)
+    _show(found, figure)
+    arguments = {"source": source, "target": target, "layer": int(layer), "method": method, "options": options}
+    report_button("alignment", version, found, arguments, [figure])
 
 
 def _texts(version: str) -> tuple[str, str]:
@@ -51,20 +57,16 @@ def _texts(version: str) -> tuple[str, str]:
         show.side_by_side(), ("source", "target"), ("First text", "Second text, such as its translation"), strict=True
     ):
         with cell:
-            texts.append(
-                st.text_area(
-                    label, given[name], key=f"alignment_{name}", max_chars=LONGEST, height=90, bind="query-params"
-                )
-            )
+            texts.append(linked.text(label, f"alignment_{name}", given[name], max_chars=LONGEST, height=90))
     return texts[0], texts[1]
 
 
-def _show(found: "WordAlignment") -> None:
+def _show(found: "WordAlignment", figure: Figure) -> None:
     if found.truncated:
         st.warning("A text is longer than the model's limit: the words at its end were not read and have no link.")
     left, right = show.side_by_side()
     with left:
-        show.figure(charts.word_links(found), "alignment")
+        show.figure(figure, "alignment")
     with right:
         frame = found.to_frame()
         linked = frame[frame["linked"]][["source", "target", "similarity"]]
@@ -78,7 +80,7 @@ def _show(found: "WordAlignment") -> None:
         show.table(titled, "alignment_links", alt="The linked words with their cosine.", formats={"similarity": "%.3f"})
 
 
-@st.cache_data(max_entries=32, show_spinner="Loading the model …")
+@st.cache_data(show_spinner="Loading the model …")
 def _encoder(root: str, version: str) -> tuple[int, int, bool]:
     """Return a version's number of layers, the one whose vectors it links words by, and whether it is an encoder."""
     from lmcore.analysis.attention_run import attention_kinds
@@ -88,7 +90,7 @@ def _encoder(root: str, version: str) -> tuple[int, int, bool]:
         return loaded.layers, TextAlignment().layer_of(loaded), attention_kinds(loaded) == ("encoder",)
 
 
-@st.cache_data(max_entries=32, show_spinner=False)
+@st.cache_data(show_spinner=False)
 def _pair(root: str, version: str) -> dict[str, str]:
     """Return two texts to begin with: a test row of the version's own pairs, else of the sample in its language."""
     from lmcore.data import load_dataset
@@ -102,7 +104,7 @@ def _pair(root: str, version: str) -> dict[str, str]:
     return {name: str(row[name]) for name in ("source", "target")}
 
 
-@st.cache_resource(max_entries=32, show_spinner="Linking the words …")
+@st.cache_data(show_spinner="Linking the words …")
 def _links(
     root: str, version: str, source: str, target: str, layer: int, method: str, options: tuple[tuple[str, Any], ...]
 ) -> "WordAlignment":

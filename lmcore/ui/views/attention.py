@@ -1,23 +1,28 @@
-"""Where each head looks and what it does: maps, roles, flow, and what hangs on each head."""
+"""Where each head looks and what it does: maps, roles, flow, contributions, and what hangs on each head."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
 import streamlit as st
 
+from lmcore.analysis.recipes.heads import map_frame
 from lmcore.charts import analysis as charts
 from lmcore.charts import attention as head_charts
+from lmcore.charts.analysis import MAX_TOKENS
+from lmcore.charts.figure import Figure
 from lmcore.settings import MIB
 from lmcore.types import Input
-from lmcore.ui import cache, show
-from lmcore.ui.views import heads
+from lmcore.ui import cache, linked, show
+from lmcore.ui.share import report_button
+from lmcore.ui.stretch import stretch_choice, stretch_name
+from lmcore.ui.views import contributions, heads
 
 if TYPE_CHECKING:
     from lmcore.analysis.attention import AttentionMaps
     from lmcore.analysis.attention_run import Kind
 
 PAGE_BYTES = 128 * MIB
-ENTRIES = 4
-PARTS = ("Maps", "Roles", "Flow", "Importance")
+PARTS = ("Maps", "Roles", "Flow", "Contributions", "Importance")
 KIND_NAMES = {
     "encoder": "Encoder: source to source",
     "decoder": "Decoder: output to output",
@@ -26,14 +31,17 @@ KIND_NAMES = {
 
 
 def draw(version: str, text: Input) -> None:
-    """Show where the heads look over one input, what they do, how attention flows, and which heads an output hangs on."""
+    """Show where the heads look over one input, what they do, how attention flows, what they add, and which heads matter."""
     st.caption("Attention shows where information may flow; it is no explanation of the answer by itself.")
     part = st.segmented_control(
         "Of the heads", PARTS, default=PARTS[0], key="analyse_attention_part", required=True, bind="query-params"
     )
     kinds = _kinds(cache.workspace_root(), version)
-    kind, output = _kind_and_output(kinds)
     given = heads.frozen(text)
+    if part == "Contributions":
+        contributions.draw(version, given, _output() if len(kinds) > 1 else None)
+        return
+    kind, output = _kind_and_output(kinds)
     if part == "Roles":
         heads.draw_roles(version, given, kind)
     elif part == "Importance":
@@ -43,9 +51,15 @@ def draw(version: str, text: Input) -> None:
         if found[kind].truncated:
             st.warning("The text is longer than the model's limit: only its beginning was read.")
         if part == "Flow":
-            heads.draw_flow(found, kind)
+            heads.draw_flow(version, found, kind, text)
         else:
-            _draw_maps(found, kind)
+            _draw_maps(version, found, kind, text)
+
+
+def read_maps(version: str, text: Input) -> "tuple[dict[Kind, AttentionMaps], Kind]":
+    """Ask which attention is meant, where there are several kinds; returns the maps of all, and the kind."""
+    kind, output = _kind_and_output(_kinds(cache.workspace_root(), version))
+    return _attention(cache.workspace_root(), version, heads.frozen(text), output), kind
 
 
 def _kind_and_output(kinds: "tuple[Kind, ...]") -> "tuple[Kind, str | None]":
@@ -54,24 +68,26 @@ def _kind_and_output(kinds: "tuple[Kind, ...]") -> "tuple[Kind, str | None]":
         return kinds[0], None
     left, right = show.side_by_side()
     with left:
-        kind: Kind = st.segmented_control(
-            "Attention",
-            kinds,
-            default="cross",
-            format_func=lambda name: KIND_NAMES[name],
-            key="analyse_attention_kind",
-            required=True,
-            bind="query-params",
+        names = list(kinds)
+        kind = linked.segments(
+            "Attention", names, "analyse_attention_kind", format_func=KIND_NAMES.__getitem__, default="cross"
         )
     with right:
-        output = st.text_input(
-            "Output", key="analyse_attention_output", placeholder="What the model writes by itself", bind="query-params"
-        )
-    return kind, output.strip() or None
+        output = _output()
+    return cast("Kind", kind), output
 
 
-def _draw_maps(found: "dict[Kind, AttentionMaps]", kind: "Kind") -> None:
+def _output() -> str | None:
+    """Ask what is taken as the output; None for what the model writes."""
+    written = st.text_input(
+        "Output", key="analyse_attention_output", placeholder="What the model writes by itself", bind="query-params"
+    )
+    return written.strip() or None
+
+
+def _draw_maps(version: str, found: "dict[Kind, AttentionMaps]", kind: "Kind", text: Input) -> None:
     maps = found[kind]
+    asked = {"text": text, "kind": kind, "output": maps.output}
     if maps.output:
         st.markdown(f"Written: **{show.plain(maps.output)}**")
     title = "Where all heads look"
@@ -85,24 +101,31 @@ def _draw_maps(found: "dict[Kind, AttentionMaps]", kind: "Kind") -> None:
     with right:
         show.figure(charts.head_entropies(maps.entropies), "analyse_entropy")
     name = f"head {head}" if head else "all heads averaged"
-    _draw_map(maps, maps.head(layer - 1, head - 1 if head else None), f"Attention in layer {layer}, {name}", "head")
+    drawn = stretch_choice(len(maps.tokens), MAX_TOKENS, "analyse_attention_from")
+    number = head - 1 if head else None
+    figure = _draw_map(maps, maps.head(layer - 1, number), f"Attention in layer {layer}, {name}", "head", drawn)
+    place = {"layer": layer - 1, "head": number}
+    report_button("attention", version, maps.to_frame(layer - 1, number), asked | place, [figure])
     if kind != "cross":
         figure = head_charts.head_values(
             maps.distances, title="How far each head looks", unit="Mean distance (tokens)", most="farthest look"
         )
         show.figure(figure, "analyse_distance")
-    _draw_rollout(found, kind)
+    weights, figure = _draw_rollout(found, kind, drawn)
+    report_button("rollout", version, map_frame(weights), asked, [figure])
 
 
-def _draw_map(maps: "AttentionMaps", weights: Any, title: str, key: str) -> None:
+def _draw_map(maps: "AttentionMaps", weights: Any, title: str, key: str, drawn: slice) -> Figure:
+    title += stretch_name(drawn, len(maps.tokens))
     if maps.kind == "cross":
-        figure = head_charts.output_by_source(weights, maps.rows, maps.tokens, title=title)
+        figure = head_charts.output_by_source(weights[:, drawn], maps.rows, maps.tokens[drawn], title=title)
     else:
-        figure = charts.token_by_token(weights, maps.tokens, title=title)
+        figure = charts.token_by_token(weights[drawn, drawn], maps.tokens[drawn], title=title)
     show.figure(figure, f"analyse_map_{key}")
+    return figure
 
 
-def _draw_rollout(found: "dict[Kind, AttentionMaps]", kind: "Kind") -> None:
+def _draw_rollout(found: "dict[Kind, AttentionMaps]", kind: "Kind", drawn: slice) -> tuple[np.ndarray, Figure]:
     from lmcore.analysis import attention_rollout, cross_rollout
 
     st.subheader("Rollout")
@@ -113,13 +136,13 @@ def _draw_rollout(found: "dict[Kind, AttentionMaps]", kind: "Kind") -> None:
             f"On the mean {source.sum(axis=1).mean():.0%} of a token comes from the source and {prefix.sum(axis=1).mean():.0%} "
             "from what was written before it."
         )
-        _draw_map(found[kind], source, "Attention rollout to the source", "rollout")
-        return
+        return source, _draw_map(found[kind], source, "Attention rollout to the source", "rollout", drawn)
     st.caption("Attention of all layers multiplied through, with half kept on each token (Abnar & Zuidema 2020).")
-    _draw_map(found[kind], attention_rollout(found[kind].attentions), "Attention rollout", "rollout")
+    weights = attention_rollout(found[kind].attentions)
+    return weights, _draw_map(found[kind], weights, "Attention rollout", "rollout", drawn)
 
 
-@st.cache_data(max_entries=64, show_spinner="Loading the model …")
+@st.cache_data(show_spinner="Loading the model …")
 def _kinds(root: str, version: str) -> "tuple[Kind, ...]":
     from lmcore.analysis.attention_run import attention_kinds
 
@@ -127,7 +150,7 @@ def _kinds(root: str, version: str) -> "tuple[Kind, ...]":
         return attention_kinds(loaded)
 
 
-@st.cache_resource(max_entries=ENTRIES, show_spinner="Reading the attention …")
+@st.cache_data(show_spinner="Reading the attention …")
 def _attention(root: str, version: str, given: "heads.Frozen", output: str | None) -> "dict[Kind, AttentionMaps]":
     from lmcore.analysis import read_attention
 

@@ -1,17 +1,23 @@
 """What changes the output when it is changed: patching between two texts, ablation, steering."""
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
 from lmcore.analysis.methods import ABLATED, ABLATIONS, PATCHING
+from lmcore.analysis.recipes import named_data
+from lmcore.analysis.steering import STRENGTHS
 from lmcore.charts import causal as charts
+from lmcore.charts.figure import Figure
+from lmcore.errors import LmError
 from lmcore.types import Input, Report, Target
-from lmcore.ui import cache, show
+from lmcore.ui import cache, linked, show
+from lmcore.ui.analyse import joined
 from lmcore.ui.forms import method_choice
 from lmcore.ui.progress import PageReport
+from lmcore.ui.share import report_button
 from lmcore.ui.views.explained import (
-    ENTRIES,
     begins,
     frozen,
     other_text,
@@ -32,6 +38,7 @@ _DIRECTIONS = {
     "noise": "Put the corrupted text's parts into the clean run: what is needed?",
 }
 REFERENCE_TEXTS = 32
+SEED = 0
 _NEEDS: dict[str, str] = {"layers": "mlp", "tokens": "embedding"}
 Text = str | tuple[tuple[str, str], ...]
 
@@ -55,32 +62,28 @@ def _patching(version: str, text: Input, target: Target, output: str) -> None:
 
     left, right = show.side_by_side()
     with left:
-        corrupted = other_text(text, "analyse_corrupted", "Corrupted text, with as many tokens")
+        corrupted = other_text(version, text, "analyse_corrupted", "Corrupted text, with as many tokens", as_long=True)
     with right:
         kinds = [name for name in PATCHING if name in part_names(version)]
         component = method_choice("What to patch", PATCHING, "analyse_patch", names=kinds, in_link=True)
-        direction = st.selectbox(
-            "Direction",
-            list(_DIRECTIONS),
-            format_func=lambda d: d.capitalize(),
-            key="analyse_direction",
-            bind="query-params",
-        )
-        st.caption(_DIRECTIONS[str(direction)])
+        direction = linked.select("Direction", list(_DIRECTIONS), "analyse_direction", format_func=str.capitalize)
+        st.caption(_DIRECTIONS[direction])
         whole = st.checkbox("All tokens of a layer at once", key="analyse_whole", bind="query-params")
     if corrupted == text:
         st.info("Change a word of the corrupted text, such as a name, that makes the model say something else.")
         return
     with cache.pool().lease(version) as loaded:
         runs = patch_runs(loaded, text, component=component, output=output, whole=whole)
-    wanted = (version, frozen(text), frozen(corrupted), target, output, component, str(direction), whole)
+    wanted = (version, frozen(text), frozen(corrupted), target, output, component, direction, whole)
     if begins("Patch", f"The model runs {runs:,} times.", wanted, "patch"):
         with PageReport("Patching") as report:
             found = _patched(cache.workspace_root(), *wanted, _report=report)
-        _show_patching(found)
+        asked = {"text": text, "corrupted": corrupted, "target": asdict(target), "output": output}
+        arguments = {**asked, "component": component, "direction": direction, "whole": whole}
+        report_button("patching", version, found, arguments, _show_patching(found))
 
 
-def _show_patching(found: "Patching") -> None:
+def _show_patching(found: "Patching") -> list[Figure]:
     left, right = show.side_by_side(narrowest=200)
     left.metric("Value for the clean text", f"{found.clean_value:+.3f}", border=True)
     right.metric("Value for the corrupted text", f"{found.corrupted_value:+.3f}", border=True)
@@ -89,8 +92,11 @@ def _show_patching(found: "Patching") -> None:
     st.caption(
         "An effect of 1 is the output of the clean text, 0 that of the corrupted one; below 0 and above 1 go beyond."
     )
-    for stack in dict.fromkeys(found.cells["stack"]):
-        show.figure(charts.patch_map(found, stack), f"analyse_patch_{stack}")
+    stacks = list(dict.fromkeys(found.cells["stack"]))
+    figures = [charts.patch_map(found, stack) for stack in stacks]
+    for stack, figure in zip(stacks, figures, strict=True):
+        show.figure(figure, f"analyse_patch_{stack}")
+    return figures
 
 
 def _ablation(version: str, text: Input, target: Target, output: str) -> None:
@@ -100,41 +106,44 @@ def _ablation(version: str, text: Input, target: Target, output: str) -> None:
         part = method_choice("What to take out", ABLATED, "analyse_ablated", names=kinds, in_link=True)
     with right:
         method = method_choice("What to put there", ABLATIONS, "analyse_ablation", in_link=True)
-        own = "This text itself"
-        sets = [own, *(str(info.ref) for info in cache.datasets())] if method != "zero" else [own]
-        reference = st.selectbox("Reference texts", sets, key="analyse_reference") if method != "zero" else own
-        draws = st.number_input("Draws", 1, 100, 5, key="analyse_draws") if method == "resample" else 1
-    wanted = (
-        version,
-        frozen(text),
-        target,
-        output,
-        part,
-        method,
-        "" if reference == own else str(reference),
-        int(draws),
-    )
+        reference, draws = "", 1
+        if method != "zero":
+            sets = ["", *(str(info.ref) for info in cache.datasets())]
+            reference = linked.select(
+                "Reference texts", sets, "analyse_reference", format_func=lambda ref: ref or "This text itself"
+            )
+        if method == "resample":
+            draws = int(st.number_input("Draws", 1, 100, 5, key="analyse_draws", bind="query-params"))
+    wanted = (version, frozen(text), target, output, part, method, reference, draws)
     times = "once" if draws == 1 else f"{draws} times"
-    more = f", and over {REFERENCE_TEXTS} texts of {reference}" if reference != own else ""
+    more = f", and over {REFERENCE_TEXTS} texts of {reference}" if reference else ""
     if begins(
         "Take out", f"The model runs {times} for each of the {ABLATED[part].title.lower()}{more}.", wanted, "ablate"
     ):
         with PageReport("Taking parts out") as report:
             found = _ablated(cache.workspace_root(), *wanted, _report=report)
         st.metric("Value with everything in place", f"{found.value:+.3f}", border=True)
-        show.figure(charts.ablation_bars(found), "analyse_ablation_bars")
+        figure = charts.ablation_bars(found)
+        show.figure(figure, "analyse_ablation_bars")
+        arguments = {
+            "text": text, "target": asdict(target), "output": output, "part": part, "method": method,
+            "data": named_data(cache.dataset(reference)) if reference else None, "rows": REFERENCE_TEXTS,
+            "draws": draws, "seed": SEED,
+        }  # fmt: skip
+        report_button("ablation", version, found, arguments, [figure])
 
 
 def _steering(version: str, text: Input, target: Target, output: str) -> None:
     left, right = show.side_by_side()
     with left:
-        towards = st.text_area(
-            "Texts to steer towards, one a line", key="analyse_towards", bind="query-params", height=110
-        )
-        away = st.text_area("Texts to steer away from, one a line", key="analyse_away", bind="query-params", height=110)
+        starts = _opposites(cache.workspace_root(), version, frozen(text), target.label)
+        towards = linked.text("Texts to steer towards, one a line", "analyse_towards", starts[0], height=110)
+        away = linked.text("Texts to steer away from, one a line", "analyse_away", starts[1], height=110)
     with right:
         layers = _layers(cache.workspace_root(), version)
-        layer = st.slider("Layer (0: embeddings)", 0, layers, (layers + 1) // 2, key=f"steer_layer_{layers}")
+        layer = st.slider(
+            "Layer (0: embeddings)", 0, layers, (layers + 1) // 2, key=f"steer_layer_{layers}", bind="query-params"
+        )
         strength = st.slider(
             "Strength", -4.0, 4.0, 0.5, 0.25, key="analyse_strength", bind="query-params",
             help="In lengths of a typical vector at that layer; below 0 the other way.",
@@ -149,14 +158,18 @@ def _steering(version: str, text: Input, target: Target, output: str) -> None:
     if begins("Steer", cost, wanted, "steer"):
         with PageReport("Steering") as report:
             found = _steered(cache.workspace_root(), *wanted, _report=report)
-        _show_steering(found)
+        arguments = {
+            "text": text, "target": asdict(target), "output": output, "towards": list(first), "away": list(second),
+            "layer": layer, "strength": strength, "strengths": list(STRENGTHS), "reads": str(reads),
+        }  # fmt: skip
+        report_button("steering", version, found, arguments, [_show_steering(found)])
 
 
 def _lines(text: str) -> tuple[str, ...]:
     return tuple(line.strip() for line in text.splitlines() if line.strip())
 
 
-def _show_steering(found: "Steering") -> None:
+def _show_steering(found: "Steering") -> Figure:
     left, right = show.side_by_side()
     for place, title, prediction, strength in (
         (left, "Before", found.before, 0.0),
@@ -166,21 +179,37 @@ def _show_steering(found: "Steering") -> None:
             st.subheader(title, anchor=False)
             st.markdown(said(prediction))
             st.caption(f"Value of the target: {found.value(strength):+.3f}")
-    show.figure(charts.steering_curve(found), "analyse_steering")
+    figure = charts.steering_curve(found)
+    show.figure(figure, "analyse_steering")
     way = found.direction
     st.caption(
         f"The two sets' means are {way.distance:.2f} lengths of a typical vector apart at layer {way.layer}; the direction "
         f"puts {way.separation:.0%} of their pairs in the right order."
     )
+    return figure
 
 
-@st.cache_resource(max_entries=ENTRIES, show_spinner=False)
+@st.cache_data(show_spinner=False)
+def _opposites(root: str, version: str, text: Text, label: str) -> tuple[str, str]:
+    """Return two sets of texts to begin with, one a line: rows of the version's own data where these have classes."""
+    from lmcore.analysis.second_texts import opposite_texts
+
+    data = str(cache.registry().get(version).facts.get("data", "")).partition(":")[0]
+    try:
+        rows = cache.dataset(data) if data else None
+    except LmError:
+        rows = None
+    towards, away = opposite_texts(joined(thawed(text)), rows, label)
+    return "\n".join(towards), "\n".join(away)
+
+
+@st.cache_data(show_spinner=False)
 def _layers(root: str, version: str) -> int:
     with cache.pool().lease(version) as loaded:
         return loaded.layers
 
 
-@st.cache_resource(max_entries=ENTRIES, show_spinner=False)
+@st.cache_data(show_spinner=False)
 def _patched(
     root: str, version: str, text: Text, corrupted: Text, target: Target, output: str, component: str, direction: Any,
     whole: bool, *, _report: Report,
@@ -194,7 +223,7 @@ def _patched(
         )  # fmt: skip
 
 
-@st.cache_resource(max_entries=ENTRIES, show_spinner=False)
+@st.cache_data(show_spinner=False)
 def _ablated(
     root: str, version: str, text: Text, target: Target, output: str, part: str, method: str, reference: str, draws: int,
     *, _report: Report,
@@ -208,11 +237,11 @@ def _ablated(
             texts = lens_texts(loaded, cache.dataset(reference))[:REFERENCE_TEXTS]
         return ablate(
             loaded, thawed(text), target, part=part, method=method, reference=texts, output=output or None, draws=draws,
-            report=_report,
+            seed=SEED, report=_report,
         )  # fmt: skip
 
 
-@st.cache_resource(max_entries=ENTRIES, show_spinner=False)
+@st.cache_data(show_spinner=False)
 def _steered(
     root: str, version: str, text: Text, target: Target, output: str, towards: tuple[str, ...], away: tuple[str, ...],
     layer: int, strength: float, reads: Any, *, _report: Report,
@@ -222,5 +251,6 @@ def _steered(
     with cache.pool().lease(version) as loaded:
         direction = find_direction(loaded, towards, away, layer=layer, reads=reads)
         return steer(
-            loaded, thawed(text), direction, strength=strength, target=target, output=output or None, report=_report
-        )
+            loaded, thawed(text), direction, strength=strength, target=target, output=output or None,
+            strengths=STRENGTHS, report=_report,
+        )  # fmt: skip

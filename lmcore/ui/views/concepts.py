@@ -1,20 +1,25 @@
 """Over a data set: whether a class answers to concepts."""
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from lmcore.analysis.concepts.directions import MOST_TEXTS
+from lmcore.analysis.concepts.testing import LEVEL
+from lmcore.analysis.recipes import named_data
+from lmcore.analysis.recipes.over_data import concepts
 from lmcore.charts import concepts as charts
+from lmcore.charts.figure import Figure
 from lmcore.data.dataset import TextDataset
 from lmcore.types import Report, Target
-from lmcore.ui import cache, show
+from lmcore.ui import cache, linked, show
 from lmcore.ui.analyse import split_data_choice
+from lmcore.ui.share import report_button
 from lmcore.ui.stopping import stoppable
 from lmcore.ui.views.factors import draw_factors
 
 if TYPE_CHECKING:
-    from lmcore.analysis.concepts.sets import Concept
     from lmcore.analysis.concepts.testing import ConceptTest
 
 TESTED, FACTORED = "Test concepts", "Factors"
@@ -42,6 +47,14 @@ class _Choice:
     values: tuple[str, ...]
     texts: int
     sets: int
+
+    def arguments(self) -> dict[str, Any]:
+        """Return it as the recipe takes it."""
+        return {
+            "data": named_data(cache.dataset(self.dataset)), "target": asdict(self.target), "words": list(self.words),
+            "column": self.column, "values": list(self.values), "texts": self.texts, "sets": self.sets, "level": LEVEL,
+            "most": MOST_TEXTS, "seed": 0,
+        }  # fmt: skip
 
 
 def draw(version: str) -> None:
@@ -78,7 +91,7 @@ def _draw_test(version: str, ref: str) -> None:
     root = cache.workspace_root()
     found = stoppable("Testing the concepts", "concepts", lambda report: _test(root, choice, report))
     if found is not None:
-        _show(found)
+        report_button("concepts", version, found, choice.arguments(), _show(found))
 
 
 def _choose(version: str, ref: str, labels: tuple[str, ...]) -> _Choice | None:
@@ -109,18 +122,13 @@ def _choose(version: str, ref: str, labels: tuple[str, ...]) -> _Choice | None:
 def _target(labels: tuple[str, ...]) -> Target:
     label = str(st.selectbox("Does the model need it to say", labels, key="concepts_target", bind="query-params"))
     others = ["", *(name for name in labels if name != label)]
-    against = str(
-        st.selectbox(
-            "rather than", others, format_func=lambda name: name or "anything else", key=f"concepts_against_{label}",
-            bind="query-params",
-        )
-    )  # fmt: skip
+    against = linked.select("rather than", others, "concepts_against", format_func=lambda name: name or "anything else")
     return Target("class", label, against=against)
 
 
 def _words() -> tuple[str, ...]:
-    given = st.text_area("Words", key="concepts_words", placeholder=_EXAMPLE, height=110, bind="query-params")
-    lines = [line.strip() for line in str(given or "").splitlines() if line.strip()]
+    given = linked.text("Words", "concepts_words", placeholder=_EXAMPLE, height=110)
+    lines = [line.strip() for line in given.splitlines() if line.strip()]
     if len(lines) > MOST_CONCEPTS:
         st.warning(f"The first {MOST_CONCEPTS} of {len(lines)} concepts are tested.")
     return tuple(lines[:MOST_CONCEPTS])
@@ -144,13 +152,15 @@ def _slices(data: TextDataset) -> tuple[str, tuple[str, ...]]:
     return column, tuple(values)
 
 
-def _show(found: "ConceptTest") -> None:
+def _show(found: "ConceptTest") -> list[Figure]:
+    figures: list[Figure] = []
     for name in found.table["concept"].unique():
         left, right = show.side_by_side()
+        figures += [charts.concept_scores(found, name), charts.concept_effects(found, name)]
         with left:
-            show.figure(charts.concept_scores(found, name), f"concepts_score_{name}")
+            show.figure(figures[-2], f"concepts_score_{name}")
         with right:
-            show.figure(charts.concept_effects(found, name), f"concepts_effect_{name}")
+            show.figure(figures[-1], f"concepts_effect_{name}")
     tests = len(found.table)
     st.caption(
         f"Score: the share of {found.texts} texts whose target rises to first order when every token is moved towards the "
@@ -166,30 +176,10 @@ def _show(found: "ConceptTest") -> None:
             found.table[columns], "concepts_table", alt="The test of each concept in each layer.", formats=formats,
             percent=["accuracy", "score"],
         )  # fmt: skip
+    return figures
 
 
-def _concepts(choice: _Choice, data: TextDataset) -> "list[Concept]":
-    from lmcore.analysis import concept_from_slice, concept_from_words
-    from lmcore.analysis.concepts.sets import named_words
-    from lmcore.tasks import load_task
-
-    task = load_task(data.task)
-    if choice.column:
-        return [
-            concept_from_slice(value, data.frame, task, column=choice.column, values=[value]) for value in choice.values
-        ]
-    texts = [str(text) for text in task.texts(data.frame)]
-    return [concept_from_words(name, listed, texts) for name, listed in map(named_words, choice.words)]
-
-
-@st.cache_resource(max_entries=16, show_spinner=False)
+@st.cache_data(show_spinner=False)
 def _test(root: str, choice: _Choice, _report: Report) -> "ConceptTest":
-    from lmcore.analysis import tcav
-    from lmcore.analysis.concepts.sets import explained_rows
-    from lmcore.tasks import load_task
-
-    data = cache.dataset(choice.dataset)
-    texts = explained_rows(data.frame, load_task(data.task), choice.target.label, choice.texts)
     with cache.pool().lease(choice.version) as loaded:
-        concepts = _concepts(choice, data)
-        return tcav(loaded, concepts, texts, choice.target, sets=choice.sets, report=_report)
+        return concepts(loaded, cache.stored(_report), **choice.arguments())

@@ -7,13 +7,16 @@ import streamlit as st
 
 from lmcore.analysis.counterfactual.edit import marked_words
 from lmcore.analysis.counterfactual.methods import BLACK_BOX, EDITS
+from lmcore.analysis.recipes import named_data
 from lmcore.charts import counterfactual as charts
+from lmcore.charts.figure import Figure
 from lmcore.errors import InputError
 from lmcore.tasks import TASKS, load_task
 from lmcore.tasks.labelled import LabelTask
 from lmcore.types import SPLITS, Report
-from lmcore.ui import cache, show, state
+from lmcore.ui import cache, linked, show, state
 from lmcore.ui.progress import PageReport
+from lmcore.ui.share import report_button
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,7 +25,6 @@ if TYPE_CHECKING:
     from lmcore.analysis.examples.influence import Influences
     from lmcore.analysis.examples.nearest import Neighbours
 
-ENTRIES = 32
 SHOWN_FLIPS = 5
 AROUND = 120
 _ROW_SOURCE = "Row of a data set"
@@ -44,14 +46,11 @@ def draw(version: str, text: str) -> None:
 def _draw_edits(version: str, text: str) -> None:
     offered = list(EDITS) if _gives_labels(version) else list(BLACK_BOX)
     with st.expander("Settings", icon=":material/tune:"):
-        kinds = st.pills(
+        kinds = linked.pills(
             "Edits",
             offered,
-            default=offered,
+            "analyse_edits",
             format_func=lambda name: EDITS[name].title,
-            selection_mode="multi",
-            key="analyse_edits",
-            bind="query-params",
             help=" ".join(f"{EDITS[name].title}: {EDITS[name].summary}" for name in offered),
         )
         left, middle, right = show.side_by_side(3, narrowest=190)
@@ -72,12 +71,14 @@ def _draw_edits(version: str, text: str) -> None:
         raise InputError("No edit is chosen: choose one or more in the settings.")
     with PageReport("Trying edits") as report:
         found = _counterfactuals(
-            cache.workspace_root(), version, text, tuple(kinds), int(budget), int(most), int(seed), report
+            cache.workspace_root(), version, text, kinds, int(budget), int(most), int(seed), report
         )
-    _show_counterfactuals(found)
+    figures = _show_counterfactuals(found)
+    arguments = {**found.parameters, "text": text, "edits": {name: {} for name in EDITS if name in kinds}}
+    report_button("edits", version, found, arguments, figures)
 
 
-def _show_counterfactuals(found: "Counterfactuals") -> None:
+def _show_counterfactuals(found: "Counterfactuals") -> list[Figure]:
     from lmcore.analysis.counterfactual.answers import said
 
     answer = said(found.prediction)
@@ -92,8 +93,9 @@ def _show_counterfactuals(found: "Counterfactuals") -> None:
     if len(found.minimal) > SHOWN_FLIPS:
         st.caption(f"{len(found.minimal) - SHOWN_FLIPS:,} more sets of as many edits change the answer: see the table.")
     frame = found.to_frame()
-    if frame["change"].notna().any():
-        show.figure(charts.edit_effects(frame, answer), "analyse_edits_chart")
+    figures = [charts.edit_effects(frame, answer)] if frame["change"].notna().any() else []
+    for figure in figures:
+        show.figure(figure, "analyse_edits_chart")
     shown = frame.assign(flips=frame["flips"].map({True: "yes", False: "no"})).drop(columns=["edits"])
     shown = shown if shown["fluency"].notna().any() else shown.drop(columns=["fluency"])
     show.table(
@@ -108,6 +110,7 @@ def _show_counterfactuals(found: "Counterfactuals") -> None:
         "edits were possible. The change is that of the first answer's probability."
         + (f" The model could not work on {found.failed:,} texts." if found.failed else "")
     )
+    return figures
 
 
 def _show_flip(item: "Counterfactual", found: "Counterfactuals", answer: str) -> None:
@@ -115,7 +118,8 @@ def _show_flip(item: "Counterfactual", found: "Counterfactuals", answer: str) ->
         before = f"{show.plain(name)}: " if name else ""
         st.markdown(before + _marked(stretches))
     words = "1 word" if item.words == 1 else f"{item.words} words"
-    change = f"; the first answer's probability moved by {item.change:+.1%}" if item.change == item.change else ""
+    moved = f"; the first answer's probability moved by {100 * item.change:+.1f} percentage points"
+    change = moved if item.change == item.change else ""
     st.caption(f"Now **{show.plain(answer)}** with {item.prediction.score:.1%}: {words} changed{change}.")
 
 
@@ -173,6 +177,8 @@ def _draw_nearest(version: str, text: str) -> None:
     show.figure(figure, "analyse_near_chart")
     _show_rows(version, ref, found.rows, "similarity", "%.3f")
     st.caption("Every row is compared by the cosine of the mean token vectors; the text itself is left out.")
+    arguments = {"text": text, "data": named_data(cache.dataset(ref)), **found.parameters}
+    report_button("nearest_rows", version, found, arguments, [figure])
 
 
 def _draw_influences(version: str, text: str) -> None:
@@ -204,6 +210,9 @@ def _draw_influences(version: str, text: str) -> None:
     show.figure(figure, "analyse_influence_chart")
     _show_rows(version, ref, found.rows, "influence", "%.3g")
     st.caption(found.method)
+    asked = {"split": split, "row": row, "label": "", "k": int(count)}
+    arguments = {"text": text, "data": named_data(cache.dataset(ref)), **asked}
+    report_button("influential_rows", version, found, arguments, [figure])
 
 
 def _show_rows(version: str, ref: str, rows: "pd.DataFrame", column: str, written: str) -> None:
@@ -251,7 +260,7 @@ def _gives_labels(version: str) -> bool:
     return task in TASKS and isinstance(load_task(task), LabelTask)
 
 
-@st.cache_resource(max_entries=ENTRIES, show_spinner=False)
+@st.cache_data(show_spinner=False)
 def _counterfactuals(
     root: str, version: str, text: str, kinds: tuple[str, ...], budget: int, most: int, seed: int, _report: Report
 ) -> "Counterfactuals":
@@ -262,7 +271,7 @@ def _counterfactuals(
         return counterfactuals(loaded, text, edits=edits, budget=budget, most_edits=most, seed=seed, report=_report)
 
 
-@st.cache_resource(max_entries=ENTRIES, show_spinner=False)
+@st.cache_data(show_spinner=False)
 def _nearest(
     root: str, version: str, text: str, ref: str, split: str, layer: int, count: int, row: int | None, _report: Report
 ) -> "Neighbours":
@@ -275,7 +284,7 @@ def _nearest(
         )
 
 
-@st.cache_resource(max_entries=ENTRIES, show_spinner=False)
+@st.cache_data(show_spinner=False)
 def _influences(
     root: str, version: str, text: str, ref: str, split: str, count: int, row: int | None, _report: Report
 ) -> "Influences":

@@ -7,10 +7,8 @@ import streamlit as st
 
 from lmcore.tasks import load_task
 from lmcore.types import Input, Prediction, Target
-from lmcore.ui import cache, show, state
+from lmcore.ui import cache, linked, show, state
 from lmcore.ui.targets import distinct, target_name
-
-ENTRIES = 32
 
 
 def target_choice(version: str, text: Input, key: str) -> tuple[Target, str]:
@@ -37,10 +35,10 @@ def target_choice(version: str, text: Input, key: str) -> tuple[Target, str]:
     state.choose("target", "" if name == names[0] else name)
     target = targets[names.index(name)]
     if target.kind in ("token", "phrase") and not target.against:
-        other = st.text_input(
+        other = linked.text(
             "Rather than",
-            key="analyse_against",
-            bind="query-params",
+            "analyse_against",
+            height=0,
             help="Another token that could stand there; a space before it counts. Empty explains the target alone.",
         )
         target = replace(target, against=other)
@@ -73,22 +71,22 @@ def frozen(text: Input) -> "str | tuple[tuple[str, str], ...]":
     return _frozen(text)
 
 
-def other_text(text: Input, key: str, label: str) -> Input:
-    """Ask for another text beside the first; it begins as the same.
+def other_text(version: str, text: Input, key: str, label: str, *, as_long: bool = False) -> Input:
+    """Ask for another text beside the first; it begins as the first with one word changed.
 
     Args:
+        version: the model that reads both.
         text: the first.
         key: unique on the page, and the name in the link.
         label: of the field.
+        as_long: begin with a text of as many tokens, where there is one.
     """
-    columns = {"": text} if isinstance(text, str) else dict(text)
-    found: dict[str, str] = {}
-    for name, value in columns.items():
-        own = f"{key}_{name}" if name else key
-        if own not in st.session_state and own not in st.query_params:
-            st.session_state[own] = value
-        titled = f"{label}: {name}" if name else label
-        found[name] = st.text_area(titled, key=own, height=80, bind="query-params")
+    start = thawed(_second(cache.workspace_root(), version, _frozen(text), as_long))
+    columns = {"": start} if isinstance(start, str) else dict(start)
+    found = {
+        name: linked.text(f"{label}: {name}" if name else label, f"{key}_{name}" if name else key, value)
+        for name, value in columns.items()
+    }
     return found[""] if isinstance(text, str) else found
 
 
@@ -111,16 +109,26 @@ def _frozen(text: Input) -> "str | tuple[tuple[str, str], ...]":
     return text if isinstance(text, str) else tuple(text.items())
 
 
-@st.cache_resource(max_entries=ENTRIES, show_spinner="Predicting …")
+@st.cache_data(show_spinner="Predicting …")
 def _predicted(root: str, version: str, text: "str | tuple[tuple[str, str], ...]") -> tuple[Prediction, str, bool]:
     from lmcore.models import predict_texts
 
     with cache.pool().lease(version) as loaded:
         writes = load_task(loaded.task).adapted(loaded.model.config).decoding(loaded) is not None
-        return predict_texts(loaded, [thawed(text)])[0], loaded.task, writes
+        return predict_texts(loaded.widest, [thawed(text)])[0], loaded.task, writes
 
 
-@st.cache_resource(max_entries=ENTRIES, show_spinner=False)
+@st.cache_data(show_spinner=False)
+def _second(
+    root: str, version: str, text: "str | tuple[tuple[str, str], ...]", as_long: bool
+) -> "str | tuple[tuple[str, str], ...]":
+    from lmcore.analysis.second_texts import second_text
+
+    with cache.pool().lease(version) as loaded:
+        return _frozen(second_text(loaded, thawed(text), as_long=as_long))
+
+
+@st.cache_data(show_spinner=False)
 def _parts(root: str, version: str) -> tuple[str, ...]:
     from lmcore.models.components import components
 

@@ -1,14 +1,18 @@
 """Which layers or heads are alike: a part of the view Probing."""
 
-from typing import TYPE_CHECKING, Any, Literal, cast
+import json
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from lmcore.analysis.recipes import named_data
+from lmcore.analysis.recipes.over_data import head_map
 from lmcore.charts import probing as charts
 from lmcore.projection.methods import PROJECTION
 from lmcore.types import Report
 from lmcore.ui import cache, show
 from lmcore.ui.forms import method_choice, option_fields
+from lmcore.ui.share import report_button
 from lmcore.ui.stopping import stoppable
 
 if TYPE_CHECKING:
@@ -34,48 +38,24 @@ def draw_map(version: str, ref: str) -> None:
             )  # fmt: skip
     said = f"reads {int(texts)} texts once" if what == "attention" else "reads no text"
     st.caption(f"Compares every {unit} with every other by its {what}; {said}.")
-    root, asked = cache.workspace_root(), tuple(sorted(options.items()))
-    data = ref if what == "attention" else ""
+    root = cache.workspace_root()
+    data = named_data(cache.dataset(ref)) if what == "attention" else None
+    arguments = {"what": what, "unit": unit, "data": data, "texts": int(texts), "method": method, "options": options}
     found = stoppable(
-        "Laying out the map",
-        "probing_map",
-        lambda report: _map(root, version, data, what, unit, int(texts), method, asked, report),
+        "Laying out the map", "probing_map", lambda report: _map(root, version, json.dumps(arguments), report)
     )
     if found is not None:
-        show.figure(charts.head_map(found), "probing_map")
+        figure = charts.head_map(found)
+        show.figure(figure, "probing_map")
         st.caption("Each axis is a direction of the whole vectors for PCA alone; elsewhere only closeness counts.")
+        report_button("head_map", version, found, arguments, [figure])
 
 
 def _switch(label: str, options: tuple[str, ...], key: str) -> Any:
     return st.segmented_control(label, options, default=options[0], key=key, required=True, bind="query-params")
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
-def _map(
-    root: str,
-    version: str,
-    ref: str,
-    what: str,
-    unit: str,
-    texts: int,
-    method: str,
-    options: tuple[tuple[str, Any], ...],
-    _report: Report,
-) -> "HeadMap":
-    from lmcore.analysis import map_heads
-    from lmcore.tasks import load_task
-
-    read: list[str] = []
-    if ref:
-        data = cache.dataset(ref).part("test")
-        read = [str(text) for text in load_task(data.task).texts(data.frame).head(texts)]
+@st.cache_data(show_spinner=False)
+def _map(root: str, version: str, arguments: str, _report: Report) -> "HeadMap":
     with cache.pool().lease(version) as loaded:
-        return map_heads(
-            loaded,
-            what=cast(Literal["parameters", "attention"], what),
-            unit=cast(Literal["head", "layer"], unit),
-            texts=read,
-            method=method,
-            options=dict(options),
-            report=_report,
-        )
+        return head_map(loaded, cache.stored(_report), **json.loads(arguments))

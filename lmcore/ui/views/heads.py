@@ -1,21 +1,22 @@
 """The parts of the attention view that are about what heads do: roles, flow, and importance."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import streamlit as st
 
 from lmcore.analysis.importance_methods import IMPORTANCE
+from lmcore.analysis.recipes import named_data
+from lmcore.analysis.recipes.heads import flow_frame, row_inputs
 from lmcore.analysis.role_scores import HEAD_ROLES
 from lmcore.charts import analysis as charts
 from lmcore.charts import attention as head_charts
-from lmcore.tasks import load_task
 from lmcore.types import Input, Report
 from lmcore.ui import cache, show
 from lmcore.ui.analyse import split_data_choice
 from lmcore.ui.forms import method_choice, option_fields
 from lmcore.ui.progress import PageReport
+from lmcore.ui.share import report_button
 
 if TYPE_CHECKING:
     from lmcore.analysis.attention import AttentionMaps
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 Frozen = str | tuple[tuple[str, str], ...]
 
-ENTRIES = 32
 THIS_TEXT, DATA_SET = "This text", "Test rows of a data set"
 ROLE_ROWS = 64
 FLOW_SECONDS = 0.0015
@@ -63,7 +63,8 @@ def draw_roles(version: str, given: Frozen, kind: "Kind") -> None:
         "everything, is named only where no other role is clear."
     )
     strongest = found.strongest()
-    show.figure(head_charts.head_roles(strongest), "analyse_roles")
+    overview = head_charts.head_roles(strongest)
+    show.figure(overview, "analyse_roles")
     role = method_choice("Score of one role", HEAD_ROLES, "analyse_role", in_link=True)
     title = f"{HEAD_ROLES[role].title}: score of each head"
     left, right = show.side_by_side()
@@ -77,9 +78,14 @@ def draw_roles(version: str, given: Frozen, kind: "Kind") -> None:
         table = table.sort_values("score", ascending=False, kind="stable")
         alt = "The strongest role of each head, with its score."
         show.table(table, "analyse_roles_table", alt=alt, height=320, formats={"score": "%.2f"})
+    arguments = {
+        "text": "" if ref else thawed(given), "data": named_data(cache.dataset(ref)) if ref else None, "rows": ROLE_ROWS,
+        "kind": kind, **found.parameters,
+    }  # fmt: skip
+    report_button("roles", version, found, arguments, [overview, figure])
 
 
-def draw_flow(found: "dict[Kind, AttentionMaps]", kind: "Kind") -> None:
+def draw_flow(version: str, found: "dict[Kind, AttentionMaps]", kind: "Kind", text: Input) -> None:
     """Show how much can flow to one output token from each input token, beside the rollout; or to all of them."""
     from lmcore.analysis import attention_rollout
 
@@ -98,7 +104,10 @@ def draw_flow(found: "dict[Kind, AttentionMaps]", kind: "Kind") -> None:
     flow = _flow(maps.fingerprint, chosen, maps)[0]
     shares = {"Rollout": attention_rollout(maps.attentions)[chosen], "Flow": flow / flow.sum()}
     title = f"What token {number}, {maps.tokens[chosen]!r}, takes from each input token"
-    show.figure(head_charts.token_shares(shares, maps.tokens, title=title, unit="Share (0 to 1)"), "analyse_flow")
+    figure = head_charts.token_shares(shares, maps.tokens, title=title, unit="Share (0 to 1)")
+    show.figure(figure, "analyse_flow")
+    arguments = {"text": text, "kind": kind, "output": maps.output, "token": chosen}
+    report_button("flow", version, flow_frame(flow), arguments, [figure])
     if size > FLOW_TOKENS:
         st.caption(
             f"The flow between all tokens is offered for texts of up to {FLOW_TOKENS} tokens; this one has {size}."
@@ -106,7 +115,9 @@ def draw_flow(found: "dict[Kind, AttentionMaps]", kind: "Kind") -> None:
         return
     seconds = size * size * FLOW_SECONDS * len(maps.attentions) / 6
     if st.toggle(
-        f"Between all tokens ({size * size:,} flows, about {max(1, round(seconds))} s)", key="analyse_flow_all"
+        f"Between all tokens ({size * size:,} flows, about {max(1, round(seconds))} s)",
+        key="analyse_flow_all",
+        bind="query-params",
     ):
         with PageReport("Finding the flows") as report:
             whole = _flow(maps.fingerprint, -1, maps, report)
@@ -117,7 +128,7 @@ def draw_flow(found: "dict[Kind, AttentionMaps]", kind: "Kind") -> None:
 def draw_importance(version: str, given: Frozen, kind: "Kind", output: str | None) -> None:
     """Say what judging the heads costs, and do it when asked."""
     method = method_choice("Method", IMPORTANCE, "analyse_importance", in_link=True)
-    options = option_fields(IMPORTANCE[method].options, f"analyse_importance_{method}")
+    options = option_fields(IMPORTANCE[method].options, f"analyse_importance_{method}", in_link=True)
     passes = _passes(cache.workspace_root(), version, method, kind)
     wanted = (version, given, kind, output, method, tuple(sorted(options.items())))
     if st.button(
@@ -147,6 +158,10 @@ def draw_importance(version: str, given: Frozen, kind: "Kind", output: str | Non
             height=320,
             formats={"importance": number},
         )
+    arguments = {
+        "text": thawed(given), "kind": kind, "output": output or "", "method": method, "options": found.parameters,
+    }  # fmt: skip
+    report_button("importance", version, found, arguments, [figure])
 
 
 def _roles(version: str, given: Frozen, kind: "Kind", ref: str) -> "HeadRoles":
@@ -154,14 +169,7 @@ def _roles(version: str, given: Frozen, kind: "Kind", ref: str) -> "HeadRoles":
         return _roles_of(cache.workspace_root(), version, "" if ref else given, kind, ref, ROLE_ROWS, report)
 
 
-def _rows(ref: str, task: str, rows: int) -> list[Input]:
-    frame, names = cache.dataset(ref).part("test").frame.head(rows), load_task(task).required()
-    if len(names) == 1:
-        return list(frame[names[0]])
-    return [{name: str(row[name]) for name in names} for row in frame.to_dict("records")]
-
-
-@st.cache_resource(max_entries=ENTRIES, show_spinner=False)
+@st.cache_data(show_spinner=False)
 def _roles_of(
     root: str, version: str, given: Frozen, kind: "Kind", ref: str, rows: int, _report: Report
 ) -> "HeadRoles":
@@ -169,18 +177,18 @@ def _roles_of(
     from lmcore.ui.views.attention import PAGE_BYTES
 
     with cache.pool().lease(version) as loaded:
-        texts: Sequence[Input] = _rows(ref, loaded.task, rows) if ref else [thawed(given)]
+        texts = row_inputs(cache.dataset(ref).part("test"), loaded.task, rows) if ref else [thawed(given)]
         return head_roles(loaded, texts, kind=kind, max_bytes=PAGE_BYTES, report=_report)
 
 
-@st.cache_resource(max_entries=ENTRIES, show_spinner=False)
+@st.cache_data(show_spinner=False)
 def _flow(fingerprint: str, token: int, _maps: "AttentionMaps", _report: Report | None = None) -> np.ndarray:
     from lmcore.analysis import attention_flow
 
     return attention_flow(_maps.attentions, tokens=None if token < 0 else [token], report=_report)
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
+@st.cache_data(show_spinner=False)
 def _passes(root: str, version: str, method: str, kind: "Kind") -> int:
     from lmcore.analysis import importance_passes
 
@@ -188,7 +196,7 @@ def _passes(root: str, version: str, method: str, kind: "Kind") -> int:
         return importance_passes(loaded, method, kind=kind)
 
 
-@st.cache_resource(max_entries=ENTRIES, show_spinner=False)
+@st.cache_data(show_spinner=False)
 def _importance(
     root: str,
     version: str,

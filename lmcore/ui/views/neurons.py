@@ -1,17 +1,20 @@
 """Over a data set: how sparse each layer is, which neurons tell labels apart, and the texts that a neuron answers to."""
 
-from typing import TYPE_CHECKING
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import streamlit as st
 
 from lmcore.analysis.neuron_report import LOOKED_AT, NeuronConfig
+from lmcore.analysis.recipes import named_data
+from lmcore.analysis.recipes.over_data import labelled_texts, neuron_frame, neuron_report, part
 from lmcore.analysis.sources import COMPONENTS
 from lmcore.charts import neurons as charts
-from lmcore.tasks import load_task
 from lmcore.types import Report
-from lmcore.ui import cache, show, state
+from lmcore.ui import cache, linked, show, state
 from lmcore.ui.progress import PageReport
+from lmcore.ui.share import report_button
 
 if TYPE_CHECKING:
     from lmcore.analysis.neuron_report import NeuronReport, NeuronTokens
@@ -30,20 +33,20 @@ def draw(version: str) -> None:
         st.info("There is no data set to look at the neurons over.")
         return
     with right:
-        component = st.selectbox(
-            "Component", LOOKED_AT, key="analyse_neuron_component", bind="query-params",
-            format_func=lambda name: COMPONENTS[name].title,
-        )  # fmt: skip
+        component = linked.select(
+            "Component", LOOKED_AT, "analyse_neuron_component", format_func=lambda name: COMPONENTS[name].title
+        )
     with PageReport("Looking at the neurons") as report:
-        found = _report_of(cache.workspace_root(), version, ref, str(component), ROWS, report)
+        found = _report_of(cache.workspace_root(), version, ref, component, ROWS, report)
     st.caption(
         f"{found.texts:,} texts with {found.tokens:,} tokens, special ones left out. {found.rule} A dead one is active nowhere."
     )
-    left, right = show.side_by_side()
-    with left:
-        show.figure(charts.layer_activity(found.layers), "analyse_sparsity")
-    with right:
-        show.figure(charts.layer_norms(found.layers), "analyse_lengths")
+    figures = [charts.layer_activity(found.layers), charts.layer_norms(found.layers)]
+    for cell, figure, key in zip(show.side_by_side(), figures, ("analyse_sparsity", "analyse_lengths"), strict=True):
+        with cell:
+            show.figure(figure, key)
+    arguments = {**_asked(ref), "settings": asdict(found.config)}
+    report_button("neurons", version, neuron_frame(found), arguments, figures)
     _show_selective(found)
     _show_neuron(version, ref, found)
 
@@ -85,7 +88,7 @@ def _show_neuron(version: str, ref: str, found: "NeuronReport") -> None:
     component = found.config.component
     items = _tokens_of(cache.workspace_root(), version, ref, component, layer, neuron, tuple(top), ROWS)
     largest = max((float(np.abs(item.values[~item.special]).max(initial=0.0)) for item in items), default=0.0)
-    ids = _rows(ref, ROWS)[2]
+    ids = _rows(ref)[2]
     for row, item in zip(top, items, strict=True):
         plain = ~item.special
         tokens = [token for token, keep in zip(item.tokens, plain, strict=True) if keep]
@@ -108,27 +111,25 @@ def _first(found: "NeuronReport") -> tuple[int, int]:
     return found.numbers[int(place)], int(neuron)
 
 
-def _rows(ref: str, rows: int) -> tuple[list[str], list[str] | None, list[int]]:
-    """Return the texts of a data set, of a split one those of test, their labels where each has one, and their ids."""
+def _asked(ref: str) -> dict[str, Any]:
+    """Return which rows are looked at, as a recipe names them: those of test where the data set is split."""
     data = cache.dataset(ref)
-    data = data.part("test") if data.is_split else data
-    frame = data.frame.head(rows)
-    task = load_task(data.task)
-    strata = task.strata(frame)
-    labels = None if strata is None else strata.astype(str).tolist()
-    return task.texts(frame).tolist(), labels, frame["id"].astype(int).tolist()
+    return {"data": named_data(data), "split": "test" if data.is_split else "", "rows": ROWS}
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
+def _rows(ref: str) -> tuple[list[str], list[str] | None, list[int]]:
+    """Return the texts that are looked at, their labels where each has one, and their ids."""
+    return labelled_texts(part(cache.dataset(ref), _asked(ref)["split"]), ROWS)
+
+
+@st.cache_data(show_spinner=False)
 def _report_of(root: str, version: str, ref: str, component: str, rows: int, _report: Report) -> "NeuronReport":
-    from lmcore.analysis import find_neurons
-
-    texts, labels, _ = _rows(ref, rows)
+    settings = asdict(NeuronConfig(component=component))
     with cache.pool().lease(version) as loaded:
-        return find_neurons(loaded, texts, labels, config=NeuronConfig(component=component), report=_report)
+        return neuron_report(loaded, cache.stored(_report), **_asked(ref), settings=settings)
 
 
-@st.cache_resource(max_entries=32, show_spinner="Reading the neuron …")
+@st.cache_data(show_spinner="Reading the neuron …")
 def _tokens_of(
     root: str, version: str, ref: str, component: str, layer: int, neuron: int, top: tuple[int, ...], rows: int
 ) -> "list[NeuronTokens]":
@@ -136,6 +137,6 @@ def _tokens_of(
 
     if not top:
         return []
-    texts, _, _ = _rows(ref, rows)
+    texts, _, _ = _rows(ref)
     with cache.pool().lease(version) as loaded:
         return neuron_tokens(loaded, [texts[row] for row in top], layer, neuron, component=component)

@@ -1,19 +1,24 @@
 """What the model would say after each layer, where that is decided, and what adds to it."""
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from lmcore.analysis.methods import LENSES
 from lmcore.charts import lens as charts
+from lmcore.charts.figure import Figure
 from lmcore.errors import InputError
-from lmcore.types import Input, Target
-from lmcore.ui import cache, show
+from lmcore.types import Input, Report, Target
+from lmcore.ui import cache, linked, show
+from lmcore.ui.agreed import agreed
 from lmcore.ui.forms import method_choice, option_fields
 from lmcore.ui.jobs import as_job, running_bytes
-from lmcore.ui.views.explained import ENTRIES, frozen, target_choice, thawed
+from lmcore.ui.share import report_button
+from lmcore.ui.views.explained import frozen, target_choice, thawed
 
 if TYPE_CHECKING:
+    from lmcore.analysis.cost import AttributionCost
     from lmcore.analysis.direct_logits import LogitAttribution
     from lmcore.analysis.lens import LogitLens
 
@@ -40,17 +45,26 @@ def draw(version: str, text: Input) -> None:
     if lens is None:
         return
     root, asked = cache.workspace_root(), (version, frozen(text), target, output)
-    found = _lens(root, *asked, lens)
+    cost = _lens_cost(root, *asked)
+    found = agreed(
+        "Read the layers", f"lens_{hash((asked, lens))}", f"{cost.sentence()} The head is read after every layer.",
+        slow=cost.slow,
+        work=lambda report: _lens(root, *asked, lens, report),
+    )  # fmt: skip
+    if found is None:
+        return
     st.markdown(show.plain(charts.decided_words(found)))
     if found.off_distribution:
         st.caption(_OFF)
-    colour = st.segmented_control(
-        "Colour", list(_COLOURS), default="probability", format_func=_COLOURS.__getitem__, key="analyse_lens_colour",
-        required=True, bind="query-params",
-    )  # fmt: skip
-    show.figure(charts.lens_map(found, str(colour)), "analyse_lens_map")
+    colour = linked.segments("Colour", list(_COLOURS), "analyse_lens_colour", format_func=_COLOURS.__getitem__)
+    figure = charts.lens_map(found, colour)
+    show.figure(figure, "analyse_lens_map")
     column = _column_choice(found)
-    show.figure(charts.lens_trajectory(found, column), f"analyse_trajectory_{column}")
+    way = charts.lens_trajectory(found, column)
+    show.figure(way, f"analyse_trajectory_{column}")
+    arguments = {"text": text, "target": asdict(target), "output": output}
+    read = {**arguments, "lens": lens, "top": found.parameters["top"]}
+    report_button("lens", version, found, read, [figure, way])
     st.subheader("What adds to the logit")
     st.caption(
         "The embedding, every head and every MLP, with each norm's scale as it is here: they sum to the logit, or to the "
@@ -61,7 +75,7 @@ def draw(version: str, text: Input) -> None:
     except InputError as error:
         st.info(str(error))
         return
-    _show_parts(parts)
+    report_button("logit_parts", version, parts, arguments, _show_parts(parts))
 
 
 def _lens_choice(version: str) -> str | None:
@@ -71,14 +85,13 @@ def _lens_choice(version: str) -> str | None:
     kept = {lens.id: lens for lens in kept_lenses(cache.settings().workspace, version)}
     chosen = None
     if kept:
-        chosen = st.selectbox(
+        chosen = linked.select(
             "Trained",
             list(kept),
+            "analyse_tuned",
             format_func=lambda i: (
                 f"{i[:8]}: {kept[i].loss:.3f} nats from the last layer, plain {kept[i].plain_loss:.3f}"
             ),
-            key="analyse_tuned",
-            bind="query-params",
         )
     with st.expander("Train a lens", icon=":material/tune:", expanded=not kept):
         datasets = [str(info.ref) for info in cache.datasets()]
@@ -102,42 +115,60 @@ def _lens_choice(version: str) -> str | None:
 
 
 def _column_choice(found: "LogitLens") -> int:
-    columns = list(range(len(found.columns)))
-    if len(columns) == 1:
+    places = [str(place) for place in range(1, len(found.columns) + 1)]
+    if len(places) == 1:
         return 0
-    start = int(found.focus[0]) if len(found.focus) else columns[-1]
-    key = f"analyse_lens_column_{found.fingerprint}"
-    chosen: int = st.selectbox(
-        "Follow", columns, index=start, format_func=lambda c: f"{c + 1}: {charts.visible(found.columns[c])}", key=key
-    )
-    return chosen
+    start = places[int(found.focus[0]) if len(found.focus) else -1]
+    chosen = linked.select(
+        "Follow", places, "analyse_lens_column", default=start,
+        format_func=lambda place: f"{place}: {charts.visible(found.columns[int(place) - 1])}",
+    )  # fmt: skip
+    return int(chosen) - 1
 
 
-def _show_parts(parts: "LogitAttribution") -> None:
+def _show_parts(parts: "LogitAttribution") -> list[Figure]:
     left, right = show.side_by_side()
+    figures = [charts.logit_parts(parts)]
     with left:
-        show.figure(charts.logit_parts(parts), "analyse_logit_parts")
+        show.figure(figures[0], "analyse_logit_parts")
     with right:
         heads = parts.heads()
         if heads.size:
-            figure = charts.head_scores(heads, title="What each head adds", unit="Logits")
-            show.figure(figure, "analyse_logit_heads")
+            figures.append(charts.head_scores(heads, title="What each head adds", unit="Logits"))
+            show.figure(figures[1], "analyse_logit_heads")
         st.metric("Sum of all parts", f"{parts.parts['score'].sum():+.3f}", border=True, help="In logits.")
         st.caption(f"It misses the model's own value, {parts.value:+.3f}, by {parts.error:.1g}.")
+    return figures
 
 
-@st.cache_resource(max_entries=ENTRIES, show_spinner="Reading the layers …")
+@st.cache_data(show_spinner=False)
+def _lens_cost(
+    root: str, version: str, text: "str | tuple[tuple[str, str], ...]", target: Target, output: str
+) -> "AttributionCost":
+    from lmcore.analysis.cost import lens_cost
+
+    with cache.pool().lease(version) as loaded:
+        return lens_cost(loaded, thawed(text), target, output=output or None)
+
+
+@st.cache_data(show_spinner=False)
 def _lens(
-    root: str, version: str, text: "str | tuple[tuple[str, str], ...]", target: Target, output: str, lens: str
+    root: str,
+    version: str,
+    text: "str | tuple[tuple[str, str], ...]",
+    target: Target,
+    output: str,
+    lens: str,
+    _report: Report,
 ) -> "LogitLens":
     from lmcore.analysis import load_lens, logit_lens
 
     tuned = load_lens(cache.settings().workspace, lens) if lens else None
     with cache.pool().lease(version) as loaded:
-        return logit_lens(loaded, thawed(text), target, output=output or None, lens=tuned)
+        return logit_lens(loaded, thawed(text), target, output=output or None, lens=tuned, report=_report)
 
 
-@st.cache_resource(max_entries=ENTRIES, show_spinner="Taking the logit apart …")
+@st.cache_data(show_spinner="Taking the logit apart …")
 def _parts(
     root: str, version: str, text: "str | tuple[tuple[str, str], ...]", target: Target, output: str
 ) -> "LogitAttribution":

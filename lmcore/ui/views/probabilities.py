@@ -4,17 +4,20 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from lmcore.analysis.probabilities import ALTERNATIVES
 from lmcore.charts import probabilities as charts
+from lmcore.charts.token_colours import SHOWN
 from lmcore.tasks import load_task
 from lmcore.tasks.writing import WritingTask
 from lmcore.types import Report
-from lmcore.ui import cache, show
+from lmcore.ui import cache, linked, show
 from lmcore.ui.progress import PageReport
+from lmcore.ui.share import report_button
+from lmcore.ui.stretch import stretch_choice, stretch_name
 
 if TYPE_CHECKING:
     from lmcore.analysis.probabilities import TokenProbabilities
 
-ENTRIES = 32
 _SAID = {
     "next token": "Each token given those before it.",
     "masked token": "Each token given all others: it is masked in turn, so that their sum is the pseudo-likelihood.",
@@ -26,9 +29,7 @@ def draw(version: str, text: str) -> None:
     """Show the text coloured by surprisal, surprisal beside entropy, and each token's alternatives."""
     output = None
     if isinstance(load_task(cache.registry().get(version).task), WritingTask):
-        output = st.text_input(
-            "What is written", key="analyse_output", bind="query-params", placeholder="What the model writes itself"
-        )
+        output = linked.text("What is written", "analyse_output", height=0, placeholder="What the model writes itself")
     with PageReport("Reading the probabilities") as report:
         found = _probabilities(cache.workspace_root(), version, text, output or None, report)
     if found.truncated:
@@ -39,8 +40,12 @@ def draw(version: str, text: str) -> None:
     share = (found.rank == 1).sum() / max(found.predicted, 1)
     third.metric("First guesses", f"{share:.0%}", border=True, help="Tokens that the model held the most probable.")
     st.caption(_SAID[found.reading])
-    show.figure(charts.surprising_tokens(found), "analyse_surprise")
-    show.figure(charts.surprisal_and_entropy(found), "analyse_entropies")
+    size = len(found.tokens)
+    drawn = stretch_choice(size, SHOWN, "analyse_probabilities_from")
+    part, name = found.part(drawn), stretch_name(drawn, size)
+    figures = [charts.surprising_tokens(part, more=name), charts.surprisal_and_entropy(part, more=name)]
+    show.figure(figures[0], "analyse_surprise")
+    show.figure(figures[1], "analyse_entropies")
     show.table(
         found.to_frame(),
         "analyse_tokens",
@@ -48,11 +53,13 @@ def draw(version: str, text: str) -> None:
         percent=["probability"],
         formats={"surprisal": "%.2f", "entropy": "%.2f"},
     )
+    arguments = {"text": text, "output": output or "", "alternatives": ALTERNATIVES}
+    report_button("probabilities", version, found, arguments, figures)
 
 
-@st.cache_resource(max_entries=ENTRIES, show_spinner=False)
+@st.cache_data(show_spinner=False)
 def _probabilities(root: str, version: str, text: str, output: str | None, _report: Report) -> "TokenProbabilities":
     from lmcore.analysis import token_probabilities
 
     with cache.pool().lease(version) as loaded:
-        return token_probabilities(loaded, text, output=output, report=_report)
+        return token_probabilities(loaded, text, output=output, alternatives=ALTERNATIVES, report=_report)

@@ -6,12 +6,17 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from lmcore.analysis.probes.methods import PROBES, PROPERTIES
+from lmcore.analysis.probing import MOST_WORDS
+from lmcore.analysis.recipes import named_data
+from lmcore.analysis.recipes.over_data import probes
 from lmcore.charts import probing as charts
+from lmcore.charts.figure import Figure
 from lmcore.data.dataset import TextDataset
-from lmcore.types import SPLITS, Report
+from lmcore.types import Report
 from lmcore.ui import cache, show
 from lmcore.ui.analyse import split_data_choice
 from lmcore.ui.forms import method_choice, option_fields
+from lmcore.ui.share import report_button
 from lmcore.ui.stopping import stoppable
 from lmcore.ui.views.head_map import draw_map
 
@@ -50,6 +55,15 @@ class _Choice:
         """How many probes are fitted on each layer."""
         return 1 + self.control + PORTIONS * self.code
 
+    def arguments(self) -> dict[str, Any]:
+        """Return it as the recipe takes it."""
+        return {
+            "data": named_data(cache.dataset(self.dataset)), "rows": self.rows, "property": self.about,
+            "property_options": dict(self.property_options), "probe": self.probe,
+            "probe_options": dict(self.probe_options), "control": self.control, "code": self.code,
+            "most_words": MOST_WORDS, "seed": 0,
+        }  # fmt: skip
+
 
 def draw(version: str) -> None:
     """Ask for a data set and for what is to be seen of it."""
@@ -77,7 +91,7 @@ def _draw_probes(version: str, ref: str) -> None:
     root = cache.workspace_root()
     found = stoppable("Probing the layers", "probing", lambda report: _probe(root, choice, report))
     if found is not None:
-        _show(found)
+        report_button("probes", version, found, choice.arguments(), _show(found))
 
 
 def _choose(version: str, ref: str) -> _Choice:
@@ -144,9 +158,10 @@ def _property_fields(name: str, data: TextDataset) -> dict[str, Any]:
     return found | option_fields(rest, f"probing_{name}", in_link=True)
 
 
-def _show(found: "ProbeResult") -> None:
+def _show(found: "ProbeResult") -> list[Figure]:
     title = f"{PROPERTIES[found.parameters['property']].title} by layer: accuracy of the probe"
     figure = charts.probe_accuracy(found.accuracies, found.best_layer, title=title, majority=found.majority["dev"])
+    figures = [figure]
     show.figure(figure, "probing_accuracy")
     level = PROPERTIES[found.parameters["property"]].facts["level"]
     counted = ", ".join(f"{number:,} of {split}" for split, number in found.examples.items())
@@ -159,31 +174,18 @@ def _show(found: "ProbeResult") -> None:
     if with_control:
         with cells.pop(0):
             split = "test" if "test" in found.examples else "dev"
-            show.figure(charts.selectivity(found, split), "probing_selectivity")
+            figures.append(charts.selectivity(found, split))
+            show.figure(figures[-1], "probing_selectivity")
             st.caption("About 0: the probe learnt the labels by heart, and the layer need not hold them.")
     if codes is not None:
         with cells.pop(0):
-            show.figure(charts.compression(codes), "probing_code")
+            figures.append(charts.compression(codes))
+            show.figure(figures[-1], "probing_code")
             st.caption("The dashed line, 1: knowing the vectors saves nothing.")
+    return figures
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
+@st.cache_data(show_spinner=False)
 def _probe(root: str, choice: _Choice, _report: Report) -> "ProbeResult":
-    from lmcore.analysis import probe_layers
-
-    data = cache.dataset(choice.dataset)
-    frames = [data.part(split).frame for split in SPLITS]
-    kept = [f if len(f) <= choice.rows else f.sample(choice.rows, random_state=0).sort_index() for f in frames]
     with cache.pool().lease(choice.version) as loaded:
-        return probe_layers(
-            loaded,
-            *kept,
-            task=data.task,
-            property=choice.about,
-            property_options=dict(choice.property_options),
-            probe=choice.probe,
-            probe_options=dict(choice.probe_options),
-            control=choice.control,
-            code=choice.code,
-            report=_report,
-        )
+        return probes(loaded, cache.stored(_report), **choice.arguments())

@@ -7,13 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from lmcore.analysis.recipes import named_data
+from lmcore.analysis.recipes.over_data import similarity
 from lmcore.analysis.similarity.methods import POOLING, SIMILARITY
 from lmcore.charts import similarity as charts
+from lmcore.charts.figure import Figure
 from lmcore.errors import InputError
 from lmcore.types import SPLITS, Report
 from lmcore.ui import cache, show
 from lmcore.ui.analyse import split_data_choice
 from lmcore.ui.forms import method_choice, option_fields
+from lmcore.ui.share import report_button
 from lmcore.ui.stopping import stoppable
 
 if TYPE_CHECKING:
@@ -45,6 +49,14 @@ class _Choice:
         able = SIMILARITY[self.method].facts["batches"] and dict(self.options).get("debiased", True)
         return BATCH if able and self.rows > AT_ONCE else None
 
+    def arguments(self) -> dict[str, Any]:
+        """Return it as the recipe takes it."""
+        return {
+            "other": cache.named_model(self.other) if self.other else None,
+            "data": named_data(cache.dataset(self.dataset)), "split": self.split, "rows": self.rows,
+            "method": self.method, "options": dict(self.options), "pooling": self.pooling, "batch": self.batch, "seed": 0,
+        }  # fmt: skip
+
 
 def draw(version: str) -> None:
     """Ask what is to be compared, say what it takes, compare, and show it."""
@@ -54,7 +66,7 @@ def draw(version: str) -> None:
     st.caption(_cost(cache.workspace_root(), choice))
     found = _compare(choice)
     if found is not None:
-        _show(found)
+        report_button("similarity", version, found, choice.arguments(), _show(found))
 
 
 def _choose(version: str) -> _Choice | None:
@@ -113,13 +125,14 @@ def _compare(choice: _Choice) -> "LayerSimilarity | None":
     return stoppable("Comparing the layers", "similarity", lambda report: _similarity(root, choice, report))
 
 
-def _show(found: "LayerSimilarity") -> None:
+def _show(found: "LayerSimilarity") -> list[Figure]:
     facts = SIMILARITY[found.method].facts
     left, right = show.side_by_side()
+    figures = [charts.layer_matrix(found), charts.layer_change(found)]
     with left:
-        show.figure(charts.layer_matrix(found), "similarity_matrix")
+        show.figure(figures[0], "similarity_matrix")
     with right:
-        show.figure(charts.layer_change(found), "similarity_change")
+        show.figure(figures[1], "similarity_change")
     if found.other:
         st.caption(f"Both read the same texts: {show.plain(found.model)} and {show.plain(found.other)}.")
     same, other = ", ".join(facts["same_after"]), ", ".join(facts["changed_by"])
@@ -135,6 +148,7 @@ def _show(found: "LayerSimilarity") -> None:
     )
     for note in found.notes:
         st.warning(show.plain(note))
+    return figures
 
 
 @contextmanager
@@ -150,33 +164,15 @@ def _request(choice: _Choice) -> "SimilarityRequest":
     return SimilarityRequest.checked(choice.method, dict(choice.options), choice.pooling, choice.batch, seed=0)
 
 
-def _texts(choice: _Choice) -> list[str]:
-    from lmcore.tasks import load_task
-
-    data = cache.dataset(choice.dataset).part(choice.split)
-    return [str(text) for text in load_task(data.task).texts(data.frame).head(choice.rows)]
-
-
-@st.cache_data(max_entries=32, show_spinner="Loading what is compared …")
+@st.cache_data(show_spinner="Loading what is compared …")
 def _cost(root: str, choice: _Choice) -> str:
     """Say what a comparison takes; the models are loaded for it."""
     with _models(choice) as models:
-        return _request(choice).cost(models, len(_texts(choice))).sentence()
+        texts = min(choice.rows, len(cache.dataset(choice.dataset).part(choice.split)))
+        return _request(choice).cost(models, texts).sentence()
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
+@st.cache_data(show_spinner=False)
 def _similarity(root: str, choice: _Choice, _report: Report) -> "LayerSimilarity":
-    from lmcore.analysis import layer_similarity
-
-    texts = _texts(choice)
-    with _models(choice) as models:
-        return layer_similarity(
-            models[0],
-            texts,
-            other=models[1] if choice.other else None,
-            method=choice.method,
-            options=dict(choice.options),
-            pooling=choice.pooling,
-            batch=choice.batch,
-            report=_report,
-        )
+    with cache.pool().lease(choice.version) as loaded:
+        return similarity(loaded, cache.stored(_report), **choice.arguments())

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from lmcore.analysis.counterfactual.methods import BLACK_BOX, EDITS
+from lmcore.analysis.recipes import named_suite
 from lmcore.analysis.suites.expectations import EXPECTATIONS
 from lmcore.analysis.suites.job import TARGET
 from lmcore.charts import counterfactual as charts
@@ -12,6 +13,7 @@ from lmcore.types import SPLITS
 from lmcore.ui import access, cache, show, state
 from lmcore.ui.jobs import as_job, running_bytes
 from lmcore.ui.progress import PageReport
+from lmcore.ui.share import report_button
 
 if TYPE_CHECKING:
     from lmcore.analysis.suites.cases import Suite
@@ -49,7 +51,7 @@ def draw(version: str) -> None:
     suite = store.load(str(name))
     run = _run_of(store, suite, version)
     if run is not None:
-        _show_run(run)
+        _show_run(suite, run)
         _compare(store, suite, run)
     with st.expander(f"The {len(suite):,} cases", icon=":material/list:"):
         frame = suite.to_frame().drop(columns=["edits"])
@@ -146,9 +148,11 @@ def _run_of(store: "SuiteStore", suite: "Suite", version: str) -> "SuiteRun | No
     st.rerun()
 
 
-def _show_run(run: "SuiteRun") -> None:
+def _show_run(suite: "Suite", run: "SuiteRun") -> None:
     st.markdown(show.plain(run.verdict()))
-    show.figure(charts.suite_rates(run.rates, run.version), "analyse_suite_rates")
+    figure = charts.suite_rates(run.rates, run.version)
+    show.figure(figure, "analyse_suite_rates")
+    report_button("suite_run", run.version, run, {"suite": named_suite(suite)}, [figure])
     st.caption("Intervals are Wilson's with 95 %; several cases of one row are not independent and count for less.")
     failed = run.failures
     if failed.empty:
@@ -180,6 +184,8 @@ def _compare(store: "SuiteStore", suite: "Suite", run: "SuiteRun") -> None:
     figure = charts.rate_differences(comparison.rates, comparison.first, comparison.second)
     show.figure(figure, "analyse_suite_differences")
     st.caption("95 % intervals by a paired bootstrap of the rows.")
+    arguments = {"suite": named_suite(suite), "other": cache.named_model(str(other)), "seed": comparison.seed}
+    report_button("suite_comparison", run.version, comparison, arguments, [figure])
     if len(comparison.changed):
         changed = comparison.changed.assign(
             row=comparison.changed["row"] + 1,

@@ -7,27 +7,28 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from lmcore.analysis.methods import ATTRIBUTION, UNITS, is_black_box
-from lmcore.analysis.recipes import Recipe
 from lmcore.charts import analysis as charts
 from lmcore.charts import attribution as matrices
 from lmcore.charts.figure import Figure
+from lmcore.charts.links import linked_words
 from lmcore.fingerprint import fingerprint
 from lmcore.tasks import load_task
+from lmcore.tasks.links import LinkName
 from lmcore.types import Input, Prediction, Report, Target
-from lmcore.ui import cache, show
+from lmcore.ui import cache, linked, show
 from lmcore.ui.agreed import agreed
 from lmcore.ui.forms import method_choice, option_fields
 from lmcore.ui.predicted import show_prediction
 from lmcore.ui.share import report_button
-from lmcore.ui.targets import measure_of, target_choice, target_name
+from lmcore.ui.targets import measure_of, read_of, target_choice, target_name
 from lmcore.ui.trust import trust_panel
+from lmcore.ui.views.served import asks_server, draw_served
 
 if TYPE_CHECKING:
     from lmcore.analysis.attribution import Attribution
     from lmcore.analysis.cost import AttributionCost
     from lmcore.analysis.output_attribution import OutputAttribution
 
-ENTRIES = 32
 ONE, ALL = "One part of the output", "Every token of the output"
 _MEASURES = {"log_probability": "nats", "probability": "probability", "logit": "logits"}
 _COMPLETENESS = (
@@ -66,10 +67,13 @@ class Question:
 
 def draw(version: str, text: Input) -> None:
     """Show the prediction, and what speaks for and against what the viewer chooses of it."""
+    if asks_server(version):
+        draw_served(version, text)
+        return
     left, right = show.side_by_side()
-    read = text if isinstance(text, str) else list(text.values())[-1]
     with cache.pool().lease(version) as loaded:
         task = load_task(loaded.task).adapted(loaded.model.config)
+        read = read_of(task, text)
         writes = task.decoding(loaded) is not None
         with left:
             prediction = _predict(cache.workspace_root(), version, text)
@@ -79,7 +83,7 @@ def draw(version: str, text: Input) -> None:
             show_prediction(task, prediction, read)
         with right:
             every = bool(output) and _wants_all()
-            target = None if every else target_choice(task, loaded, prediction, read)
+            target = None if every else target_choice(task, loaded, prediction, read, text)
             method, options, unit = _method_choice()
     question = Question(version, text, target, output, method, options)
     if every:
@@ -99,8 +103,8 @@ def _wants_all() -> bool:
 
 def _output_choice(written: str) -> str:
     """Ask for the output that is explained: the model's own, or any other."""
-    given = st.text_area(
-        "Output to explain", key="analyse_output", height=68, bind="query-params",
+    given = linked.text(
+        "Output to explain", "analyse_output", height=68,
         placeholder=written or "The model writes nothing",
         help="Left empty, it is what the model writes itself; any other text is explained as if it had written it.",
     )  # fmt: skip
@@ -118,7 +122,7 @@ def _method_choice() -> tuple[str, tuple[tuple[str, Any], ...], str]:
     options: dict[str, Any] = {}
     if fields:
         with st.expander("Settings", icon=":material/tune:"):
-            options = option_fields(fields, f"analyse_{method}")
+            options = option_fields(fields, f"analyse_{method}", in_link=True)
     if is_black_box(method):
         options["unit"] = unit
     return method, tuple(sorted(options.items())), str(unit)
@@ -133,16 +137,27 @@ def _draw_one(question: Question, unit: str, name: str) -> None:
     )  # fmt: skip
     if result is None:
         return
-    if result.truncated:
-        st.warning("The text is longer than the model's limit: only its beginning was read.")
+    _say_length(question.version, result)
     figure = _map(result, unit, name)
     left, right = show.side_by_side()
     with left:
+        if result.target.kind == "link":
+            _show_link(result, unit)
         show.figure(figure, "analyse_attribution")
         _figures_of(result)
         _report(question, result, figure, name)
     with right:
         trust_panel(question.version, result)
+
+
+def _say_length(version: str, result: "Attribution") -> None:
+    """Say where not all of a text was read, or more than the server would read of it."""
+    with cache.pool().lease(version) as loaded:
+        served = loaded.max_length
+    if result.truncated:
+        st.warning("The text is longer than the model's limit: only its beginning was read.")
+    elif result.reading.first > served:
+        st.caption(f"The prediction server reads {served} tokens of a text: its answer to this one may be another.")
 
 
 def _map(result: "Attribution", unit: str, name: str) -> Figure:
@@ -157,6 +172,18 @@ def _map(result: "Attribution", unit: str, name: str) -> Figure:
     )  # fmt: skip
 
 
+def _show_link(result: "Attribution", unit: str) -> None:
+    """Colour the words of both texts, and say what the link's value is."""
+    link = LinkName.parse(result.target.label)
+    for figure, name in zip(linked_words(result, unit), ("first", "second"), strict=True):
+        show.figure(figure, f"analyse_link_{name}")
+    other = f", less that of the link {result.target.against}" if result.target.against else ""
+    st.caption(
+        f"The link's value is its {link.measure}{other} at layer {link.layer}: {result.value:.3f}. Each text is read by "
+        "itself; words that are linked are blanked where others are left out."
+    )
+
+
 def _figures_of(result: "Attribution") -> None:
     first, second = show.side_by_side(narrowest=150)
     error, unit = result.completeness_error, measure_of(result.target)
@@ -167,26 +194,19 @@ def _figures_of(result: "Attribution") -> None:
 
 
 def _report(question: Question, result: "Attribution", figure: Figure, name: str) -> None:
-    with cache.pool().lease(question.version) as loaded:
-        weights = loaded.fingerprint
-    text = question.text
     arguments = {
-        "text": text, "target": asdict(result.target), "method": result.method, "options": dict(result.parameters),
-        "output": result.output,
+        "text": question.text, "target": asdict(result.target), "method": result.method,
+        "options": dict(result.parameters), "output": result.output,
     }  # fmt: skip
-    report_button(
-        name, "lmscope-why", Recipe("attribution", question.version, weights, arguments), result.to_frame(),
-        texts={"text": text} if isinstance(text, str) else dict(text),
-        facts={"Completeness error": f"{result.completeness_error:.4f}"}, figures=lambda: [figure],
-    )  # fmt: skip
+    facts = {"Completeness error": f"{result.completeness_error:.4f}"}
+    report_button("attribution", question.version, result, arguments, [figure], title=name, facts=facts)
 
 
 def _draw_outputs(question: Question, unit: str) -> None:
-    objective = st.segmented_control(
-        "Of each token", list(_MEASURES), default="log_probability", key="analyse_objective", required=True,
-        format_func=lambda name: name.replace("_", " "), bind="query-params",
-    )  # fmt: skip
-    root, question = cache.workspace_root(), replace(question, objective=str(objective))
+    objective = linked.segments(
+        "Of each token", list(_MEASURES), "analyse_objective", format_func=lambda name: name.replace("_", " ")
+    )
+    root, question = cache.workspace_root(), replace(question, objective=objective)
     cost = _cost(root, question)
     result = agreed(
         "Explain", f"every_{question.key}", f"{cost.sentence()} Each serves every token of the output.", slow=cost.slow,
@@ -194,20 +214,26 @@ def _draw_outputs(question: Question, unit: str) -> None:
     )  # fmt: skip
     if result is None:
         return
-    show.figure(matrices.output_matrix(result.by_unit(unit), measure=_MEASURES[result.objective]), "analyse_matrix")
+    figure = matrices.output_matrix(result.by_unit(unit), measure=_MEASURES[result.objective])
+    show.figure(figure, "analyse_matrix")
     share = result.shares()["input"].mean()
     st.caption(f"{share:.0%} of the scores' size stands in what was read, the rest in what was written before.")
+    arguments = {
+        "text": question.text, "output": result.output, "method": result.method, "objective": result.objective,
+        "options": dict(result.parameters),
+    }  # fmt: skip
+    report_button("every_token", question.version, result, arguments, [figure])
 
 
-@st.cache_resource(max_entries=ENTRIES, show_spinner="Predicting …")
+@st.cache_data(show_spinner="Predicting …")
 def _predict(root: str, version: str, text: Input) -> Prediction:
     from lmcore.models import predict_texts
 
     with cache.pool().lease(version) as loaded:
-        return predict_texts(loaded, [text])[0]
+        return predict_texts(loaded.widest, [text])[0]
 
 
-@st.cache_resource(max_entries=ENTRIES, show_spinner=False)
+@st.cache_data(show_spinner=False)
 def _cost(root: str, question: Question) -> "AttributionCost":
     from lmcore.analysis import attribution_cost
 
@@ -218,7 +244,7 @@ def _cost(root: str, question: Question) -> "AttributionCost":
         )
 
 
-@st.cache_resource(max_entries=ENTRIES, show_spinner=False)
+@st.cache_data(show_spinner=False)
 def _attribution(root: str, question: Question, _report: Report) -> "Attribution":
     from lmcore.analysis import attribute
 
@@ -229,7 +255,7 @@ def _attribution(root: str, question: Question, _report: Report) -> "Attribution
         )  # fmt: skip
 
 
-@st.cache_resource(max_entries=ENTRIES, show_spinner=False)
+@st.cache_data(show_spinner=False)
 def _outputs(root: str, question: Question, _report: Report) -> "OutputAttribution":
     from lmcore.analysis import attribute_output
 

@@ -3,13 +3,16 @@
 import streamlit as st
 
 from lmcore.analysis.influence import KIND, TARGET, InfluenceConfig, WordInfluence, kept_influence
+from lmcore.analysis.recipes import named_data
 from lmcore.charts import influence as charts
+from lmcore.charts.figure import Figure
 from lmcore.methods import options_of
 from lmcore.tasks import load_task
 from lmcore.tasks.classes import ClassTask
 from lmcore.ui import cache, show, state
 from lmcore.ui.forms import option_fields
 from lmcore.ui.jobs import as_job, running_bytes
+from lmcore.ui.share import report_button
 
 _SHOWN_ROWS = 50
 
@@ -26,7 +29,7 @@ def draw(version: str) -> None:
         st.info("There is no data set to sum the words over.")
         return
     with st.expander("Settings", icon=":material/tune:"):
-        values = option_fields(options_of(InfluenceConfig), "words")
+        values = option_fields(options_of(InfluenceConfig), "words", in_link=True)
     data = f"{ref}:test" if cache.dataset(ref).is_split else ref
     config = InfluenceConfig(version, data, **values).checked()
     result = kept_influence(cache.settings().workspace, config)
@@ -40,10 +43,14 @@ def draw(version: str) -> None:
             needs=lambda: running_bytes(found),
         )  # fmt: skip
         return
-    _show(result)
+    figures = _show(result)
+    settings = {name: value for name, value in config.to_dict().items() if name not in ("version", "data")}
+    whole = cache.dataset(ref)
+    arguments = {"data": named_data(whole), "split": "test" if whole.is_split else "", "settings": settings}
+    report_button("words", version, result, arguments, figures)
 
 
-def _show(result: WordInfluence) -> None:
+def _show(result: WordInfluence) -> list[Figure]:
     caught = result.shortcuts[result.shortcuts["shortcut"]]
     if caught.empty:
         st.success("No tested word decides by itself: none turns more than half of the texts of other classes.")
@@ -57,13 +64,17 @@ def _show(result: WordInfluence) -> None:
         f"worst completeness error of a row is {result.worst_error:.1%}."
     )
     labels = sorted(result.words["label"].unique())
-    chosen = st.segmented_control("Class", labels, default=labels[0], key="words_class", required=True)
+    chosen = st.segmented_control(
+        "Class", labels, default=labels[0], key="words_class", required=True, bind="query-params"
+    )
     left, right = show.side_by_side()
+    figures = [charts.influential_words(result.words, str(chosen))]
     with left:
-        show.figure(charts.influential_words(result.words, str(chosen)), f"words_{chosen}")
+        show.figure(figures[0], f"words_{chosen}")
     with right:
         if len(result.shortcuts):
-            show.figure(charts.word_tests(result.shortcuts), "words_tests")
+            figures.append(charts.word_tests(result.shortcuts))
+            show.figure(figures[1], "words_tests")
         else:
             st.info("No word stands in enough texts to be tested: lower “Least”, or take more rows.")
     with st.expander("All words", icon=":material/table:"):
@@ -71,3 +82,4 @@ def _show(result: WordInfluence) -> None:
         st.caption(f"The first {min(len(own), _SHOWN_ROWS)} of {len(own):,}; the download has all.")
         show.table(own.head(_SHOWN_ROWS), "words_table", alt=f"The words that speak most for {chosen}.")
         show.download(result.words, "words_all")
+    return figures

@@ -7,28 +7,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lmcore.errors import InputError
-from lmcore.methods import Method, Registry
+from lmcore.analysis.recipes.listed import RECIPES
+from lmcore.analysis.recipes.stored import Stored
+from lmcore.errors import InputError, LmError
 from lmcore.models.load import LoadedModel
-from lmcore.types import Target
+from lmcore.settings import Settings
 
 TOLERANCE = 1e-5
-
-RECIPES = Registry(
-    "shared analysis",
-    Method(
-        name="attribution",
-        title="Attribution",
-        summary="The tokens that speak for and against an output.",
-        target="lmcore.analysis.recipes:attribution_frame",
-    ),
-    Method(
-        name="attention",
-        title="Attention",
-        summary="One head's attention, or the average of a layer's heads.",
-        target="lmcore.analysis.recipes:attention_frame",
-    ),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,26 +66,36 @@ class Rebuilt:
     said: str
 
 
-def follow(recipe: Recipe, loaded: LoadedModel) -> pd.DataFrame:
+def follow(recipe: Recipe, loaded: LoadedModel, stored: Stored | None = None) -> pd.DataFrame:
     """Make an analysis again.
 
     Args:
         recipe: which.
         loaded: its version.
+        stored: where data sets, suites and further versions are found; the environment's workspace where None.
 
     Raises:
-        InputError: the model has other weights than the recipe says, or its arguments are not what the analysis takes.
+        InputError: the model, or what the recipe names besides, is another than the recipe says or not there; or its
+            arguments are not what the analysis takes.
     """
     if loaded.fingerprint != recipe.weights:
         raise InputError(
             f"{loaded.ref} has other weights now than when the result was shared ({loaded.fingerprint[:12]}, then "
             f"{recipe.weights[:12]}): the numbers cannot be made again with it."
         )
+    stored = stored or Stored.of(Settings.from_environment())
     try:
-        found: pd.DataFrame = RECIPES[recipe.analysis].load()(loaded, **recipe.arguments)
-    except TypeError as error:
+        return frame_of(RECIPES[recipe.analysis].load()(loaded, stored, **recipe.arguments))
+    except LmError:
+        raise
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
         raise InputError(f"The recipe's arguments are not what {recipe.analysis} takes: {error}.") from error
-    return found
+
+
+def frame_of(found: Any) -> pd.DataFrame:
+    """Return the table of a result: itself, or what its ``to_frame`` gives."""
+    frame: pd.DataFrame = found if isinstance(found, pd.DataFrame) else found.to_frame()
+    return frame.reset_index(drop=True)
 
 
 def compare_frames(shared: pd.DataFrame, again: pd.DataFrame) -> Rebuilt:
@@ -111,46 +106,27 @@ def compare_frames(shared: pd.DataFrame, again: pd.DataFrame) -> Rebuilt:
         )
     largest = 0.0
     for name in shared:
-        then, now = shared[name], again[name]
-        if not (pd.api.types.is_numeric_dtype(then) and pd.api.types.is_numeric_dtype(now)):
-            if then.astype(str).tolist() != now.astype(str).tolist():
+        then, now = _numbers(shared[name]), _numbers(again[name])
+        if then is None or now is None:
+            if _words(shared[name]) != _words(again[name]):
                 return Rebuilt(False, float("nan"), f"The column {name} has other cells now.")
             continue
-        values = np.abs(then.to_numpy(dtype=float) - now.to_numpy(dtype=float))
-        scale = max(1.0, float(np.nanmax(np.abs(then.to_numpy(dtype=float)), initial=0.0)))
-        largest = max(largest, float(np.nanmax(values, initial=0.0)) / scale)
+        if (np.isnan(then) != np.isnan(now)).any():
+            return Rebuilt(False, float("nan"), f"The column {name} has numbers now where it had none, or none now.")
+        scale = max(1.0, float(np.nanmax(np.abs(then), initial=0.0)))
+        largest = max(largest, float(np.nanmax(np.abs(then - now), initial=0.0)) / scale)
     same = largest <= TOLERANCE
     said = f"The numbers are {'the same' if same else 'not the same'}: the largest difference is {largest:.2g}."
     return Rebuilt(same, largest, said)
 
 
-def attribution_frame(
-    loaded: LoadedModel,
-    *,
-    text: Any,
-    target: Mapping[str, Any],
-    method: str,
-    options: Mapping[str, Any],
-    output: str = "",
-) -> pd.DataFrame:
-    """Return the scores of a text's tokens; see `lmcore.analysis.attribution.attribute`."""
-    from lmcore.analysis.attribution import attribute
-
-    written = output or None
-    return attribute(loaded, text, Target(**target), method=method, output=written, **options).to_frame()
+def _numbers(column: "pd.Series[Any]") -> np.ndarray | None:
+    """Return a column as float64, what a file writes as nothing (also the infinite) as no number; None where it has words."""
+    if not pd.api.types.is_numeric_dtype(column) and not column.isna().all():
+        return None
+    values = pd.to_numeric(column).to_numpy(dtype=float, na_value=np.nan)
+    return np.where(np.isfinite(values), values, np.nan)
 
 
-def attention_frame(loaded: LoadedModel, *, text: str, layer: int, head: int | None) -> pd.DataFrame:
-    """Return a head's map, or with no head the average of the layer's; both count from 0."""
-    from lmcore.analysis.attention import attention_maps
-
-    maps = attention_maps(loaded, text)
-    if not 0 <= layer < len(maps.attentions) or (head is not None and not 0 <= head < maps.attentions.shape[1]):
-        raise InputError(
-            f"The model has no layer {layer} with a head {head}: it has {maps.attentions.shape[:2]} of them."
-        )
-    if head is not None:
-        return maps.to_frame(layer, head)
-    weights = maps.attentions[layer].mean(axis=0)
-    rows, columns = np.indices(weights.shape)
-    return pd.DataFrame({"row": rows.ravel(), "column": columns.ravel(), "weight": weights.ravel()})
+def _words(column: "pd.Series[Any]") -> list[str]:
+    return ["" if missing else str(cell) for cell, missing in zip(column, column.isna(), strict=True)]

@@ -1,0 +1,78 @@
+"""What ``lmcore analyse attention --what contributions`` answers: of what the residual stream consists after each block."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from lmcore.cli.output import table
+from lmcore.errors import OptionError
+from lmcore.types import Input
+
+if TYPE_CHECKING:
+    from lmcore.models.load import LoadedModel
+
+_BLOCKS = {"attention": "attention", "cross_attention": "cross-attention", "mlp": "MLP"}
+_STRONGEST = 3
+
+
+def shares_answer(loaded: "LoadedModel", row: Input, given: Mapping[str, Any]) -> tuple[dict[str, Any], list[Any]]:
+    """Return the shares of every block, and a table of the parts that add most after each.
+
+    Args:
+        loaded: the model.
+        row: what it reads.
+        given: ``output``, ``layer`` (every one where None) and ``token`` (from 1; all, and their mean printed, where None).
+
+    Raises:
+        OptionError: there is no such layer or token.
+    """
+    from lmcore.analysis import stream_contributions
+
+    found = stream_contributions(loaded, row, output=given["output"])
+    frame = found.to_frame()
+    layers, size = int(frame["layer"].max()), int(frame["position"].max()) + 1
+    layer, token = given["layer"], given["token"]
+    if layer is not None and layer > layers:
+        raise OptionError(f"The model has {layers} layers: give --layer among them.")
+    if token is not None and token > size:
+        raise OptionError(f"The text has {size} tokens: give --token among them.")
+    tokens = list(frame.drop_duplicates("position")["token"])
+    own = frame if token is None else frame[frame["position"] == token - 1]
+    own = own if layer is None else own[own["layer"] == layer]
+    of = f"token {token}, {tokens[token - 1]!r}," if token else "all tokens, on the mean,"
+    document: dict[str, Any] = {"tokens": tokens, "token": token, "blocks": _blocks(own)}
+    document |= {"output": found.output} if found.output else {}
+    said = f"Of what the stream of {of} consists after each block"
+    columns = (
+        "layer",
+        "block",
+        "what came in",
+        *(name for n in range(_STRONGEST) for name in (f"part {n + 1}", "share")),
+    )
+    cut = (
+        ["The text is longer than the model's limit: only its beginning was read."]
+        if found.text_tokens.truncated
+        else []
+    )
+    return document, [said, table(columns, _rows(own)), *cut]
+
+
+def _blocks(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return each block's parts with their shares, one a token."""
+    found = []
+    for (layer, block), rows in frame.groupby(["layer", "block"], sort=False):
+        shares = {part: each["share"].tolist() for part, each in rows.groupby("part", sort=False)}
+        found.append({"layer": layer, "block": block, "shares": shares})
+    return found
+
+
+def _rows(frame: pd.DataFrame) -> list[tuple[Any, ...]]:
+    found = []
+    for (layer, block), rows in frame.groupby(["layer", "block"], sort=False):
+        means = rows.groupby("part", sort=False)["share"].mean()
+        added = means.drop("stream").sort_values(ascending=False, kind="stable").head(_STRONGEST)
+        cells = [item for part, share in added.items() for item in (part, float(share))]
+        cells += [None] * (2 * _STRONGEST - len(cells))
+        found.append((layer, _BLOCKS[str(block)], float(means["stream"]), *cells))
+    return found

@@ -1,0 +1,62 @@
+"""The part of the attention view that says of what the residual stream consists."""
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from lmcore.charts import contributions as charts
+from lmcore.ui import cache, linked, show
+from lmcore.ui.share import report_button
+from lmcore.ui.views import heads
+
+if TYPE_CHECKING:
+    from lmcore.analysis.part_shares import StreamShares
+
+BLOCK_NAMES = {"attention": "Attention", "cross_attention": "Cross-attention", "mlp": "MLP"}
+
+
+def draw(version: str, given: heads.Frozen, output: str | None) -> None:
+    """Show what each head and each MLP contributes to the stream after every block, and token by token after one of them."""
+    st.caption(
+        "Each block adds to a token's vector. A part's share is by how much nearer it brings the vector to what it becomes, "
+        "measured in L2 lengths and scaled to sum to 1 over the parts (after Ferrando et al. 2022). Attention weights say "
+        "where a head looks; this says how much it adds."
+    )
+    found = _shares(cache.workspace_root(), version, given, output)
+    if found.text_tokens.truncated:
+        st.warning("The text is longer than the model's limit: only its beginning was read.")
+    if found.output:
+        st.markdown(f"Written: **{show.plain(found.output)}**")
+    frame = found.to_frame()
+    tokens = frame.drop_duplicates("position").set_index("position")["token"]
+    size, layers = len(tokens), int(frame["layer"].max())
+    number = st.number_input(
+        "Token (0: the mean of all)", 0, size, 0, key=f"analyse_contribution_token_{size}", bind="query-params"
+    )
+    own = frame[frame["position"] == int(number) - 1] if number else frame
+    of = f"token {number}, {tokens[int(number) - 1]!r}," if number else "all tokens, on the mean,"
+    figures = [charts.block_shares(own, title=f"Of what the stream of {of} consists")]
+    show.figure(figures[0], "analyse_contributions")
+    left, right = show.side_by_side()
+    with left:
+        key = f"analyse_contribution_layer_{layers}"
+        layer = st.slider("Layer", 1, layers, layers, key=key, bind="query-params") if layers > 1 else 1
+    with right:
+        blocks = [str(name) for name in frame["block"].unique()]
+        block = linked.segments(
+            "Block", blocks, "analyse_contribution_block", format_func=BLOCK_NAMES.__getitem__, default="attention"
+        )
+    chosen = frame[(frame["layer"] == layer) & (frame["block"] == block)]
+    title = f"After the {BLOCK_NAMES[block] if block == 'mlp' else BLOCK_NAMES[block].lower()} of layer {layer}, token by token"
+    figures.append(charts.token_shares_of_block(chosen, title=title))
+    show.figure(figures[1], "analyse_contributions_tokens")
+    arguments = {"text": heads.thawed(given), "output": found.output}
+    report_button("contributions", version, frame, arguments, figures)
+
+
+@st.cache_data(show_spinner="Adding up the stream …")
+def _shares(root: str, version: str, given: heads.Frozen, output: str | None) -> "StreamShares":
+    from lmcore.analysis import stream_contributions
+
+    with cache.pool().lease(version) as loaded:
+        return stream_contributions(loaded, heads.thawed(given), output=output)

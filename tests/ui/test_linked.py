@@ -1,0 +1,66 @@
+"""What the link carries of a view: names and short texts."""
+
+from streamlit.testing.v1 import AppTest
+
+
+def page() -> None:
+    import streamlit as st
+
+    from lmcore.ui import linked
+
+    titles = {"ig": "Integrated gradients", "lime": "LIME", "occlusion": "Occlusion"}
+    st.session_state["found"] = {
+        "method": linked.select("Method", list(titles), "method", format_func=titles.__getitem__),
+        "sides": linked.segments("Sides", list(titles), "sides", format_func=titles.__getitem__, default="lime"),
+        "some": linked.pills("Some", list(titles), "some", format_func=titles.__getitem__),
+        "text": linked.text("Text", "text", st.session_state.get("start", "as it begins")),
+    }
+
+
+def opened(**query: str) -> AppTest:
+    app = AppTest.from_function(page)
+    app.query_params.update(query)
+    return app.run()
+
+
+def test_what_was_not_chosen_is_not_in_the_link():
+    app = opened()
+    assert not app.exception
+    assert app.session_state["found"] == {
+        "method": "ig", "sides": "lime", "some": ("ig", "lime", "occlusion"), "text": "as it begins",
+    }  # fmt: skip
+    assert not dict(app.query_params)
+
+
+def test_a_link_names_the_choices_and_brings_them_back():
+    app = opened()
+    app.selectbox(key="method").set_value("occlusion")
+    app.segmented_control(key="sides").set_value("ig")
+    app.pills(key="some").set_value(["lime"])
+    app.text_area(key="text").set_value("好 & <b>")
+    app = app.run()
+    link = {name: app.query_params[name] for name in app.query_params}
+    assert link == {"method": "occlusion", "sides": "ig", "some": "lime", "text": "好 & <b>"}
+    assert opened(**link).session_state["found"] == app.session_state["found"]
+    app.segmented_control(key="sides").set_value("lime")
+    assert "sides" not in app.run().query_params
+
+
+def test_what_is_shown_is_understood_and_nonsense_is_the_first_choice():
+    app = opened(method="LIME", sides="nonsense", some="nonsense")
+    assert not app.exception
+    assert app.session_state["found"] | {"text": ""} == {
+        "method": "lime", "sides": "lime", "some": ("ig", "lime", "occlusion"), "text": "",
+    }  # fmt: skip
+
+
+def test_a_long_text_stays_out_of_the_link_and_an_unchanged_one_follows_its_start():
+    app = opened(text="from the link")
+    assert app.session_state["found"]["text"] == "from the link"
+    app.text_area(key="text").set_value("x" * 501)
+    app = app.run()
+    assert "text" not in app.query_params
+    assert app.caption[0].value == "The link carries texts of up to 500 characters; this one is longer."
+    other = opened()
+    other.session_state["start"] = "begun anew"
+    assert other.run().session_state["found"]["text"] == "begun anew"
