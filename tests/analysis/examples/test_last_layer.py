@@ -10,11 +10,14 @@ import pytest
 from lmcore.analysis import influential_examples
 from lmcore.analysis.examples import last_layer, products
 from lmcore.analysis.examples.rows import input_frame
+from lmcore.analysis.recipes import Stored, named_data
+from lmcore.analysis.recipes.examples import influential_rows
 from lmcore.data.dataset import TextDataset
+from lmcore.data.store import DatasetStore
 from lmcore.errors import Cancelled, DataError, InputError, ResourceError, UnknownError
 from lmcore.models.encode import batch_of
 from lmcore.models.predict import predict_texts
-from lmcore.tasks import TASKS, load_task
+from lmcore.tasks import load_task
 from lmcore.types import Silent
 from tests.analysis.planted import planted_classifier
 from tests.analysis.readers import reader
@@ -198,35 +201,6 @@ def test_batches_and_a_row_without_anything_to_learn_change_nothing(monkeypatch)
     assert whole.rows["influence"].to_numpy() == pytest.approx(single.rows["influence"].to_numpy(), rel=1e-4)
 
 
-def test_what_is_learnt_of_a_row_is_shown():
-    shown = {
-        "named-entity-recognition": "person: Anna",
-        "slot-filling": "stop | person: Anna",
-        "question-answering": "Anna",
-        "translation": WRITTEN[0],
-        "text-generation": "",
-    }
-    for task, wanted in shown.items():
-        assert load_task(task).written_answers(CASES[task][2])[0] == wanted
-
-
-def test_words_that_are_not_set_apart_are_cut():
-    from lmcore.types import Prediction, Span
-
-    task, loaded = load_task("named-entity-recognition"), reader("named-entity-recognition")
-    for text, span, words, tags in [
-        ("met Ann.", Span(4, 7, "person"), "met Ann .", "O B-person O"),
-        ("met Ann", Span(4, 7, "person"), "met Ann", "O B-person"),
-        ("U.S. met Ann", Span(9, 12, "person"), "U.S. met Ann", "O O B-person"),
-        ("我在北京", Span(2, 4, "place"), "我 在 北 京", "O O B-place I-place"),
-    ]:
-        said = Prediction(0, spans=(span,))
-        own = task.answered(loaded, input_frame(task, text), said)
-        if text != "U.S. met Ann":
-            assert (own["text"].iloc[0], own["tags"].iloc[0]) == (words, tags)
-        assert own["tags"].iloc[0].split().count(f"B-{span.label}") == 1
-
-
 @pytest.mark.parametrize(
     ("task", "said", "error", "message"),
     [
@@ -256,8 +230,6 @@ def test_a_task_that_learns_from_no_rows_says_so():
     frame = rows_of(("source", ["a b"]), ("target", ["x y"]), ("links", ["0-0"]))
     with pytest.raises(InputError, match="Text alignment learns nothing from rows"):
         influential_examples(loaded, {"source": "a", "target": "x"}, TextDataset("p", "text-alignment", frame))
-    learning = {name for name, method in TASKS.items() if method.facts["methods"]}
-    assert {name for name in TASKS if load_task(name).learns} == learning
 
 
 def test_what_does_not_fit_is_refused_beforehand_with_the_figures(monkeypatch):
@@ -291,3 +263,13 @@ def test_it_says_how_far_it_is_and_can_be_stopped(monkeypatch):
             reader("completion"), text, TextDataset("r", "completion", frame), label=said, report=Watch()
         )
     assert heard == [0.25]
+
+
+def test_a_recipe_finds_the_same_rows_again(settings):
+    text, said, frame = CASES["question-answering"]
+    data = DatasetStore(settings.workspace).save(TextDataset("asked", "question-answering", frame))
+    asked = {"text": text, "data": named_data(data), "split": "", "row": None, "label": said, "k": 3}
+    first = influential_examples(reader("question-answering"), text, data, label=said, k=3, split="")
+    again = influential_rows(reader("question-answering"), Stored.of(settings), **json.loads(json.dumps(asked)))
+    assert again.fingerprint == first.fingerprint
+    pd.testing.assert_frame_equal(again.rows, first.rows)
