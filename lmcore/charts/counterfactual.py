@@ -7,6 +7,10 @@ from lmcore.charts.figure import Figure, bar_height, text_axis
 
 MAX_EDITS = 20
 
+_LEGEND_HEIGHT = 60
+_MOST_LABELS = 8
+_LONGEST_LABEL = 40
+
 
 def edit_effects(frame: pd.DataFrame, answer: str) -> Figure:
     """Draw by how much the edits that move an answer most change its probability.
@@ -107,7 +111,7 @@ def rate_differences(rates: pd.DataFrame, first: str, second: str) -> Figure:
 
 
 def row_scores(frame: pd.DataFrame, column: str, *, title: str, unit: str) -> Figure:
-    """Draw the similarity or the influence of rows, in their order.
+    """Draw the similarity or the influence of rows, in their order; coloured by label where few short ones recur.
 
     Args:
         frame: ``id``, ``label``, ``text`` and the numbers.
@@ -122,11 +126,13 @@ def row_scores(frame: pd.DataFrame, column: str, *, title: str, unit: str) -> Fi
         .encode(
             y=alt.Y("name:N", sort=None, axis=text_axis("Row")),
             x=alt.X(f"{column}:Q", title=unit),
-            color=alt.Color("label:N", title="Label", legend=alt.Legend(orient="top", labelLimit=240)),
             tooltip=["name:N", "label:N", "text:N", alt.Tooltip(f"{column}:Q", format="+.4g")],
         )
-        .properties(height=bar_height(len(shown)))
+        .properties(height=bar_height(len(shown)) + _LEGEND_HEIGHT)
     )
+    if shown["label"].nunique() <= _MOST_LABELS and shown["label"].str.len().max() <= _LONGEST_LABEL:
+        legend = alt.Legend(orient="top", labelLimit=240)
+        chart = chart.encode(color=alt.Color("label:N", title="Label", legend=legend))
     first = shown.iloc[0] if len(shown) else None
     said = (
         "There is none." if first is None else f"The first is {first['name']} ({first['label']}): {first[column]:+.3g}."

@@ -136,6 +136,10 @@ class SlotFilling(TaggingTask):
         rows = zip(frame["label"], frame["text"], self.gold_spans(frame), strict=True)
         return [_written(*row) for row in rows]
 
+    def written_answer(self, frame: "pd.DataFrame", said: Prediction) -> str:
+        """Return the intent, and the slots that were found."""
+        return _written(said.label, str(frame["text"].iloc[0]), said.spans)
+
     def predict(
         self,
         loaded: "LoadedModel",

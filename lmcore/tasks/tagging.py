@@ -142,6 +142,10 @@ class TaggingTask(Task):
         """Return the stretches that the rows' tags mark."""
         return [written_spans(text, spans) for text, spans in zip(frame["text"], self.gold_spans(frame), strict=True)]
 
+    def written_answer(self, frame: "pd.DataFrame", said: Prediction) -> str:
+        """Return the stretches that were found."""
+        return written_spans(str(frame["text"].iloc[0]), said.spans) or "nothing found"
+
     def read_tags(
         self, outputs: Sequence[np.ndarray], places: Sequence[Sequence[Place]], tags: Sequence[str]
     ) -> list[tuple[tuple[Span, ...], float]]:

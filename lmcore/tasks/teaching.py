@@ -93,6 +93,10 @@ class Teaching(ABC):
         names = [name for name in self.outputs() if name in frame.columns]
         return frame[names[0]].tolist() if names else [""] * len(frame)
 
+    def written_answer(self, frame: "pd.DataFrame", said: Prediction) -> str:
+        """Return what a model said of one row, for people, as `written_answers` writes what is learnt."""
+        return said.text or said.label
+
     def nothing_learnt(self) -> InputError:
         """Return the error of a task that learns from no rows."""
         return InputError(

@@ -38,3 +38,9 @@ def test_rows_are_drawn_in_their_order():
     figure = charts.row_scores(frame, "similarity", title="Near", unit="Cosine")
     assert figure.alt == "Near. The first is Row 5 (x): +0.9."
     assert list(figure.data["id"]) == [4, 2]
+    assert "color" in figure.chart.to_dict()["encoding"]
+    written = charts.row_scores(
+        frame.assign(label=["a long answer " * 9, "b"]), "similarity", title="Near", unit="Cosine"
+    )
+    assert "color" not in written.chart.to_dict()["encoding"]
+    assert "There is none." in charts.row_scores(frame.head(0), "similarity", title="Near", unit="Cosine").alt

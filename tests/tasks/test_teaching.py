@@ -7,7 +7,7 @@ from lmcore.analysis.examples.rows import input_frame
 from lmcore.models.encode import IGNORED
 from lmcore.tasks import TASKS, load_task
 from lmcore.types import Prediction, Span
-from tests.analysis.examples.test_last_layer import CASES, WRITTEN
+from tests.analysis.examples.test_last_layer import CASES, WRITTEN, rows_of
 from tests.analysis.readers import reader
 from tests.tasks.speakers import speaker
 
@@ -42,6 +42,15 @@ def test_words_that_are_not_set_apart_are_cut(text, span, words, tags):
     task, loaded = load_task("named-entity-recognition"), reader("named-entity-recognition")
     own = task.answered(loaded, input_frame(task, text), Prediction(0, spans=(span,)))
     assert (own["text"].iloc[0], own["tags"].iloc[0]) == (words, tags)
+
+
+def test_what_a_model_said_is_written_as_what_is_learnt():
+    found = Prediction(0, "go", spans=(Span(4, 7, "person"),))
+    for task, wanted in [("named-entity-recognition", "person: Ann"), ("slot-filling", "go | person: Ann")]:
+        assert load_task(task).written_answer(input_frame(load_task(task), "met Ann."), found) == wanted
+    nothing = load_task("named-entity-recognition").written_answer(rows_of(("text", ["met"])), Prediction(0))
+    assert nothing == "nothing found"
+    assert load_task("translation").written_answer(rows_of(("source", ["one"])), Prediction(0, text="eins")) == "eins"
 
 
 @pytest.mark.parametrize(

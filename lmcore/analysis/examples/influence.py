@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lmcore.analysis.counterfactual.answers import said
 from lmcore.analysis.examples.last_layer import check_query_room, last_layer_factors
 from lmcore.analysis.examples.products import TextGradient
 from lmcore.analysis.examples.rows import ExampleRows, example_rows, input_frame
@@ -132,7 +131,7 @@ def influential_examples(
     weights = [moment.loaded.fingerprint for moment in moments]
     return Influences(
         rows=found[["id", "text", "label", "influence", "helps", "duplicate"]],
-        label=label or said(prediction),
+        label=label or rows.task.written_answer(own, prediction),
         prediction=prediction,
         method=_method(len(moments) if checkpoints else 0),
         checkpoints=len(moments),
