@@ -1,6 +1,5 @@
 """``lmcore analyse neighbours``."""
 
-from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from lmcore.types import Input
 
 _WHOLE = "all"
-_SHOWN_ANSWER = 60
 
 
 @click.command(
@@ -188,9 +186,8 @@ def _shown_influences(found: "Influences") -> list[Any]:
         )
         for item in records(found.rows)
     ]
-    answer = shorten(found.label, _SHOWN_ANSWER)
     return [
-        f"What speaks for (+) and against (-) {answer} most, among {found.searched:,} rows of {found.data}.",
+        f"What speaks for (+) and against (-) {found.short_label} most, among {found.searched:,} rows of {found.data}.",
         table(("row", "influence", "label", "duplicate", "text"), rows),
         found.method,
     ]

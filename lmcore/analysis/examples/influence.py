@@ -21,6 +21,7 @@ from lmcore.tasks.base import Task
 from lmcore.types import Input, Part, Prediction, Report, Silent
 
 MOST = 1000
+SHOWN_ANSWER = 60
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +64,12 @@ class Influences:
     data: str
     parameters: Mapping[str, Any]
     fingerprint: str
+
+    @property
+    def short_label(self) -> str:
+        """The answer on one line, of a long one its beginning."""
+        line = " ".join(self.label.split())
+        return line if len(line) <= SHOWN_ANSWER else f"{line[: SHOWN_ANSWER - 1]}…"
 
     def to_frame(self) -> pd.DataFrame:
         """Return the rows."""

@@ -1,7 +1,6 @@
 """Through examples: the edits that change the answer, and the rows of the data that stand nearest or that it hangs on."""
 
 from collections.abc import Callable, Mapping
-from textwrap import shorten
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from lmcore.analysis.examples.nearest import Neighbours
 
 SHOWN_FLIPS = 5
-SHOWN_ANSWER = 60
 AROUND = 120
 _ROW_SOURCE = "Row of a data set"
 
@@ -215,15 +213,14 @@ def _draw_influences(version: str, text: Input) -> None:
     )  # fmt: skip
     if found is None:
         return
-    answer = shorten(found.label, SHOWN_ANSWER)
     st.markdown(
-        f"What speaks for (+) and against (-) **{show.plain(answer)}** most, among {found.searched:,} rows of "
+        f"What speaks for (+) and against (-) **{show.plain(found.short_label)}** most, among {found.searched:,} rows of "
         f"{show.plain(found.data)}."
     )
     figure = charts.row_scores(
         found.rows,
         "influence",
-        title=f"Rows that the answer {answer} hangs on",
+        title=f"Rows that the answer {found.short_label} hangs on",
         unit="Influence (right of 0: learning the row helps the answer)",
     )
     show.figure(figure, "analyse_influence_chart")

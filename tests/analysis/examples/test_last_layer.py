@@ -188,6 +188,8 @@ def test_what_the_model_says_is_the_answer_where_none_is_given(task):
     found = influential_examples(loaded, text, TextDataset("rows", task, frame))
     assert found.label
     assert len(found.rows)
+    assert replace(found, label="今天很好" * 30).short_label == "今天很好" * 14 + "今天很…"
+    assert replace(found, label="one\n two").short_label == "one two"
 
 
 def test_batches_and_a_row_without_anything_to_learn_change_nothing(monkeypatch):
