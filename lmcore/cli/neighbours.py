@@ -188,8 +188,9 @@ def _shown_influences(found: "Influences") -> list[Any]:
         )
         for item in records(found.rows)
     ]
+    answer = shorten(found.label, _SHOWN_ANSWER)
     return [
-        f"What speaks for (+) and against (-) {shorten(found.label, _SHOWN_ANSWER)} most, among {found.searched:,} rows of {found.data}.",
+        f"What speaks for (+) and against (-) {answer} most, among {found.searched:,} rows of {found.data}.",
         table(("row", "influence", "label", "duplicate", "text"), rows),
         found.method,
     ]

@@ -215,14 +215,15 @@ def _draw_influences(version: str, text: Input) -> None:
     )  # fmt: skip
     if found is None:
         return
+    answer = shorten(found.label, SHOWN_ANSWER)
     st.markdown(
-        f"What speaks for (+) and against (-) **{show.plain(shorten(found.label, SHOWN_ANSWER))}** most, among {found.searched:,} rows of "
+        f"What speaks for (+) and against (-) **{show.plain(answer)}** most, among {found.searched:,} rows of "
         f"{show.plain(found.data)}."
     )
     figure = charts.row_scores(
         found.rows,
         "influence",
-        title=f"Rows that the answer {shorten(found.label, SHOWN_ANSWER)} hangs on",
+        title=f"Rows that the answer {answer} hangs on",
         unit="Influence (right of 0: learning the row helps the answer)",
     )
     show.figure(figure, "analyse_influence_chart")
