@@ -153,6 +153,16 @@ def test_a_duplicate_speaks_for_the_answer_most_and_one_with_the_contrary_label_
     assert found["influence"].min() < 0
 
 
+def test_a_pair_or_a_text_that_is_the_answer_itself_speaks_for_what_is_written_most():
+    text, said, frame = CASES["translation"]
+    found = influential_examples(reader("translation"), text, TextDataset("r", "translation", frame), label=said).rows
+    assert found.loc[found["influence"].idxmax(), "id"] == 0
+    frame = rows_of(("text", ["Anna told us on day", *SPOKEN[1:]]))
+    loaded = speaker("completion")
+    found = influential_examples(loaded, "Anna told us on", TextDataset("r", "completion", frame), label=" day").rows
+    assert found.loc[found["influence"].idxmax(), "id"] == 0
+
+
 def test_a_hidden_word_of_an_encoder():
     loaded = speaker("completion", encoder=True)
     found = check(loaded, "anna told us on [MASK]", "day", rows_of(("text", SPOKEN)))
