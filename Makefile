@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 BIN := .venv/bin
-# Test files are shared out among this many processes.
+# Test files are shared out among this many processes, in their order: the longest are no longer the last ones then.
 WORKERS ?= 2
 export PYTHONUNBUFFERED = 1
 # Threads that wait by spinning slow one another down where several processes compute.
@@ -33,7 +33,7 @@ test: .venv/dev.stamp  ## Lint, check types and run every test.
 	@sh tests/browser/install-chromium.sh
 	$(MAKE) --no-print-directory lint
 	$(BIN)/coverage erase
-	$(BIN)/python -m coverage run -m pytest -n $(WORKERS) --dist loadfile
+	$(BIN)/python -m coverage run -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --fail-under=90
 

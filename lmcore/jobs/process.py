@@ -45,6 +45,16 @@ class ProcessId:
         except psutil.Error:
             return 0
 
+    def ended_within(self, seconds: float) -> bool:
+        """Wait until it has ended, at most so long; say whether it has."""
+        process = self._process()
+        try:
+            if process:
+                process.wait(seconds)
+        except psutil.TimeoutExpired:
+            return not self.alive()
+        return True
+
     def terminate(self) -> None:
         """Ask it to stop (SIGTERM)."""
         if self.alive():

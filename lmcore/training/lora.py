@@ -1,6 +1,7 @@
 """The method `lora`: low-rank changes of frozen matrices (Hu et al. 2022)."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from lmcore.models.start import StartModel
@@ -42,7 +43,12 @@ def add_adapters(start: StartModel, config: TrainConfig, extra_tokens: tuple[str
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        return get_peft_model(start.model, adapter_settings(start, config, extra_tokens))
+        adapted = get_peft_model(start.model, adapter_settings(start, config, extra_tokens))
+    for settings in adapted.peft_config.values():
+        # At each checkpoint peft reads the configuration of the base, and asks the hub for one that is not in a folder.
+        if not (Path(settings.base_model_name_or_path or "") / "config.json").is_file():
+            settings.base_model_name_or_path = ""
+    return adapted
 
 
 def adapter_settings(start: StartModel, config: TrainConfig, extra_tokens: tuple[str, ...] = ()) -> Any:

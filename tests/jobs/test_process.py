@@ -10,7 +10,7 @@ from dataclasses import replace
 import psutil
 import pytest
 
-from lmcore.jobs.process import ProcessId, start_worker
+from lmcore.jobs.process import ProcessId, child_environment, start_worker
 
 SLEEP = [sys.executable, "-S", "-c", "import time; time.sleep(60)"]
 
@@ -78,6 +78,22 @@ def test_ending_what_has_ended_does_nothing(sleeper):
     process.kill_group()
     assert not process.alive()
     assert child.returncode == -signal.SIGKILL, "by the first kill, and nothing after it"
+
+
+def test_the_end_of_a_process_is_waited_for_but_not_for_ever(sleeper):
+    child, process = sleeper
+    assert not process.ended_within(0.05)
+    child.send_signal(signal.SIGKILL)
+    assert process.ended_within(10)
+    assert not process.alive()
+    assert process.ended_within(0), "what has ended has ended"
+
+
+def test_the_owner_decides_how_threads_wait(monkeypatch):
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    assert child_environment()["OMP_WAIT_POLICY"] == "PASSIVE"
+    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    assert child_environment()["OMP_WAIT_POLICY"] == "ACTIVE"
 
 
 def test_a_worker_leads_its_own_session_and_leaves_no_zombie(tmp_path):

@@ -39,6 +39,7 @@ def waimai():
     return split_dataset(TextDataset("waimai", "text-classification", frame[frame["text"].str.strip() != ""]))
 
 
+@long
 @pytest.mark.timeout(900)
 def test_sst2_head(sst2, settings, tracked, figures):
     started = time.process_time()

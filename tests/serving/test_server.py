@@ -154,13 +154,6 @@ def test_the_environment_names_the_model(champion, workspace, monkeypatch):
     assert "/predict" in create_app().openapi()["paths"]
 
 
-def test_the_owner_decides_how_threads_wait(monkeypatch):
-    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
-    assert server._environment()["OMP_WAIT_POLICY"] == "PASSIVE"
-    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
-    assert server._environment()["OMP_WAIT_POLICY"] == "ACTIVE"
-
-
 def test_naming_the_server_imports_nothing_heavy():
     code = (
         "import sys; from lmcore.serving import server_state, start_server, read_stats, send;"

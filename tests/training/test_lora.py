@@ -114,3 +114,15 @@ def test_marks_that_the_tokenizer_lacked_are_learnt_too(make_job):
     after = table(torch.tensor([row, known])).detach()
     assert not torch.equal(after[0], before[0])
     assert torch.equal(after[1], before[1])
+
+
+def test_a_base_without_a_configuration_beside_it_is_saved_without_asking_the_hub(make_job, tmp_path, monkeypatch):
+    """A GGUF file lies in a folder that has none; every checkpoint would ask, and wait where there is no network."""
+    job = make_job(**LORA)
+    begun = start(job)
+    begun.model.name_or_path = str(tmp_path / "weights")
+    asked = []
+    monkeypatch.setattr("peft.utils.save_and_load.check_file_exists_on_hf_hub", lambda *given: asked.append(given))
+    add_adapters(begun, job.config).save_pretrained(tmp_path / "adapters")
+    assert not asked
+    assert (tmp_path / "adapters" / "adapter_model.safetensors").is_file()
