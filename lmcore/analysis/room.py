@@ -73,6 +73,26 @@ def check_room(
     )
 
 
+def check_held(loaded: LoadedModel, count: int, each: int, what: str) -> None:
+    """Refuse what an analysis would keep all the while.
+
+    Args:
+        loaded: the model.
+        count: how many things are kept.
+        each: numbers of each.
+        what: what they are called in the message, such as ``tokens``.
+
+    Raises:
+        ResourceError: with the figures, and how many would be few enough.
+    """
+    free, needed = free_bytes(loaded), _FLOAT * count * each
+    if needed > free:
+        raise ResourceError(
+            f"Keeping {count} {what} takes about {needed / MIB:,.0f} MiB of memory and {free / MIB:,.0f} MiB are free: give at "
+            f"most {free // (_FLOAT * each)}, or wait until other work has ended."
+        )
+
+
 def fitting_batch(
     loaded: LoadedModel,
     tokens: int,

@@ -71,7 +71,7 @@ def cut_units(reading: Reading, kind: str, kept: np.ndarray) -> Units:
         kind: one of `UNITS`; Chinese words are whole, and a mark is a word of its own.
         kept: which tokens belong to a unit, bool of shape (tokens,).
     """
-    offsets = reading.tokens.offsets
+    offsets, begins = reading.tokens.offsets, reading.tokens.begins
     places = np.flatnonzero(kept)
     if kind == "token":
         groups = [[int(place)] for place in places]
@@ -82,8 +82,8 @@ def cut_units(reading: Reading, kind: str, kept: np.ndarray) -> Units:
             owner[start:end] = number
         found: dict[Any, list[int]] = {}
         for place in places.tolist():
-            start, end = offsets[place].tolist()
-            key = stretches[owner[start]] if owner[start] >= 0 else (start, end)
+            number = int(owner[begins[place]])
+            key = stretches[number] if number >= 0 else tuple(offsets[place].tolist())
             found.setdefault((place >= reading.first, *key), []).append(place)
         groups = list(found.values())
     return _units(reading, kind, groups)
@@ -119,8 +119,8 @@ def halved(trees: Sequence[Tree]) -> Tree:
 
 
 def _units(reading: Reading, kind: str, groups: Sequence[list[int]]) -> Units:
-    offsets, text = reading.tokens.offsets, reading.tokens.text
-    spans = [(int(offsets[group, 0].min()), int(offsets[group, 1].max())) for group in groups]
+    begins, offsets, text = reading.tokens.begins, reading.tokens.offsets, reading.tokens.text
+    spans = [(int(begins[group].min()), int(offsets[group, 1].max())) for group in groups]
     names = tuple(text[start:end].strip() or text[start:end] for start, end in spans)
     return Units(
         kind,

@@ -1,5 +1,6 @@
 """``lmcore analyse neighbours``."""
 
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from lmcore.types import Input
 
 _WHOLE = "all"
+_SHOWN_ANSWER = 60
 
 
 @click.command(
@@ -47,7 +49,13 @@ _WHOLE = "all"
 @click.option(
     "-k", "--count", type=click.IntRange(1), default=10, show_default=True, help="How many rows; of each sign."
 )
-@click.option("--label", default="", help="influence: the answer that it is about.  [default: the predicted one]")
+@click.option(
+    "--label",
+    default="",
+    metavar="ANSWER",
+    help="influence: the answer that it is about, written as the data has it: a label, a tag for each word, a stretch of the "
+    "context, a text.  [default: what the model says]",
+)
 @click.option(
     "--checkpoint",
     "checkpoints",
@@ -180,8 +188,9 @@ def _shown_influences(found: "Influences") -> list[Any]:
         )
         for item in records(found.rows)
     ]
+    answer = shorten(found.label, _SHOWN_ANSWER)
     return [
-        f"What speaks for (+) and against (-) {found.label} most, among {found.searched:,} rows of {found.data}.",
+        f"What speaks for (+) and against (-) {answer} most, among {found.searched:,} rows of {found.data}.",
         table(("row", "influence", "label", "duplicate", "text"), rows),
         found.method,
     ]

@@ -43,6 +43,19 @@ class TextTokens:
         part = "a part of it" if begun == ended else "its beginning" if begun else "its end"
         return f"The text is longer than the model's limit: only {part} was read."
 
+    @property
+    def begins(self) -> np.ndarray:
+        """The first character of each token that is no white space, shape (tokens,).
+
+        Some tokenizers count the space before a word to its first token, others to none.
+        """
+        found = self.offsets[:, 0].copy()
+        for place, (start, end) in enumerate(self.offsets.tolist()):
+            shown = self.text[start:end].lstrip()
+            if shown:
+                found[place] = end - len(shown)
+        return found
+
     def sum_by_word(self, scores: np.ndarray) -> pd.DataFrame:
         """Add up scores over the tokens of each word; Chinese words are whole, punctuation stands by itself.
 
@@ -54,10 +67,11 @@ class TextTokens:
         for number, (start, end) in enumerate(spans):
             owner[start:end] = number
         rows: dict[tuple[int, int], float] = {}
-        for (start, end), special, score in zip(self.offsets.tolist(), self.special, scores, strict=True):
+        places = zip(self.offsets.tolist(), self.begins.tolist(), strict=True)
+        for ((start, end), begin), special, score in zip(places, self.special, scores, strict=True):
             if special or start == end:
                 continue
-            place = spans[owner[start]] if owner[start] >= 0 else (start, end)
+            place = spans[owner[begin]] if owner[begin] >= 0 else (start, end)
             rows[place] = rows.get(place, 0.0) + float(score)
         table = [(self.text[start:end], start, end, score) for (start, end), score in rows.items()]
         return pd.DataFrame(table, columns=["word", "start", "end", "score"])

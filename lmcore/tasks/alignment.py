@@ -36,6 +36,7 @@ class TextAlignment(Task):
 
     name = "text-alignment"
     title = "Text alignment"
+    learns = False
     main_metric = "aer"
     editable = False
     spans_in = "source"

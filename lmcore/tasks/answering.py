@@ -11,6 +11,7 @@ from lmcore.tasks.answer_text import exact_match, f1, place_answers, read_answer
 from lmcore.tasks.base import Column, Task
 from lmcore.tasks.figures import Metric, Scores
 from lmcore.tasks.predicted import Predicted, row_number
+from lmcore.tasks.teaching import one_lesson
 from lmcore.types import Prediction, Report, Span, Target
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class QuestionAnswering(Task):
     main_metric = "f1"
     dev_metric = "f1"
     editable = False
+    loss_ignores_padding = False  # the ends of an answer are chosen among all tokens of a batch's windows
     columns = (
         Column("question", "the question", ("question", "query", "问题")),
         Column(
@@ -87,6 +89,23 @@ class QuestionAnswering(Task):
         answers = None if labels is None else self._answers(frame, "the data set")
         questions, contexts = frame["question"].tolist(), frame["context"].tolist()
         return encode_windows(tokenizer, questions, contexts, max_length, answers)
+
+    def answered(
+        self, loaded: "LoadedModel", frame: "pd.DataFrame", said: Prediction, answer: str = ""
+    ) -> "pd.DataFrame":
+        """Return one row with the answer that was found, or with another stretch of its context, or ``no answer``."""
+        found = [(said.text, span.start) for span in said.spans]
+        cell = "[]" if answer == NO_ANSWER else answer or write_answers(found)
+        return frame.assign(answers=cell)
+
+    def lessons(self, loaded: "LoadedModel", encodings: "Encodings") -> np.ndarray:
+        """Return one for each window: where the answer begins and ends in it."""
+        return one_lesson(encodings)
+
+    def written_answers(self, frame: "pd.DataFrame") -> list[str]:
+        """Return the right answers of each row."""
+        golds = [[text for text, _ in read_answers(cell)] for cell in frame["answers"]]
+        return [" / ".join(dict.fromkeys(gold)) or NO_ANSWER for gold in golds]
 
     def predict(
         self,

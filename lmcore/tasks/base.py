@@ -1,6 +1,6 @@
 """What every task answers, so that training, analysis and serving need no branch by task name."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 from lmcore.errors import DataError, InputError, OptionError
 from lmcore.tasks.figures import Metric, Scores
 from lmcore.tasks.predicted import Predicted
+from lmcore.tasks.teaching import Teaching
 from lmcore.types import Prediction, Report, Target
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class Column:
     role: Role = "text"
 
 
-class Task(ABC):
+class Task(Teaching):
     """One language task; stateless.
 
     Attributes:

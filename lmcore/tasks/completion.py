@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -18,6 +19,7 @@ from lmcore.tasks.language import (
     text_sizes,
 )
 from lmcore.tasks.predicted import Predicted
+from lmcore.tasks.teaching import token_lessons
 from lmcore.types import Prediction, Report, Target
 
 if TYPE_CHECKING:
@@ -118,6 +120,42 @@ class Completion(LanguageTask):
             return self._open_encodings(loaded, [text])
         return encode_continued(loaded.tokenizer, prompt_ids(loaded.tokenizer, [text])[0], output, loaded.max_length)
 
+    def encode_learnt(self, loaded: "LoadedModel", frame: "pd.DataFrame") -> "Encodings":
+        """Encode rows with what is learnt of them; of an encoder the tokens that are hidden where it is measured."""
+        if not is_masked(loaded.tokenizer):
+            return self.encode(loaded.tokenizer, frame, loaded.max_length, ())
+        encodings = self.encode(loaded.tokenizer, frame, loaded.max_length)
+        return _labelled(encodings, encodings.notes["targets"])
+
+    def encode_taught(
+        self, loaded: "LoadedModel", frame: "pd.DataFrame", said: Prediction, answer: str = ""
+    ) -> "Encodings":
+        """Encode a text, and what fills its gaps or comes next, or another answer, as what is to be learnt.
+
+        Raises:
+            InputError: the answer has not one token for each gap.
+        """
+        from lmcore.models.likelihood import likely_tokens
+
+        if not is_masked(loaded.tokenizer):
+            return self.encode_read(loaded, frame, answer or said.text.removeprefix(frame["text"].iloc[0]))
+        encodings = self.encode_read(loaded, frame)
+        if not answer:
+            likely = likely_tokens(loaded, encodings, 1)
+            return _labelled(encodings, [[int(ids[0]) for ids, _ in places] for places in likely])
+        tokens = loaded.tokenizer(answer, add_special_tokens=False, verbose=False)["input_ids"]
+        gaps = [len(places) for places in encodings.notes["places"]]
+        if len(tokens) != sum(gaps):
+            raise InputError(
+                f"The answer {answer[:40]!r} has {len(tokens)} tokens and the text {sum(gaps)} gaps: give one token for each."
+            )
+        ends = np.cumsum([0, *gaps])
+        return _labelled(encodings, [tokens[a:b] for a, b in pairwise(ends)])
+
+    def lessons(self, loaded: "LoadedModel", encodings: "Encodings") -> np.ndarray:
+        """Return how many tokens of each window are predicted."""
+        return token_lessons(encodings, shifted=not is_masked(loaded.tokenizer))
+
     def targets(self, prediction: Prediction) -> list[Target]:
         """Return the most probable tokens of the first gap, then the first of them against each other one."""
         ranked = sorted(prediction.probabilities, key=lambda token: -prediction.probabilities[token])
@@ -158,6 +196,17 @@ class Completion(LanguageTask):
     ) -> dict[str, list[Prediction]]:
         """Return a unigram model (add-one) over the same tokens: it guesses the most frequent ones everywhere."""
         return ngram_rivals(tokenizer, train, test, self.encode(tokenizer, test, max_length), bigram=False)
+
+
+def _labelled(encodings: "Encodings", targets: Sequence[Sequence[int]]) -> "Encodings":
+    """Return windows with tokens to be learnt at the places of their masks."""
+    from lmcore.models.encode import IGNORED
+
+    labels = [[IGNORED] * len(ids) for ids in encodings.ids]
+    for own, places, tokens in zip(labels, encodings.notes["places"], targets, strict=True):
+        for place, token in zip(places, tokens, strict=True):
+            own[place] = int(token)
+    return replace(encodings, fields={**encodings.fields, "labels": labels})
 
 
 class LanguageHead:

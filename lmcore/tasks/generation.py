@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from lmcore.errors import InputError
 from lmcore.tasks.figures import Metric
 from lmcore.tasks.language import PERPLEXITY, LanguageTask, gather, ngram_rivals, perplexity, text_sizes
 from lmcore.tasks.phrases import phrase_targets
 from lmcore.tasks.predicted import Predicted
 from lmcore.tasks.prompting import Prompts
+from lmcore.tasks.teaching import token_lessons
 from lmcore.types import Part, Prediction, Report, Silent, Target
 
 if TYPE_CHECKING:
@@ -116,6 +118,23 @@ class TextGeneration(LanguageTask):
 
         prompt = prompt_ids(loaded.tokenizer, frame["text"].tolist())[0] or _nothing(loaded.tokenizer)
         return encode_continued(loaded.tokenizer, prompt, output, loaded.max_length)
+
+    def encode_taught(
+        self, loaded: "LoadedModel", frame: "pd.DataFrame", said: Prediction, answer: str = ""
+    ) -> "Encodings":
+        """Encode a text, and what was written after it, or another continuation, as what is to be learnt.
+
+        Raises:
+            InputError: nothing was written.
+        """
+        output = answer or said.text
+        if not output:
+            raise InputError("The model wrote nothing after this text: give a continuation as the answer.")
+        return self.encode_read(loaded, frame, output)
+
+    def lessons(self, loaded: "LoadedModel", encodings: "Encodings") -> np.ndarray:
+        """Return how many tokens of each window are predicted."""
+        return token_lessons(encodings, shifted=True)
 
     def targets(self, prediction: Prediction) -> list[Target]:
         """Return each word of what was written, then the whole of it."""

@@ -8,12 +8,14 @@ import numpy as np
 
 from lmcore.errors import OptionError, UnknownError
 from lmcore.tasks.base import Task
-from lmcore.types import Target
+from lmcore.tasks.teaching import one_lesson
+from lmcore.types import Prediction, Target
 
 if TYPE_CHECKING:
     import pandas as pd
     import torch
 
+    from lmcore.models.encode import Encodings
     from lmcore.models.linear import LinearFit
     from lmcore.models.load import LoadedModel
     from lmcore.models.reading import Reading
@@ -51,6 +53,16 @@ class LabelTask(Task):
     @abstractmethod
     def judge(self, logits: np.ndarray, gold: np.ndarray) -> dict[str, float]:
         """Return the task's dev figure as ``dev_…`` and the mean cross-entropy ``dev_loss`` in nats."""
+
+    def answered(
+        self, loaded: "LoadedModel", frame: "pd.DataFrame", said: Prediction, answer: str = ""
+    ) -> "pd.DataFrame":
+        """Return one row with a label."""
+        return frame.assign(label=answer or said.label)
+
+    def lessons(self, loaded: "LoadedModel", encodings: "Encodings") -> np.ndarray:
+        """Return one for each row: its label, or the mean over all of them."""
+        return one_lesson(encodings)
 
     def objective(self, loaded: "LoadedModel", out: Any, reading: "Reading", target: Target) -> "torch.Tensor":
         """Return the target label's logit, less the logit of the label it is held against.

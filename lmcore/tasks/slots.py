@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lmcore.errors import DataError
+from lmcore.errors import DataError, UnknownError
 from lmcore.tasks.base import Column
 from lmcore.tasks.bio import written_spans
 from lmcore.tasks.entities import same_spans
@@ -110,6 +110,31 @@ class SlotFilling(TaggingTask):
         index = {intent: number for number, intent in enumerate(self.intent_names(labels))}
         gold = [index.get(label, IGNORED) for label in frame["label"]]
         return replace(encodings, fields={**encodings.fields, "intent_labels": [gold[row] for row in encodings.owners]})
+
+    def answered(
+        self, loaded: "LoadedModel", frame: "pd.DataFrame", said: Prediction, answer: str = ""
+    ) -> "pd.DataFrame":
+        """Return one row with the slots that were found and their intent, or another one.
+
+        Raises:
+            UnknownError: the model has no such intent.
+        """
+        intents = self.intent_names(loaded.labels)
+        if answer and answer not in intents:
+            raise UnknownError("intent", answer, intents)
+        return super().answered(loaded, frame, said).assign(label=answer or said.label)
+
+    def lessons(self, loaded: "LoadedModel", encodings: "Encodings") -> np.ndarray:
+        """Return how many words of each window have a known tag, and whether its intent is known."""
+        from lmcore.models.encode import IGNORED
+
+        known = np.array(encodings.fields["intent_labels"], dtype=np.int64) != IGNORED
+        return np.hstack([super().lessons(loaded, encodings), known.astype(np.int64).reshape(-1, 1)])
+
+    def written_answers(self, frame: "pd.DataFrame") -> list[str]:
+        """Return the intent of each row, and its slots."""
+        rows = zip(frame["label"], frame["text"], self.gold_spans(frame), strict=True)
+        return [_written(*row) for row in rows]
 
     def predict(
         self,

@@ -19,9 +19,12 @@ from lmcore.tasks.bio import (
     split_tags,
     strange_tag,
     stretches,
+    tags_of,
     to_bio,
+    written_spans,
 )
 from lmcore.tasks.labelled import label_logits
+from lmcore.tasks.teaching import token_lessons
 from lmcore.types import Prediction, Span, Target
 
 if TYPE_CHECKING:
@@ -115,6 +118,30 @@ class TaggingTask(Task):
         numbers = None if labels is None else self._numbers(frame, labels)
         return encode_words(tokenizer, frame["text"].tolist(), self.places(frame), max_length, numbers)
 
+    def answered(
+        self, loaded: "LoadedModel", frame: "pd.DataFrame", said: Prediction, answer: str = ""
+    ) -> "pd.DataFrame":
+        """Return one row with a tag for each word: those of the stretches that were found, or others.
+
+        Words stay as spaces set them apart where every stretch begins and ends with one; else the text is cut as is usual.
+
+        Raises:
+            DataError: the answer has not a tag for each word, or one of no known scheme.
+        """
+        text = str(frame["text"].iloc[0])
+        places = _words_of(text, said.spans)
+        tags = split_tags(answer) if answer else _tags_of_spans(places, said.spans)
+        _check_tags(len(places), tags, "The text")
+        return frame.assign(text=" ".join(text[start:end] for start, end in places), tags=" ".join(tags))
+
+    def lessons(self, loaded: "LoadedModel", encodings: "Encodings") -> np.ndarray:
+        """Return how many words of each window have a tag that the model knows."""
+        return token_lessons(encodings)
+
+    def written_answers(self, frame: "pd.DataFrame") -> list[str]:
+        """Return the stretches that the rows' tags mark."""
+        return [written_spans(text, spans) for text, spans in zip(frame["text"], self.gold_spans(frame), strict=True)]
+
     def read_tags(
         self, outputs: Sequence[np.ndarray], places: Sequence[Sequence[Place]], tags: Sequence[str]
     ) -> list[tuple[tuple[Span, ...], float]]:
@@ -199,6 +226,20 @@ class TaggingTask(Task):
 def kinds_of(tags: str) -> list[str]:
     """Return the type of each stretch of a row."""
     return [kind for *_, kind in stretches(split_tags(tags))]
+
+
+def _words_of(text: str, spans: Sequence[Span]) -> list[Place]:
+    """Return where the words of a text stand that stretches were found in."""
+    spaced, cut = spaced_words(text), cut_words(text)
+    starts, ends = {start for start, _ in spaced}, {end for _, end in spaced}
+    whole = all(span.start in starts and span.end in ends for span in spans)
+    return spaced if whole and 2 * len(spaced) > len(cut) else cut  # Chinese without spaces would be one word
+
+
+def _tags_of_spans(places: Sequence[Place], spans: Sequence[Span]) -> list[str]:
+    inside = [[n for n, (start, end) in enumerate(places) if start < span.end and end > span.start] for span in spans]
+    marked = [(own[0], own[-1] + 1, span.label) for own, span in zip(inside, spans, strict=True) if own]
+    return tags_of(marked, len(places))
 
 
 def _read_row(text: str, tags: str, row: str) -> tuple[str, str]:

@@ -11,9 +11,11 @@ from lmcore.tasks.figures import Scores
 from lmcore.tasks.phrases import phrase_probability, phrase_targets, phrase_value
 from lmcore.tasks.predicted import Predicted
 from lmcore.tasks.prompting import Prompts
+from lmcore.tasks.teaching import token_lessons
 from lmcore.types import Prediction, Report, Target
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
     import torch
 
@@ -84,6 +86,20 @@ class WritingTask(Task):
         """Encode what is read and, where ``labels`` are given, even none of them, what is to be written."""
         targets = None if labels is None else frame[self.target].tolist()
         return self._adapter.encode(tokenizer, frame[self.source].tolist(), targets, max_length, self.template)
+
+    def encode_learnt(self, loaded: "LoadedModel", frame: "pd.DataFrame") -> "Encodings":
+        """Encode what is read, and what is learnt to be written."""
+        return self.adapted(loaded.model.config).encode(loaded.tokenizer, frame, loaded.max_length, ())
+
+    def answered(
+        self, loaded: "LoadedModel", frame: "pd.DataFrame", said: Prediction, answer: str = ""
+    ) -> "pd.DataFrame":
+        """Return one row with what was written, or another text."""
+        return frame.assign(**{self.target: answer or said.text})
+
+    def lessons(self, loaded: "LoadedModel", encodings: "Encodings") -> "np.ndarray":
+        """Return how many tokens of each row are learnt to be written."""
+        return token_lessons(encodings, shifted=not loaded.model.config.is_encoder_decoder)
 
     def prompts(self, tokenizer: Any, frame: "pd.DataFrame", limit: int) -> Prompts:
         """Return each source in the template, for a decoder to write its target."""

@@ -66,6 +66,19 @@ def test_words_are_whole_in_english_and_chinese():
     assert len(cut_units(reading, "token", open_places(reading, loaded.tokenizer))) > len(units)
 
 
+@pytest.mark.parametrize("task", ["text-generation", "translation"])
+def test_words_of_several_tokens_are_whole_where_the_space_before_them_is_counted_in(task):
+    loaded = reader(task)
+    reading = read_row(loaded, "Nothing was unreadable. Everybody slept", output="xyz")
+    assert any(token.startswith(" ") for token in reading.tokens.tokens)
+    kept = open_places(reading, loaded.tokenizer)
+    wanted = ["Nothing", "was", "unreadable", ".", "Everybody", "slept"]
+    names = [name for name in cut_units(reading, "word", kept).names if name.strip() and name not in "xyz"]
+    assert names == wanted
+    sentences = [name for name in cut_units(reading, "sentence", kept).names if name.strip()]
+    assert sentences[:2] == ["Nothing was unreadable.", "Everybody slept"]
+
+
 def test_no_unit_reaches_from_one_column_into_another():
     loaded = reader("question-answering")
     reading = read_row(loaded, {"question": "who told us", "context": "Anna told us"})

@@ -5,8 +5,13 @@ import json
 import pytest
 
 from lmcore.analysis.counterfactual.methods import EDITS
+from lmcore.data.dataset import TextDataset
 from lmcore.data.store import DatasetStore
+from lmcore.models.registry import ModelRegistry
 from lmcore.settings import Workspace
+from tests.analysis.examples.test_last_layer import CASES
+from tests.pages.test_analyse_tasks import keep
+from tests.tasks.speakers import speaker
 
 MODEL = "models:/topics@champion"
 TEXT = "the bread and the cheese was very rain"
@@ -100,6 +105,26 @@ def test_nearest_and_influential_rows(ask, run, refused, trained_home, data):
     assert neither.exit_code == 2
     assert "Give either TEXT or --row." in neither.stderr
     assert "no row 9999" in refused("analyse", "neighbours", MODEL, "--row", 9999, "--data", data, home=trained_home)
+
+
+def test_influential_rows_of_tags_and_of_a_task_that_learns_nothing(ask, run, refused, workspace):
+    version = keep(workspace, "named-entity-recognition")
+    text, tags, frame = CASES["named-entity-recognition"]
+    data = DatasetStore(workspace).save(TextDataset("names", "named-entity-recognition", frame)).ref
+    asked = ("analyse", "neighbours", version, text, "--data", data, "--by", "influence", "--label", tags)
+    found = ask(*asked, home=workspace.root)
+    assert found["label"] == tags
+    assert {row["label"] for row in found["rows"]} >= {"person: Anna", "person: Ben"}
+    assert f"What speaks for (+) and against (-) {tags} most, among 4 rows" in run(*asked, home=workspace.root).stdout
+    assert "6 words and 1 tag" in refused(*asked[:-1], "O", home=workspace.root)
+    linker = speaker("text-alignment", encoder=True)
+    folder = workspace.models / "linker" / "first"
+    linker.model.save_pretrained(folder)
+    linker.tokenizer.save_pretrained(folder)
+    version = ModelRegistry(workspace).register("linker", folder, task="text-alignment").ref
+    pair = json.dumps({"source": "Anna told us", "target": "us told Anna"})
+    said = refused("analyse", "neighbours", version, pair, "--data", data, "--by", "influence", home=workspace.root)
+    assert "Text alignment learns nothing from rows" in said
 
 
 def test_a_suite_from_making_to_comparing(ask, run, refused, trained_home, data, tmp_path):

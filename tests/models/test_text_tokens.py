@@ -93,3 +93,22 @@ def test_what_was_read_of_a_text_that_was_cut_is_said(offsets, said):
     found = TextTokens("Anna told us ", np.arange(3), ("<s>", "a", "b"), places, special, ~special, truncated=True)
     assert said in found.cut_note
     assert replace(found, truncated=False).cut_note == ""
+
+
+def test_a_space_that_a_tokenizer_counts_to_a_word_does_not_part_it():
+    """The byte-level tokenizers of decoders give " al" + "ready" where others give "al" + "ready"."""
+    text = "I'm already late.  Why"
+    whole = [(0, 1), (1, 2), (2, 3), (3, 6), (6, 11), (11, 16), (16, 17), (17, 19), (19, 22)]
+    trimmed = [(a + (text[a:b] == " al") + (text[a:b] == " late"), b) for a, b in whole]
+    scores = np.arange(1.0, 10.0)
+    tables = []
+    for offsets in (whole, trimmed):
+        tokens = TextTokens(
+            text, np.arange(9), tuple(text[a:b] for a, b in offsets), np.array(offsets), np.zeros(9, dtype=bool),
+            np.zeros(9, dtype=bool), False,
+        )  # fmt: skip
+        tables.append(tokens.sum_by_word(scores))
+        assert tokens.begins.tolist() == [0, 1, 2, 4, 6, 12, 16, 17, 19]
+    assert tables[0].equals(tables[1])
+    assert tables[0]["word"].tolist() == ["I'm", "already", "late", ".", "  ", "Why"]
+    assert tables[0]["score"].tolist() == [6, 9, 6, 7, 8, 9]

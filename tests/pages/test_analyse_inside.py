@@ -58,9 +58,9 @@ def test_a_view_that_does_not_fit_says_which_do(open_app: Any, filled: Any, home
     assert not app.exception
     assert app.info[0].value.startswith("This view does not look into versions for text classification: choose Why,")
     version = register(home, "writer", speaker("text-generation"))
-    app = open_app(PAGE, version=version, text=TEXT, analyse_view="Examples")
+    app = open_app(PAGE, version=version, text=TEXT, analyse_view="Words")
     assert not app.exception
-    assert "Probabilities, Activations, Neurons" in app.info[0].value
+    assert "Probabilities, Activations, Examples, Neurons" in app.info[0].value
 
 
 def test_the_activations_of_a_component(open_app: Any, filled: Any, home: Settings) -> None:

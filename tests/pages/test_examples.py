@@ -3,7 +3,11 @@
 import pytest
 
 from lmcore.analysis import SuiteStore
+from lmcore.data.dataset import TextDataset
+from lmcore.data.store import DatasetStore
 from lmcore.models.registry import ModelRegistry
+from tests.analysis.examples.test_last_layer import CASES
+from tests.pages.test_analyse_tasks import keep
 
 PAGE = "3_Analyse.py"
 TEXT = "we had some bread and soup today"
@@ -60,6 +64,18 @@ def test_influential_rows(open_app, filled):
     app = fine(open_app(PAGE, analyse_view="Examples", text=TEXT, analyse_examples="Influential rows"))
     assert any(alt.startswith("Rows that the answer") for alt in words(app))
     assert "from the final weights alone (one checkpoint)" in said(app)
+
+
+@pytest.mark.parametrize("task", ["slot-filling", "question-answering", "text-generation"])
+def test_influential_rows_of_other_tasks(open_app, home, task):
+    version = keep(home.workspace, task)
+    stored = DatasetStore(home.workspace).save(TextDataset("rows", task, CASES[task][2]))
+    app = fine(open_app(PAGE, version=version, dataset=str(stored.ref), row="0", analyse_view="Examples"))
+    assert app.segmented_control(key="analyse_examples").value == "Nearest rows"
+    app = fine(app.segmented_control(key="analyse_examples").set_value("Influential rows").run())
+    assert any(alt.startswith("Rows that the answer") for alt in words(app))
+    assert "among 3 rows of rows@1" in said(app)
+    assert 1 not in app.dataframe[0].value["row"].tolist()
 
 
 @pytest.mark.parametrize(

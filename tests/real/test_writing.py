@@ -55,10 +55,10 @@ def test_multi30k_from_a_configuration(settings, tracked, figures):
         multi30k(file).assign(split=split) for file, split in (("train", "train"), ("val", "dev"), ("test", "test"))
     )
     data = TextDataset("multi30k", "translation", numbered(*parts))
-    config = TrainConfig("multi30k", task="translation", model="config:marian-small", method="scratch", epochs=5,
+    config = TrainConfig("multi30k", task="translation", model="config:marian-small", method="scratch", epochs=3,
                          learning_rate=1e-3, batch_size=32, max_length=128)  # fmt: skip
     result = train(config, data, settings=settings)
-    figures("Multi30k en-de", result.evaluation, what="marian-small, scratch", settings="1e-3, 5 epochs",
+    figures("Multi30k en-de", result.evaluation, what="marian-small, scratch", settings="1e-3, 3 epochs",
             rows=(29_000, 1000), seconds=result.seconds)  # fmt: skip
     assert result.metrics["bleu"] >= 20
     assert result.version.facts["truncated_share"] < 0.001

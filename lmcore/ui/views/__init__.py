@@ -68,7 +68,7 @@ VIEWS = {
         View("Probabilities", "lmcore.ui.views.probabilities:draw", tasks="language"),
         View("Activations", "lmcore.ui.views.activations:draw", tasks="any"),
         View("Alignment", "lmcore.ui.views.alignment:draw", tasks="encoders", reads_text=False),
-        View("Examples", "lmcore.ui.views.examples:draw"),
+        View("Examples", "lmcore.ui.views.examples:draw", tasks="explained", reads_columns=True),
         View("Words", "lmcore.ui.views.words:draw", reads_text=False),
         View("Suites", "lmcore.ui.views.suites:draw", reads_text=False),
         View("Neurons", "lmcore.ui.views.neurons:draw", tasks="any", reads_text=False),

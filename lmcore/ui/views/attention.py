@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 PAGE_BYTES = 128 * MIB
 PARTS = ("Maps", "Roles", "Flow", "Contributions", "Importance")
 KIND_NAMES = {
-    "encoder": "Encoder: source to source",
-    "decoder": "Decoder: output to output",
-    "cross": "Cross: output to source",
+    "encoder": "Within the source",
+    "decoder": "Within the output",
+    "cross": "Output to source",
 }
 
 

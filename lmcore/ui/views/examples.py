@@ -1,6 +1,7 @@
 """Through examples: the edits that change the answer, and the rows of the data that stand nearest or that it hangs on."""
 
 from collections.abc import Callable, Mapping
+from textwrap import shorten
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -13,7 +14,7 @@ from lmcore.charts.figure import Figure
 from lmcore.errors import InputError
 from lmcore.tasks import TASKS, load_task
 from lmcore.tasks.labelled import LabelTask
-from lmcore.types import SPLITS, Report
+from lmcore.types import SPLITS, Input, Report
 from lmcore.ui import cache, linked, show, state
 from lmcore.ui.share import report_button
 from lmcore.ui.stopping import stoppable
@@ -26,24 +27,28 @@ if TYPE_CHECKING:
     from lmcore.analysis.examples.nearest import Neighbours
 
 SHOWN_FLIPS = 5
+SHOWN_ANSWER = 60
 AROUND = 120
 _ROW_SOURCE = "Row of a data set"
 
 
-def draw(version: str, text: str) -> None:
+def draw(version: str, text: Input) -> None:
     """Show edits that change the answer, the nearest rows, or those that the answer hangs on."""
-    parts: dict[str, Callable[[str, str], None]] = {
+    parts: dict[str, Callable[[str, Input], None]] = {
         "Edits": _draw_edits,
         "Nearest rows": _draw_nearest,
         "Influential rows": _draw_influences,
     }
+    first = (
+        "Edits" if _gives_labels(version) else "Nearest rows"
+    )  # where each edit takes a written text, nothing begins by itself
     part = st.segmented_control(
-        "Examples", list(parts), default="Edits", key="analyse_examples", required=True, bind="query-params"
+        "Examples", list(parts), default=first, key="analyse_examples", required=True, bind="query-params"
     )
     parts[str(part)](version, text)
 
 
-def _draw_edits(version: str, text: str) -> None:
+def _draw_edits(version: str, text: Input) -> None:
     offered = list(EDITS) if _gives_labels(version) else list(BLACK_BOX)
     with st.expander("Settings", icon=":material/tune:"):
         kinds = linked.pills(
@@ -148,7 +153,7 @@ def _shortened(piece: str, *, first: bool, last: bool) -> str:
     return f"{head} … {tail}"
 
 
-def _draw_nearest(version: str, text: str) -> None:
+def _draw_nearest(version: str, text: Input) -> None:
     ref, row = _data_choice(version)
     if ref is None:
         return
@@ -191,11 +196,10 @@ def _draw_nearest(version: str, text: str) -> None:
     report_button("nearest_rows", version, found, arguments, [figure])
 
 
-def _draw_influences(version: str, text: str) -> None:
-    if not _gives_labels(version):
-        st.info(
-            "Influence is measured on the last layer of versions that give a text one output for each label: choose one."
-        )
+def _draw_influences(version: str, text: Input) -> None:
+    task = load_task(cache.registry().get(version).task)
+    if not task.learns:
+        st.info(str(task.nothing_learnt()))
         return
     ref, row = _data_choice(version)
     if ref is None:
@@ -211,14 +215,15 @@ def _draw_influences(version: str, text: str) -> None:
     )  # fmt: skip
     if found is None:
         return
+    answer = shorten(found.label, SHOWN_ANSWER)
     st.markdown(
-        f"What speaks for (+) and against (-) **{show.plain(found.label)}** most, among {found.searched:,} rows of "
+        f"What speaks for (+) and against (-) **{show.plain(answer)}** most, among {found.searched:,} rows of "
         f"{show.plain(found.data)}."
     )
     figure = charts.row_scores(
         found.rows,
         "influence",
-        title=f"Rows that the answer {found.label} hangs on",
+        title=f"Rows that the answer {answer} hangs on",
         unit="Influence (right of 0: learning the row helps the answer)",
     )
     show.figure(figure, "analyse_influence_chart")
@@ -276,7 +281,7 @@ def _gives_labels(version: str) -> bool:
 
 @st.cache_data(show_spinner=False)
 def _counterfactuals(
-    root: str, version: str, text: str, kinds: tuple[str, ...], budget: int, most: int, seed: int, _report: Report
+    root: str, version: str, text: Input, kinds: tuple[str, ...], budget: int, most: int, seed: int, _report: Report
 ) -> "Counterfactuals":
     from lmcore.analysis import counterfactuals
 
@@ -287,7 +292,7 @@ def _counterfactuals(
 
 @st.cache_data(show_spinner=False)
 def _nearest(
-    root: str, version: str, text: str, ref: str, split: str, layer: int, count: int, row: int | None, _report: Report
+    root: str, version: str, text: Input, ref: str, split: str, layer: int, count: int, row: int | None, _report: Report
 ) -> "Neighbours":
     from lmcore.analysis import nearest_examples
 
@@ -300,7 +305,7 @@ def _nearest(
 
 @st.cache_data(show_spinner=False)
 def _influences(
-    root: str, version: str, text: str, ref: str, split: str, count: int, row: int | None, _report: Report
+    root: str, version: str, text: Input, ref: str, split: str, count: int, row: int | None, _report: Report
 ) -> "Influences":
     from lmcore.analysis import influential_examples
 
