@@ -1,7 +1,8 @@
 """How far a map can be trusted: what it promises, what taking words away does, and what it hangs on."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -215,16 +216,8 @@ class _Again:
 
     def seeds(self, count: int, report: Report) -> tuple[float, ...]:
         """Return how alike the maps of further seeds are."""
-        if "seed" not in self.attribution.parameters:
-            return ()
-        found = []
-        for n in range(count):
-            report.check()
-            parameters = {**self.attribution.parameters, "seed": self.attribution.parameters["seed"] + n + 1}
-            own = self._sums(self.loaded, self.asked, self.attribution.method, parameters)
-            found.append(rank_correlation(self.scores, own))
-            report.progress((n + 1) / count, "Trying other seeds")
-        return tuple(found)
+        again = partial(self._sums, self.loaded, self.asked, self.attribution.method)
+        return seed_correlations(self.scores, self.attribution.parameters, again, count, report)
 
     def edits(self, settings: TrustSettings, probability: float, report: Report) -> pd.DataFrame:
         """Return how alike the maps of edited texts are, word by word."""
@@ -267,6 +260,32 @@ class _Again:
     def _sums(self, loaded: LoadedModel, asked: Asked, method: str, parameters: Mapping[str, Any]) -> np.ndarray:
         found = attribute_asked(loaded, [asked], method=method, parameters=parameters)[0]
         return self.units.sums(found.scores.astype(np.float64))
+
+
+def seed_correlations(
+    scores: np.ndarray,
+    parameters: Mapping[str, Any],
+    again: Callable[[Mapping[str, Any]], np.ndarray],
+    count: int,
+    report: Report,
+) -> tuple[float, ...]:
+    """Return how alike a map and those of further seeds are; nothing where the method draws nothing.
+
+    Args:
+        scores: the map, shape (units,).
+        parameters: with which it was made.
+        again: makes it with other parameters.
+        count: of further seeds.
+        report: progress and cancellation.
+    """
+    if "seed" not in parameters:
+        return ()
+    found = []
+    for n in range(count):
+        report.check()
+        found.append(rank_correlation(scores, again({**parameters, "seed": parameters["seed"] + n + 1})))
+        report.progress((n + 1) / count, "Trying other seeds")
+    return tuple(found)
 
 
 def options_like(method: str, parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from lmcore.charts.figure import Figure, bar_height, text_axis, token_axis
 
 MAX_TOKENS = 64
 MAX_UNITS = 80
+_BESIDE = 44  # characters of both names of a legend that have room side by side
 FEWEST_LAYERS = 4  # that a map has room for, so that the cells of fewer are seen
 
 
@@ -74,7 +75,9 @@ def token_scores(
                 "speaks for:N",
                 title="Speaks for",
                 sort=[towards, against],
-                legend=alt.Legend(orient="top", labelLimit=240),
+                legend=alt.Legend(
+                    orient="top", labelLimit=240, columns=1 if len(towards) + len(against) > _BESIDE else 2
+                ),
             ),
             tooltip=["unit:N", alt.Tooltip("score:Q", format="+.4f"), "speaks for:N"],
         )

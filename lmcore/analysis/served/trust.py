@@ -1,13 +1,23 @@
 """How far a map of a server's answers can be trusted: what can be measured without the model's weights."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from lmcore.analysis.edits import text_edits
 from lmcore.analysis.erasure_curve import erasure_curve
-from lmcore.analysis.faithfulness import KEPT_WITHIN, Faithfulness, TrustSettings, options_like, trust_settings
+from lmcore.analysis.faithfulness import (
+    KEPT_WITHIN,
+    Faithfulness,
+    TrustSettings,
+    options_like,
+    seed_correlations,
+    trust_settings,
+)
 from lmcore.analysis.ranks import chance_correlation, rank_correlation
 from lmcore.analysis.served.asking import Asking, Client
 from lmcore.analysis.served.attribution import ServedAttribution, attribution_of, served_options
@@ -82,23 +92,14 @@ class _Again:
         for place, name in enumerate(chosen):
             report.check()
             parameters = served_options(name, options_like(name, self.attribution.parameters))
-            own = attribution_of(self.asking, name, parameters).units["score"].to_numpy(dtype=np.float64)
-            rows.append((name, rank_correlation(self.scores, own), ""))
+            rows.append((name, rank_correlation(self.scores, self._scores(self.asking, name, parameters)), ""))
             report.progress((place + 1) / len(chosen), "Comparing with other methods")
         return pd.DataFrame(rows, columns=["method", "correlation", "note"])
 
     def seeds(self, count: int, report: Report) -> tuple[float, ...]:
         """Return how alike the maps of further seeds are."""
-        if "seed" not in self.attribution.parameters:
-            return ()
-        found = []
-        for n in range(count):
-            report.check()
-            parameters = {**self.attribution.parameters, "seed": self.attribution.parameters["seed"] + n + 1}
-            own = attribution_of(self.asking, self.attribution.method, parameters).units["score"]
-            found.append(rank_correlation(self.scores, own.to_numpy(dtype=np.float64)))
-            report.progress((n + 1) / count, "Trying other seeds")
-        return tuple(found)
+        again = partial(self._scores, self.asking, self.attribution.method)
+        return seed_correlations(self.scores, self.attribution.parameters, again, count, report)
 
     def edits(self, settings: TrustSettings, report: Report) -> pd.DataFrame:
         """Return how alike the maps of edited texts are, word by word."""
@@ -117,10 +118,13 @@ class _Again:
                 except InputError:  # the edited text has nothing of the target: its map cannot be made
                     kept = False
                 else:
-                    own = attribution_of(other, self.attribution.method, parameters).units["score"].to_numpy()
+                    own = self._scores(other, self.attribution.method, parameters)
                     kept = len(own) == len(self.scores)
                     alike = rank_correlation(self.scores, own) if kept else alike
             rows.append((edit.kind, edit.text, change, kept, alike))
             report.progress((place + 1) / len(chosen), "Editing the text")
         frame = pd.DataFrame(rows, columns=["edit", "text", "change", "kept", "correlation"])
         return frame.astype({"kept": bool})
+
+    def _scores(self, asking: Asking, method: str, parameters: Mapping[str, Any]) -> np.ndarray:
+        return attribution_of(asking, method, parameters).units["score"].to_numpy(dtype=np.float64)

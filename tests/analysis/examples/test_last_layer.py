@@ -124,7 +124,7 @@ def undecided(task):
     return loaded
 
 
-def check(loaded, text, said, frame):
+def assert_as_autograd(loaded, text, said, frame):
     data = TextDataset("rows", loaded.task, frame)
     found = influential_examples(loaded, text, data, label=said, k=10).rows
     wanted = expected(loaded, load_task(loaded.task), text, said, frame)
@@ -136,7 +136,7 @@ def check(loaded, text, said, frame):
 
 @pytest.mark.parametrize("task", list(CASES))
 def test_it_is_the_dot_product_of_autograds_gradients(task):
-    check(reader(task), *CASES[task])
+    assert_as_autograd(reader(task), *CASES[task])
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_a_duplicate_speaks_for_the_answer_most_and_one_with_the_contrary_label_
         own = input_frame(load_task(task), text)
         own = load_task(task).answered(loaded, own, predict_texts(loaded, [text])[0], said)
         frame = frame.assign(tags=[own["tags"].iloc[0], *frame["tags"].iloc[1:]])
-    found = check(loaded, text, said, frame)
+    found = assert_as_autograd(loaded, text, said, frame)
     assert (found.loc[found["influence"].idxmax(), "id"], found.loc[found["influence"].idxmin(), "id"]) == (0, 1)
     assert found["influence"].min() < 0
 
@@ -165,16 +165,16 @@ def test_a_pair_or_a_text_that_is_the_answer_itself_speaks_for_what_is_written_m
 
 def test_a_hidden_word_of_an_encoder():
     loaded = speaker("completion", encoder=True)
-    found = check(loaded, "anna told us on [MASK]", "day", rows_of(("text", SPOKEN)))
+    found = assert_as_autograd(loaded, "anna told us on [MASK]", "day", rows_of(("text", SPOKEN)))
     assert found["label"].tolist() == [""] * len(found)
-    check(loaded, "anna told us on [MASK]", "", rows_of(("text", SPOKEN)))
+    assert_as_autograd(loaded, "anna told us on [MASK]", "", rows_of(("text", SPOKEN)))
     with pytest.raises(InputError, match="2 tokens and the text 1 gaps"):
-        check(loaded, "anna told us on [MASK]", "day day", rows_of(("text", SPOKEN)))
+        assert_as_autograd(loaded, "anna told us on [MASK]", "day day", rows_of(("text", SPOKEN)))
 
 
 def test_a_decoder_that_writes_in_a_template():
     loaded = replace(speaker("translation"), max_length=100)
-    check(loaded, *CASES["translation"])
+    assert_as_autograd(loaded, *CASES["translation"])
 
 
 @pytest.mark.parametrize("task", ["named-entity-recognition", "question-answering", "text-generation"])
@@ -182,14 +182,14 @@ def test_the_windows_of_a_long_row_are_one_row(task):
     text, said, frame = CASES[task]
     loaded = replace(reader(task), max_length={"named-entity-recognition": 6, "question-answering": 14}.get(task, 8))
     assert len(load_task(task).encode_learnt(loaded, frame)) > len(frame)
-    check(loaded, text, said, frame)
+    assert_as_autograd(loaded, text, said, frame)
 
 
 @pytest.mark.parametrize("task", ["relation-extraction", "slot-filling", "question-answering"])
 def test_a_gradient_that_is_never_made_gives_the_same(task, monkeypatch):
     """What language models are spared, labels are too: one token's factors after the other."""
     monkeypatch.setattr(products, "FEW_OUTPUTS", 0)
-    check(reader(task), *CASES[task])
+    assert_as_autograd(reader(task), *CASES[task])
 
 
 @pytest.mark.parametrize("task", [name for name in CASES if name != "relation-extraction"])

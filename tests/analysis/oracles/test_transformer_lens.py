@@ -53,7 +53,7 @@ def lens() -> Lens:
     )
 
 
-def near(found: Any, wanted: Any) -> None:
+def assert_near(found: Any, wanted: Any) -> None:
     wanted = wanted.detach().numpy() if isinstance(wanted, torch.Tensor) else np.asarray(wanted)
     assert np.asarray(found).shape == wanted.shape
     assert np.abs(np.asarray(found) - wanted).max() < CLOSE * max(1.0, np.abs(wanted).max())
@@ -74,22 +74,22 @@ def test_activations_of_every_component(lens, component, hook):
     for number, text in enumerate((CLEAN, CORRUPTED)):
         assert found.encodings.ids[number] == lens.ids[text][0].tolist()
         for layer in (1, 2):
-            near(found.layer(layer, number), lens.kept[text][f"blocks.{layer - 1}.{hook}"][0].flatten(1))
+            assert_near(found.layer(layer, number), lens.kept[text][f"blocks.{layer - 1}.{hook}"][0].flatten(1))
         if component == "residual":
-            near(found.layer(0, number), lens.kept[text]["blocks.0.hook_resid_pre"][0])
+            assert_near(found.layer(0, number), lens.kept[text]["blocks.0.hook_resid_pre"][0])
 
 
 def test_the_states_are_the_residual_stream_and_last_what_the_final_norm_makes_of_it(lens):
     found = extract_activations(model("gpt2"), [CLEAN])
     stream = lens.kept[CLEAN].accumulated_resid(layer=-1)
-    near(found.values[:-1], stream[:-1, 0])
-    near(found.layer(2, 0), lens.kept[CLEAN]["ln_final.hook_out"][0])
+    assert_near(found.values[:-1], stream[:-1, 0])
+    assert_near(found.layer(2, 0), lens.kept[CLEAN]["ln_final.hook_out"][0])
 
 
 def test_attention_patterns(lens):
     found = attention_maps(model("gpt2"), CLEAN)
     patterns = torch.cat([lens.kept[CLEAN][f"blocks.{layer}.attn.hook_pattern"] for layer in range(2)])
-    near(found.attentions, patterns)
+    assert_near(found.attentions, patterns)
 
 
 def test_the_logit_lens(lens):
@@ -99,11 +99,11 @@ def test_the_logit_lens(lens):
     rows = found.places
     top = scores[:, rows].topk(3, dim=-1)
     assert np.array_equal(found.top, top.indices.numpy())
-    near(found.probabilities, top.values.exp())
-    near(found.entropy, -(scores.exp() * scores).sum(-1)[:, rows])
-    near(found.values, scores[:, -1, lens.wanted[0]] - scores[:, -1, lens.wanted[1]])
+    assert_near(found.probabilities, top.values.exp())
+    assert_near(found.entropy, -(scores.exp() * scores).sum(-1)[:, rows])
+    assert_near(found.values, scores[:, -1, lens.wanted[0]] - scores[:, -1, lens.wanted[1]])
     last = scores[-1][rows]
-    near(found.divergence, torch.stack([(last.exp() * (last - each[rows])).sum(-1) for each in scores]))
+    assert_near(found.divergence, torch.stack([(last.exp() * (last - each[rows])).sum(-1) for each in scores]))
 
 
 @pytest.mark.parametrize("against", ["", TARGET.against])
@@ -119,18 +119,18 @@ def test_direct_logit_attribution_by_part_and_by_head(lens, against):
         return centred / kept["ln_final.hook_scale"][0, -1] * norm.weight @ reads
 
     heads = kept.stack_head_results(layer=-1)[:, 0, -1]
-    near(found.heads(), through(heads).reshape(2, 4))
+    assert_near(found.heads(), through(heads).reshape(2, 4))
     parts, labels = kept.decompose_resid(layer=-1, return_labels=True)
     scores = dict(zip(labels, through(parts[:, 0, -1]).tolist(), strict=True))
     own = found.parts
-    near(own.loc[own["kind"] == "embedding", "score"].sum(), scores["embed"] + scores["pos_embed"])
+    assert_near(own.loc[own["kind"] == "embedding", "score"].sum(), scores["embed"] + scores["pos_embed"])
     for layer in (1, 2):
         at = own["layer"] == layer
-        near(own.loc[at & (own["kind"] == "MLP"), "score"].sum(), scores[f"{layer - 1}_mlp_out"])
+        assert_near(own.loc[at & (own["kind"] == "MLP"), "score"].sum(), scores[f"{layer - 1}_mlp_out"])
         block = own["kind"].isin(["head", "attention bias"])
-        near(own.loc[at & block, "score"].sum(), scores[f"{layer - 1}_attn_out"])
+        assert_near(own.loc[at & block, "score"].sum(), scores[f"{layer - 1}_attn_out"])
     logits = lens.logits[CLEAN][0, -1]
-    near(own["score"].sum(), logits[lens.wanted[0]] - (logits[lens.wanted[1]] if against else 0))
+    assert_near(own["score"].sum(), logits[lens.wanted[0]] - (logits[lens.wanted[1]] if against else 0))
 
 
 def patched(lens: Lens, run: str, hook: str, change: Any) -> float:
@@ -157,9 +157,9 @@ def test_patches_layer_by_position(lens, component, hook, direction):
                 return values
 
             wanted[layer, position] = patched(lens, run, name, put)
-    near(grid[:2], wanted)  # of the residual the stream after the last layer is a third row
-    near(found.clean_value, lens.difference(lens.logits[CLEAN]))
-    near(found.corrupted_value, lens.difference(lens.logits[CORRUPTED]))
+    assert_near(grid[:2], wanted)  # of the residual the stream after the last layer is a third row
+    assert_near(found.clean_value, lens.difference(lens.logits[CLEAN]))
+    assert_near(found.corrupted_value, lens.difference(lens.logits[CORRUPTED]))
 
 
 def with_head(values: torch.Tensor, head: int, new: torch.Tensor) -> torch.Tensor:
@@ -176,7 +176,7 @@ def test_patches_head_by_head(lens):
         name = f"blocks.{layer}.attn.hook_z"
         clean = lens.kept[CLEAN][name].reshape(1, -1, 4, 8)[:, :, head]
         wanted[layer, head] = patched(lens, CORRUPTED, name, lambda v, hook, h=head, new=clean: with_head(v, h, new))
-    near(found, wanted)
+    assert_near(found, wanted)
 
 
 @pytest.mark.parametrize("method", ["zero", "mean"])
@@ -187,11 +187,11 @@ def test_ablations_of_heads_and_blocks(lens, method):
         own = lens.kept[CLEAN][name].reshape(1, -1, 4, 8)[:, :, head]
         new = torch.zeros_like(own) if method == "zero" else own.mean(dim=1, keepdim=True)
         wanted = patched(lens, CLEAN, name, lambda v, hook, h=head, new=new: with_head(v, h, new))
-        near(cells[(cells["layer"] == layer + 1) & (cells["head"] == head + 1)]["value"].iloc[0], wanted)
+        assert_near(cells[(cells["layer"] == layer + 1) & (cells["head"] == head + 1)]["value"].iloc[0], wanted)
     for part, hook in (("attention", "hook_attn_out"), ("mlp", "hook_mlp_out")):
         cells = ablate(model("gpt2"), CLEAN, TARGET, part=part, method=method).cells
         for layer in range(2):
             name = f"blocks.{layer}.{hook}"
             mean = lens.kept[CLEAN][name].mean(dim=1, keepdim=True) * float(method == "mean")
             wanted = patched(lens, CLEAN, name, lambda v, hook, new=mean: new.expand_as(v))
-            near(cells.loc[cells["layer"] == layer + 1, "value"].iloc[0], wanted)
+            assert_near(cells.loc[cells["layer"] == layer + 1, "value"].iloc[0], wanted)
