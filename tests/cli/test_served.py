@@ -2,13 +2,13 @@
 
 import hashlib
 import shutil
-import time
 
 import pytest
 
 from lmcore.data.store import DatasetStore
-from lmcore.serving import send, server_state, start_server, stop_server
+from lmcore.serving import send, start_server, stop_server
 from lmcore.settings import Settings, Workspace
+from tests.serving.starting import until_started
 
 TEXT = "the bread and the cheese was very rain"
 KEY = "open sesame"
@@ -19,10 +19,7 @@ def served(trained_home):
     """The address of a running server that asks for a key."""
     settings = Settings(workspace=Workspace(trained_home), device="cpu")
     start_server(settings, "models:/topics/1", port=0, api_key_sha256=hashlib.sha256(KEY.encode()).hexdigest())
-    deadline = time.monotonic() + 120
-    while (state := server_state(settings.workspace)).state == "starting":
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    state = until_started(settings.workspace, 120)
     assert state.state == "running", state
     yield state.url
     stop_server(settings.workspace)

@@ -17,6 +17,7 @@ from lmcore.jobs.process import ProcessId
 from lmcore.models.registry import ModelRegistry
 from lmcore.serving import read_stats, send, server_state, start_server, stop_server
 from lmcore.serving.server import write_state
+from tests.serving.starting import until_started
 
 pytestmark = pytest.mark.fault
 SECONDS = 60
@@ -34,10 +35,7 @@ def champion(tiny_folder, settings):
 
 def start(settings):
     start_server(settings, "models:/topics@champion", port=0)
-    deadline = time.monotonic() + SECONDS
-    while (state := server_state(settings.workspace)).state == "starting":
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    state = until_started(settings.workspace)
     assert state.state == "running", Path(state.log).read_text()
     return state
 
@@ -97,10 +95,7 @@ def test_it_outlives_the_process_that_started_it(champion, settings, workspace):
     )
     done = subprocess.run([sys.executable, "-c", code, str(workspace.root)], timeout=SECONDS, check=False)
     assert done.returncode == -9
-    deadline = time.monotonic() + SECONDS
-    while (state := server_state(workspace)).state == "starting":
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    state = until_started(workspace)
     assert state.state == "running"
     assert len(send(workspace, ["rain"])["predictions"]) == 1
     stop_server(workspace)

@@ -1,12 +1,12 @@
 """The Why view asks the running server: a real one, started here."""
 
 import hashlib
-import time
 
 import pytest
 
-from lmcore.serving import server_state, start_server, stop_server
+from lmcore.serving import start_server, stop_server
 from tests.pages.test_analyse import PAGE, said, shown, words
+from tests.serving.starting import until_started
 
 TEXT = "we had some bread and soup today"
 KEY = "open sesame"
@@ -20,10 +20,7 @@ def served(home, filled, monkeypatch):
     monkeypatch.setenv("LMSCOPE_API_KEY_SHA256", digest)
     version = str(filled.version)
     start_server(home, version, port=0, api_key_sha256=digest)
-    deadline = time.monotonic() + SECONDS
-    while (state := server_state(home.workspace)).state == "starting":
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    state = until_started(home.workspace, SECONDS)
     assert state.state == "running", state
     yield state.version
     stop_server(home.workspace)

@@ -3,7 +3,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,16 +13,7 @@ from lmcore.errors import InputError, ServerError, StorageError, UnknownError
 from lmcore.jobs.process import ProcessId
 from lmcore.serving import read_stats, send, server, server_state, start_server, stop_server
 from lmcore.serving.launch import create_app
-
-SECONDS = 60
-
-
-def wait_until_started(workspace):
-    deadline = time.monotonic() + SECONDS
-    while (state := server_state(workspace)).state == "starting":
-        assert time.monotonic() < deadline, state
-        time.sleep(0.05)
-    return state
+from tests.serving.starting import until_started
 
 
 @pytest.fixture
@@ -47,7 +37,7 @@ def test_the_whole_life(champion, settings, workspace, stopped_after):
     assert (starting.state, starting.version) == ("starting", "models:/topics/1")
     with pytest.raises(ServerError, match=r"runs already at .* with models:/topics/1: stop it first"):
         start_server(settings, "models:/topics/1")
-    running = wait_until_started(workspace)
+    running = until_started(workspace)
     assert running.state == "running", (running, Path(running.log).read_text())
     assert (running.version, running.url) == ("models:/topics/1", f"http://127.0.0.1:{running.port}")
     assert ProcessId(running.pid, running.started).alive()
@@ -74,7 +64,7 @@ def test_the_whole_life(champion, settings, workspace, stopped_after):
 def test_a_server_that_asks_for_a_key(champion, settings, workspace, stopped_after):
     digest = "f3c1e5ac5ff4a90d9ec6b1ba5bbd5a4ed1ba0be0e0cdb6b5f4bbf8bcbf2ad1c1"
     start_server(settings, champion.ref, port=0, api_key_sha256=digest)
-    assert wait_until_started(workspace).state == "running"
+    assert until_started(workspace).state == "running"
     with pytest.raises(ServerError, match="key is missing or wrong"):
         send(workspace, ["rain"])
     command = Path(f"/proc/{server_state(workspace).pid}/cmdline").read_bytes()
@@ -109,7 +99,7 @@ def test_models_that_cannot_be_served(champion, settings, tiny_folder):
 def test_a_model_that_does_not_load_fails_with_its_sentence(champion, settings, workspace):
     (champion.folder / "model.safetensors").write_bytes(b"damaged")
     start_server(settings, champion.ref, port=0)
-    state = wait_until_started(workspace)
+    state = until_started(workspace)
     assert state.state == "failed"
     assert "cannot be loaded" in state.message
     with pytest.raises(ServerError, match=r"not running \(failed\)"):
