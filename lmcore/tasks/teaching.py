@@ -4,12 +4,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
-
 from lmcore.errors import InputError
 from lmcore.types import Prediction
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
     from lmcore.models.encode import Encodings
@@ -76,7 +75,7 @@ class Teaching(ABC):
         """
         raise self.nothing_learnt()
 
-    def lessons(self, loaded: "LoadedModel", encodings: "Encodings") -> np.ndarray:
+    def lessons(self, loaded: "LoadedModel", encodings: "Encodings") -> "np.ndarray":
         """Return over how many things the loss of each last linear layer is a mean, int64 of shape (windows, layers).
 
         Args:
@@ -104,18 +103,22 @@ class Teaching(ABC):
         )
 
 
-def one_lesson(encodings: "Encodings") -> np.ndarray:
+def one_lesson(encodings: "Encodings") -> "np.ndarray":
     """Return the lessons where each window teaches its one layer one thing."""
+    import numpy as np
+
     return np.ones((len(encodings), 1), dtype=np.int64)
 
 
-def token_lessons(encodings: "Encodings", *, shifted: bool = False) -> np.ndarray:
+def token_lessons(encodings: "Encodings", *, shifted: bool = False) -> "np.ndarray":
     """Return how many tokens of each window are learnt, shape (windows, 1).
 
     Args:
         encodings: windows whose ``labels`` have a number for each token, -100 for those that are not learnt.
         shifted: whether a model shifts the labels by itself, and so never learns the first.
     """
+    import numpy as np
+
     from lmcore.models.encode import IGNORED
 
     counts = [sum(label != IGNORED for label in labels[int(shifted) :]) for labels in encodings.fields["labels"]]
