@@ -19,7 +19,7 @@ import numpy as np
 
 from benchmarks.analysis import ratio, take_turns
 from lmcore.analysis import attribute_outputs
-from lmcore.analysis.output_attribution import OutputAttribution
+from lmcore.analysis.attribution.outputs import OutputAttribution
 from lmcore.models.load import LoadedModel, load_model
 from lmcore.settings import Settings, Workspace
 

@@ -5,45 +5,46 @@ from typing import TYPE_CHECKING, Any
 from lmcore.methods import load_target
 
 if TYPE_CHECKING:
-    from lmcore.analysis.ablation import Ablation, ablate
     from lmcore.analysis.activations import Activations, extract_activations
     from lmcore.analysis.alignment import WordAlignment, align_words
-    from lmcore.analysis.attention import (
+    from lmcore.analysis.attention.flow import attention_flow
+    from lmcore.analysis.attention.head_contrast import HeadContrast, contrast_heads
+    from lmcore.analysis.attention.head_maps import HeadMap, map_heads
+    from lmcore.analysis.attention.importance import HeadImportance, head_importance, importance_passes
+    from lmcore.analysis.attention.maps import (
         AttentionMaps,
         attention_maps,
         attention_rollout,
         cross_rollout,
         read_attention,
     )
-    from lmcore.analysis.attribution import Attribution, attribute, attribute_texts
+    from lmcore.analysis.attention.roles import HeadRoles, head_roles
+    from lmcore.analysis.attribution.attribute import Attribution, attribute, attribute_texts
+    from lmcore.analysis.attribution.contrast import Contrast, contrast
+    from lmcore.analysis.attribution.cost import AttributionCost, attribution_cost
+    from lmcore.analysis.attribution.outputs import OutputAttribution, attribute_output, attribute_outputs
+    from lmcore.analysis.attribution.plain_gradients import integrated_gradients
+    from lmcore.analysis.causal.ablation import Ablation, ablate
+    from lmcore.analysis.causal.patching import Patching, patch_activations, patch_runs
+    from lmcore.analysis.causal.steering import Direction, Steering, find_direction, steer
     from lmcore.analysis.concepts.directions import ConceptVectors, concept_vectors
     from lmcore.analysis.concepts.factors import Factors, find_factors
     from lmcore.analysis.concepts.sets import Concept, concept_from_slice, concept_from_words
     from lmcore.analysis.concepts.testing import ConceptTest, tcav
-    from lmcore.analysis.contrasting import Contrast, contrast
-    from lmcore.analysis.cost import AttributionCost, attribution_cost
     from lmcore.analysis.counterfactual.result import Counterfactual, Counterfactuals
     from lmcore.analysis.counterfactual.run import CounterfactualConfig, counterfactuals
-    from lmcore.analysis.direct_logits import LogitAttribution, attribute_logits
     from lmcore.analysis.examples.influence import Checkpoint, Influences, influential_examples
     from lmcore.analysis.examples.nearest import Neighbours, nearest_examples
-    from lmcore.analysis.faithfulness import Faithfulness, TrustSettings, measure_faithfulness
-    from lmcore.analysis.flow import attention_flow
-    from lmcore.analysis.head_contrast import HeadContrast, contrast_heads
-    from lmcore.analysis.head_maps import HeadMap, map_heads
-    from lmcore.analysis.importance import HeadImportance, head_importance, importance_passes
-    from lmcore.analysis.influence import InfluenceConfig, WordInfluence, word_influence
-    from lmcore.analysis.kept_lens import KeptLens, keep_lens, kept_lenses, load_lens
-    from lmcore.analysis.lens import LogitLens, logit_lens
-    from lmcore.analysis.neuron_report import NeuronConfig, NeuronReport
-    from lmcore.analysis.neurons import find_neurons, neuron_tokens
-    from lmcore.analysis.output_attribution import OutputAttribution, attribute_output, attribute_outputs
-    from lmcore.analysis.part_shares import StreamShares, part_contributions, stream_contributions
-    from lmcore.analysis.patching import Patching, patch_activations, patch_runs
-    from lmcore.analysis.plain_gradients import integrated_gradients
+    from lmcore.analysis.lens.kept import KeptLens, keep_lens, kept_lenses, load_lens
+    from lmcore.analysis.lens.logit_lens import LogitLens, logit_lens
+    from lmcore.analysis.lens.tuned import TunedLens, train_lens
+    from lmcore.analysis.neurons.find import find_neurons, neuron_tokens
+    from lmcore.analysis.neurons.report import NeuronConfig, NeuronReport
+    from lmcore.analysis.over_data.word_influence import InfluenceConfig, WordInfluence, word_influence
     from lmcore.analysis.probabilities import TokenProbabilities, token_probabilities
-    from lmcore.analysis.probing import ProbeResult, probe_layers
-    from lmcore.analysis.roles import HeadRoles, head_roles
+    from lmcore.analysis.probes.probing import ProbeResult, probe_layers
+    from lmcore.analysis.residual.direct_logits import LogitAttribution, attribute_logits
+    from lmcore.analysis.residual.shares import StreamShares, part_contributions, stream_contributions
     from lmcore.analysis.similarity import LayerSimilarity, layer_similarity, linear_cka
     from lmcore.analysis.similarity.cca import pwcca, svcca
     from lmcore.analysis.similarity.cka import debiased_cka, rbf_cka
@@ -51,117 +52,116 @@ if TYPE_CHECKING:
     from lmcore.analysis.similarity.methods import SIMILARITY
     from lmcore.analysis.similarity.origin import trained_from
     from lmcore.analysis.similarity.rotation import procrustes
-    from lmcore.analysis.steering import Direction, Steering, find_direction, steer
     from lmcore.analysis.suites.cases import Suite
     from lmcore.analysis.suites.comparing import SuiteComparison, compare_runs
     from lmcore.analysis.suites.making import make_suite
     from lmcore.analysis.suites.running import SuiteRun, run_suite
     from lmcore.analysis.suites.suite_store import SuiteStore
-    from lmcore.analysis.tuned_lens import TunedLens, train_lens
+    from lmcore.analysis.trust.faithfulness import Faithfulness, TrustSettings, measure_faithfulness
 
 _EXPORTS = {
     "SIMILARITY": "lmcore.analysis.similarity.methods",
-    "Ablation": "lmcore.analysis.ablation",
+    "Ablation": "lmcore.analysis.causal.ablation",
     "Activations": "lmcore.analysis.activations",
-    "AttentionMaps": "lmcore.analysis.attention",
-    "Attribution": "lmcore.analysis.attribution",
-    "AttributionCost": "lmcore.analysis.cost",
+    "AttentionMaps": "lmcore.analysis.attention.maps",
+    "Attribution": "lmcore.analysis.attribution.attribute",
+    "AttributionCost": "lmcore.analysis.attribution.cost",
     "Checkpoint": "lmcore.analysis.examples.influence",
     "Concept": "lmcore.analysis.concepts.sets",
     "ConceptTest": "lmcore.analysis.concepts.testing",
     "ConceptVectors": "lmcore.analysis.concepts.directions",
-    "Contrast": "lmcore.analysis.contrasting",
+    "Contrast": "lmcore.analysis.attribution.contrast",
     "Counterfactual": "lmcore.analysis.counterfactual.result",
     "CounterfactualConfig": "lmcore.analysis.counterfactual.run",
     "Counterfactuals": "lmcore.analysis.counterfactual.result",
-    "Direction": "lmcore.analysis.steering",
+    "Direction": "lmcore.analysis.causal.steering",
     "Factors": "lmcore.analysis.concepts.factors",
-    "Faithfulness": "lmcore.analysis.faithfulness",
-    "HeadContrast": "lmcore.analysis.head_contrast",
-    "HeadImportance": "lmcore.analysis.importance",
-    "HeadMap": "lmcore.analysis.head_maps",
-    "HeadRoles": "lmcore.analysis.roles",
-    "InfluenceConfig": "lmcore.analysis.influence",
+    "Faithfulness": "lmcore.analysis.trust.faithfulness",
+    "HeadContrast": "lmcore.analysis.attention.head_contrast",
+    "HeadImportance": "lmcore.analysis.attention.importance",
+    "HeadMap": "lmcore.analysis.attention.head_maps",
+    "HeadRoles": "lmcore.analysis.attention.roles",
+    "InfluenceConfig": "lmcore.analysis.over_data.word_influence",
     "Influences": "lmcore.analysis.examples.influence",
-    "KeptLens": "lmcore.analysis.kept_lens",
+    "KeptLens": "lmcore.analysis.lens.kept",
     "LayerSimilarity": "lmcore.analysis.similarity",
-    "LogitAttribution": "lmcore.analysis.direct_logits",
-    "LogitLens": "lmcore.analysis.lens",
+    "LogitAttribution": "lmcore.analysis.residual.direct_logits",
+    "LogitLens": "lmcore.analysis.lens.logit_lens",
     "Neighbours": "lmcore.analysis.examples.nearest",
-    "NeuronConfig": "lmcore.analysis.neuron_report",
-    "NeuronReport": "lmcore.analysis.neuron_report",
-    "OutputAttribution": "lmcore.analysis.output_attribution",
-    "Patching": "lmcore.analysis.patching",
-    "ProbeResult": "lmcore.analysis.probing",
-    "Steering": "lmcore.analysis.steering",
-    "StreamShares": "lmcore.analysis.part_shares",
+    "NeuronConfig": "lmcore.analysis.neurons.report",
+    "NeuronReport": "lmcore.analysis.neurons.report",
+    "OutputAttribution": "lmcore.analysis.attribution.outputs",
+    "Patching": "lmcore.analysis.causal.patching",
+    "ProbeResult": "lmcore.analysis.probes.probing",
+    "Steering": "lmcore.analysis.causal.steering",
+    "StreamShares": "lmcore.analysis.residual.shares",
     "Suite": "lmcore.analysis.suites.cases",
     "SuiteComparison": "lmcore.analysis.suites.comparing",
     "SuiteRun": "lmcore.analysis.suites.running",
     "SuiteStore": "lmcore.analysis.suites.suite_store",
     "TokenProbabilities": "lmcore.analysis.probabilities",
-    "TrustSettings": "lmcore.analysis.faithfulness",
-    "TunedLens": "lmcore.analysis.tuned_lens",
+    "TrustSettings": "lmcore.analysis.trust.faithfulness",
+    "TunedLens": "lmcore.analysis.lens.tuned",
     "WordAlignment": "lmcore.analysis.alignment",
-    "WordInfluence": "lmcore.analysis.influence",
-    "ablate": "lmcore.analysis.ablation",
+    "WordInfluence": "lmcore.analysis.over_data.word_influence",
+    "ablate": "lmcore.analysis.causal.ablation",
     "align_words": "lmcore.analysis.alignment",
-    "attention_flow": "lmcore.analysis.flow",
-    "attention_maps": "lmcore.analysis.attention",
-    "attention_rollout": "lmcore.analysis.attention",
-    "attribute": "lmcore.analysis.attribution",
-    "attribute_logits": "lmcore.analysis.direct_logits",
-    "attribute_output": "lmcore.analysis.output_attribution",
-    "attribute_outputs": "lmcore.analysis.output_attribution",
-    "attribute_texts": "lmcore.analysis.attribution",
-    "attribution_cost": "lmcore.analysis.cost",
+    "attention_flow": "lmcore.analysis.attention.flow",
+    "attention_maps": "lmcore.analysis.attention.maps",
+    "attention_rollout": "lmcore.analysis.attention.maps",
+    "attribute": "lmcore.analysis.attribution.attribute",
+    "attribute_logits": "lmcore.analysis.residual.direct_logits",
+    "attribute_output": "lmcore.analysis.attribution.outputs",
+    "attribute_outputs": "lmcore.analysis.attribution.outputs",
+    "attribute_texts": "lmcore.analysis.attribution.attribute",
+    "attribution_cost": "lmcore.analysis.attribution.cost",
     "compare_runs": "lmcore.analysis.suites.comparing",
     "concept_from_slice": "lmcore.analysis.concepts.sets",
     "concept_from_words": "lmcore.analysis.concepts.sets",
     "concept_vectors": "lmcore.analysis.concepts.directions",
-    "contrast": "lmcore.analysis.contrasting",
-    "contrast_heads": "lmcore.analysis.head_contrast",
+    "contrast": "lmcore.analysis.attribution.contrast",
+    "contrast_heads": "lmcore.analysis.attention.head_contrast",
     "counterfactuals": "lmcore.analysis.counterfactual.run",
-    "cross_rollout": "lmcore.analysis.attention",
+    "cross_rollout": "lmcore.analysis.attention.maps",
     "debiased_cka": "lmcore.analysis.similarity.cka",
     "extract_activations": "lmcore.analysis.activations",
-    "find_direction": "lmcore.analysis.steering",
+    "find_direction": "lmcore.analysis.causal.steering",
     "find_factors": "lmcore.analysis.concepts.factors",
-    "find_neurons": "lmcore.analysis.neurons",
-    "head_importance": "lmcore.analysis.importance",
-    "head_roles": "lmcore.analysis.roles",
-    "importance_passes": "lmcore.analysis.importance",
+    "find_neurons": "lmcore.analysis.neurons.find",
+    "head_importance": "lmcore.analysis.attention.importance",
+    "head_roles": "lmcore.analysis.attention.roles",
+    "importance_passes": "lmcore.analysis.attention.importance",
     "influential_examples": "lmcore.analysis.examples.influence",
-    "integrated_gradients": "lmcore.analysis.plain_gradients",
-    "keep_lens": "lmcore.analysis.kept_lens",
-    "kept_lenses": "lmcore.analysis.kept_lens",
+    "integrated_gradients": "lmcore.analysis.attribution.plain_gradients",
+    "keep_lens": "lmcore.analysis.lens.kept",
+    "kept_lenses": "lmcore.analysis.lens.kept",
     "layer_similarity": "lmcore.analysis.similarity",
     "linear_cka": "lmcore.analysis.similarity",
-    "load_lens": "lmcore.analysis.kept_lens",
-    "logit_lens": "lmcore.analysis.lens",
+    "load_lens": "lmcore.analysis.lens.kept",
+    "logit_lens": "lmcore.analysis.lens.logit_lens",
     "make_suite": "lmcore.analysis.suites.making",
-    "map_heads": "lmcore.analysis.head_maps",
-    "measure_faithfulness": "lmcore.analysis.faithfulness",
+    "map_heads": "lmcore.analysis.attention.head_maps",
+    "measure_faithfulness": "lmcore.analysis.trust.faithfulness",
     "nearest_examples": "lmcore.analysis.examples.nearest",
-    "neuron_tokens": "lmcore.analysis.neurons",
-    "part_contributions": "lmcore.analysis.part_shares",
-    "patch_activations": "lmcore.analysis.patching",
-    "patch_runs": "lmcore.analysis.patching",
-    "probe_layers": "lmcore.analysis.probing",
+    "neuron_tokens": "lmcore.analysis.neurons.find",
+    "part_contributions": "lmcore.analysis.residual.shares",
+    "patch_activations": "lmcore.analysis.causal.patching",
+    "patch_runs": "lmcore.analysis.causal.patching",
+    "probe_layers": "lmcore.analysis.probes.probing",
     "procrustes": "lmcore.analysis.similarity.rotation",
     "pwcca": "lmcore.analysis.similarity.cca",
     "rbf_cka": "lmcore.analysis.similarity.cka",
-    "read_attention": "lmcore.analysis.attention",
+    "read_attention": "lmcore.analysis.attention.maps",
     "rsa": "lmcore.analysis.similarity.distances",
     "run_suite": "lmcore.analysis.suites.running",
-    "steer": "lmcore.analysis.steering",
-    "stream_contributions": "lmcore.analysis.part_shares",
+    "steer": "lmcore.analysis.causal.steering",
+    "stream_contributions": "lmcore.analysis.residual.shares",
     "svcca": "lmcore.analysis.similarity.cca",
     "tcav": "lmcore.analysis.concepts.testing",
     "token_probabilities": "lmcore.analysis.probabilities",
-    "train_lens": "lmcore.analysis.tuned_lens",
+    "train_lens": "lmcore.analysis.lens.tuned",
     "trained_from": "lmcore.analysis.similarity.origin",
-    "word_influence": "lmcore.analysis.influence",
+    "word_influence": "lmcore.analysis.over_data.word_influence",
 }
 
 __all__ = [

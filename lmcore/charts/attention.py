@@ -7,7 +7,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from lmcore.analysis.role_scores import HEAD_ROLES
+from lmcore.analysis.attention.role_scores import HEAD_ROLES
 from lmcore.charts.figure import Figure, bar_height, token_axis
 
 MAX_CELLS = 12_000

@@ -3,9 +3,9 @@
 import altair as alt
 import pandas as pd
 
-from lmcore.analysis.ablation import Ablation
-from lmcore.analysis.patching import Patching
-from lmcore.analysis.steering import Steering
+from lmcore.analysis.causal.ablation import Ablation
+from lmcore.analysis.causal.patching import Patching
+from lmcore.analysis.causal.steering import Steering
 from lmcore.charts.figure import Figure, bar_height, text_axis
 from lmcore.charts.lens import signed_map, visible
 

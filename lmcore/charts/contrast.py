@@ -2,7 +2,7 @@
 
 import altair as alt
 
-from lmcore.analysis.contrasting import Contrast
+from lmcore.analysis.attribution.contrast import Contrast
 from lmcore.charts.figure import Figure, bar_height
 
 MAX_UNITS = 120

@@ -2,7 +2,7 @@
 
 import altair as alt
 
-from lmcore.analysis.head_contrast import HeadContrast
+from lmcore.analysis.attention.head_contrast import HeadContrast
 from lmcore.charts.attention import MAX_TOKENS
 from lmcore.charts.figure import Figure, bar_height, token_axis
 

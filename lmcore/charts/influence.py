@@ -3,7 +3,7 @@
 import altair as alt
 import pandas as pd
 
-from lmcore.analysis.shortcuts import DECIDES
+from lmcore.analysis.over_data.shortcuts import DECIDES
 from lmcore.charts.figure import Figure, bar_height, text_axis
 
 SHOWN = 12

@@ -6,8 +6,8 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from lmcore.analysis.direct_logits import LogitAttribution
-from lmcore.analysis.lens import LogitLens
+from lmcore.analysis.lens.logit_lens import LogitLens
+from lmcore.analysis.residual.direct_logits import LogitAttribution
 from lmcore.charts.figure import Figure, bar_height, text_axis, token_axis
 
 MAX_COLUMNS = 16

@@ -9,7 +9,7 @@ from lmcore.charts.figure import Figure
 from lmcore.charts.token_colours import coloured_tokens
 
 if TYPE_CHECKING:
-    from lmcore.analysis.attribution import Attribution
+    from lmcore.analysis.attribution.attribute import Attribution
 
 _LINE = 40  # characters that half a page has room for
 _ROOM = 40  # pixels more than a coloured text takes, since one of a single line is pressed by title and scale

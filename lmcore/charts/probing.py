@@ -6,8 +6,8 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from lmcore.analysis.head_maps import HeadMap
-from lmcore.analysis.probing import ProbeResult
+from lmcore.analysis.attention.head_maps import HeadMap
+from lmcore.analysis.probes.probing import ProbeResult
 from lmcore.charts.figure import Figure
 from lmcore.projection.methods import PROJECTION
 from lmcore.types import SPLITS

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from lmcore.analysis.methods import ABLATED, ABLATIONS
+from lmcore.analysis.causal.methods import ABLATED, ABLATIONS
 from lmcore.cli.asked import asked_question, described, load_asked, named_target, question_flags, titled
 from lmcore.cli.command import AnswerCommand, Session
 from lmcore.cli.options import choices_help
@@ -49,7 +49,7 @@ def ablate_command(
 ) -> Answer:  # fmt: skip
     """Take parts of VERSION out, one at a time, and say how far the target's value for TEXT moves."""
     from lmcore.analysis import ablate
-    from lmcore.analysis.kept_lens import lens_texts
+    from lmcore.analysis.lens.kept import lens_texts
     from lmcore.data.store import DatasetStore
 
     question = asked_question(text, flags)

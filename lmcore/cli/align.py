@@ -44,7 +44,7 @@ def align_command(
     MODEL is an encoder; no training for it is needed. Punctuation and each Chinese character are words of their own.
     """
     from lmcore.analysis import align_words
-    from lmcore.analysis.attention_run import attention_kinds
+    from lmcore.analysis.attention.run import attention_kinds
     from lmcore.models.load import load_model
 
     options = ALIGNMENT[method].check(given_options(flags))

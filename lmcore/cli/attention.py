@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
-from lmcore.analysis.importance_methods import IMPORTANCE
-from lmcore.analysis.role_scores import HEAD_ROLES
+from lmcore.analysis.attention.importance_methods import IMPORTANCE
+from lmcore.analysis.attention.role_scores import HEAD_ROLES
 from lmcore.cli.asked import max_tokens_flag
 from lmcore.cli.command import AnswerCommand, Session
 from lmcore.cli.options import choices_help, given_options, method_flags
@@ -17,7 +17,7 @@ from lmcore.settings import MIB
 from lmcore.types import Input, Part
 
 if TYPE_CHECKING:
-    from lmcore.analysis.attention import AttentionMaps
+    from lmcore.analysis.attention.maps import AttentionMaps
     from lmcore.models.load import LoadedModel
 
 _SHOWN = 12

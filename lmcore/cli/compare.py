@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lmcore.analysis.methods import ATTRIBUTION, UNITS
+from lmcore.analysis.attribution.methods import ATTRIBUTION, UNITS
 from lmcore.cli.command import AnswerCommand, Session, refuse
 from lmcore.cli.options import choices_help
 from lmcore.cli.output import Answer, records, table
@@ -13,7 +13,7 @@ from lmcore.errors import OptionError
 from lmcore.types import Input, Part
 
 if TYPE_CHECKING:
-    from lmcore.analysis.attribution import Attribution
+    from lmcore.analysis.attribution.attribute import Attribution
     from lmcore.models.load import LoadedModel
     from lmcore.types import Report
 

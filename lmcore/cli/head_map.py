@@ -11,7 +11,7 @@ from lmcore.projection.methods import PROJECTION
 from lmcore.types import Part
 
 if TYPE_CHECKING:
-    from lmcore.analysis.head_maps import HeadMap
+    from lmcore.analysis.attention.head_maps import HeadMap
 
 _SHOWN = 10
 

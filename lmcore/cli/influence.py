@@ -4,7 +4,13 @@ from typing import Any
 
 import click
 
-from lmcore.analysis.influence import KIND, InfluenceConfig, WordInfluence, influence_tables, word_influence
+from lmcore.analysis.over_data.word_influence import (
+    KIND,
+    InfluenceConfig,
+    WordInfluence,
+    influence_tables,
+    word_influence,
+)
 from lmcore.cli.command import AnswerCommand, Session
 from lmcore.cli.options import given_options, method_flags
 from lmcore.cli.output import Answer, records, table
@@ -29,7 +35,7 @@ def influence_command(session: Session, /, version: str, data: str, **flags: Any
 
     A word that turns most texts of other classes by itself is called a shortcut. The result is kept for the Analyse page.
     """
-    from lmcore.analysis.kept import keep
+    from lmcore.analysis.over_data.kept import keep
     from lmcore.data.store import DatasetStore
     from lmcore.models.load import load_model
 

@@ -8,7 +8,7 @@ from lmcore.errors import DataError
 from lmcore.types import SPLITS, Part
 
 if TYPE_CHECKING:
-    from lmcore.analysis.probing import ProbeResult
+    from lmcore.analysis.probes.probing import ProbeResult
     from lmcore.analysis.similarity import LayerSimilarity
 
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lmcore.analysis.methods import LENSES
+from lmcore.analysis.lens.methods import LENSES
 from lmcore.cli.asked import asked_question, described, load_asked, named_target, question_flags, titled
 from lmcore.cli.command import AnswerCommand, Session, refuse
 from lmcore.cli.options import given_options, method_flags
@@ -12,8 +12,8 @@ from lmcore.cli.output import Answer, records, table
 from lmcore.types import Part
 
 if TYPE_CHECKING:
-    from lmcore.analysis.lens import LogitLens
-    from lmcore.analysis.tuned_lens import TunedLens
+    from lmcore.analysis.lens.logit_lens import LogitLens
+    from lmcore.analysis.lens.tuned import TunedLens
     from lmcore.models.load import LoadedModel
     from lmcore.types import Report
 
@@ -61,8 +61,8 @@ def _trained(
     session: Session, loaded: "LoadedModel", data: str, options: dict[str, Any], report: "Report"
 ) -> "TunedLens":
     from lmcore.analysis import keep_lens
-    from lmcore.analysis.kept_lens import lens_texts
-    from lmcore.analysis.tuned_lens import train_lens
+    from lmcore.analysis.lens.kept import lens_texts
+    from lmcore.analysis.lens.tuned import train_lens
     from lmcore.data.store import DatasetStore
 
     texts = lens_texts(loaded, DatasetStore(session.settings.workspace).load(data))

@@ -9,7 +9,7 @@ from lmcore.cli.command import AnswerCommand, Session
 from lmcore.cli.output import Answer, records, table
 
 if TYPE_CHECKING:
-    from lmcore.analysis.direct_logits import LogitAttribution
+    from lmcore.analysis.residual.direct_logits import LogitAttribution
 
 
 @click.command(

@@ -4,14 +4,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lmcore.analysis.neuron_report import CANDIDATES, LOOKED_AT, TOP_TEXTS, NeuronConfig
+from lmcore.analysis.neurons.report import CANDIDATES, LOOKED_AT, TOP_TEXTS, NeuronConfig
 from lmcore.cli.command import AnswerCommand, Session
 from lmcore.cli.output import Answer, records, table
 from lmcore.errors import InputError
 from lmcore.types import Part
 
 if TYPE_CHECKING:
-    from lmcore.analysis.neuron_report import NeuronReport, NeuronTokens
+    from lmcore.analysis.neurons.report import NeuronReport, NeuronTokens
 
 _SHOWN = 5
 _SHOWN_TOKENS = 12

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lmcore.analysis.methods import PATCHING
+from lmcore.analysis.causal.methods import PATCHING
 from lmcore.cli.asked import asked_question, described, load_asked, named_target, question_flags, read_text, titled
 from lmcore.cli.command import AnswerCommand, Session
 from lmcore.cli.options import choices_help
@@ -12,7 +12,7 @@ from lmcore.cli.output import Answer, records, table
 from lmcore.types import Part
 
 if TYPE_CHECKING:
-    from lmcore.analysis.patching import Patching
+    from lmcore.analysis.causal.patching import Patching
 
 _SHOWN = 15
 

@@ -12,7 +12,7 @@ from lmcore.errors import DataError
 from lmcore.types import SPLITS, Part
 
 if TYPE_CHECKING:
-    from lmcore.analysis.probing import ProbeResult
+    from lmcore.analysis.probes.probing import ProbeResult
 
 ROWS = 1000
 _PREFIX = "probe_"

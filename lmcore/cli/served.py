@@ -8,8 +8,8 @@ from lmcore.cli.output import Answer, records, table
 from lmcore.types import Input, Part
 
 if TYPE_CHECKING:
-    from lmcore.analysis.faithfulness import Faithfulness
     from lmcore.analysis.served.attribution import ServedAttribution
+    from lmcore.analysis.trust.faithfulness import Faithfulness
 
 SERVER = "server"
 METHOD = "occlusion"

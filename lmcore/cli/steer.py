@@ -12,7 +12,7 @@ from lmcore.errors import InputError
 from lmcore.types import Part, Prediction
 
 if TYPE_CHECKING:
-    from lmcore.analysis.steering import Steering
+    from lmcore.analysis.causal.steering import Steering
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lmcore.analysis.methods import ATTRIBUTION, UNITS
+from lmcore.analysis.attribution.methods import ATTRIBUTION, UNITS
 from lmcore.cli.asked import max_tokens_flag, read_text
 from lmcore.cli.command import AnswerCommand, Session, refuse
 from lmcore.cli.counterfactuals import API_KEY, read_input
@@ -17,9 +17,9 @@ from lmcore.tasks.links import LinkName
 from lmcore.types import Input, Part, Prediction, Target
 
 if TYPE_CHECKING:
-    from lmcore.analysis.attribution import Attribution
-    from lmcore.analysis.faithfulness import Faithfulness
-    from lmcore.analysis.output_attribution import OutputAttribution
+    from lmcore.analysis.attribution.attribute import Attribution
+    from lmcore.analysis.attribution.outputs import OutputAttribution
+    from lmcore.analysis.trust.faithfulness import Faithfulness
     from lmcore.models.load import LoadedModel
     from lmcore.tasks.base import Task
     from lmcore.types import Report

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
-from lmcore.analysis.methods import ATTRIBUTION
+from lmcore.analysis.attribution.methods import ATTRIBUTION
 from lmcore.charts import attribution as charts
 from lmcore.types import Report
 from lmcore.ui import cache, show
 from lmcore.ui.stopping import agreed
 
 if TYPE_CHECKING:
-    from lmcore.analysis.attribution import Attribution
-    from lmcore.analysis.faithfulness import Faithfulness
+    from lmcore.analysis.attribution.attribute import Attribution
+    from lmcore.analysis.trust.faithfulness import Faithfulness
 
 _HELP = {
     "Completeness error": "By how much the scores miss the sum that the method promises. 0 is best.",

@@ -14,7 +14,7 @@ from lmcore.analysis import (
     patch_activations,
     token_probabilities,
 )
-from lmcore.analysis.cost import attribution_cost, lens_cost
+from lmcore.analysis.attribution.cost import attribution_cost, lens_cost
 from lmcore.analysis.model_input import encode_inputs
 from lmcore.types import Target
 from tests.tasks.speakers import speaker

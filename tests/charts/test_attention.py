@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lmcore.analysis.roles import NO_ROLE
+from lmcore.analysis.attention.roles import NO_ROLE
 from lmcore.charts.attention import MAX_CELLS, head_roles, head_values, heads_overview, output_by_source, token_shares
 
 RNG = np.random.default_rng(0)

@@ -2,8 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lmcore.analysis.head_maps import HeadMap
-from lmcore.analysis.probing import ProbeResult
+from lmcore.analysis.attention.head_maps import HeadMap
+from lmcore.analysis.probes.probing import ProbeResult
 from lmcore.charts.probing import compression, head_map, probe_accuracy, selectivity
 
 ACCURACIES = pd.DataFrame(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lmcore.analysis.methods import ATTRIBUTION
+from lmcore.analysis.attribution.methods import ATTRIBUTION
 
 MODEL = "models:/topics@champion"
 TEXT = "the bread and the cheese was very rain"

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lmcore.analysis.influence import InfluenceConfig, word_influence
+from lmcore.analysis.over_data.word_influence import InfluenceConfig, word_influence
 from lmcore.data.dataset import TextDataset
 from lmcore.models import load_model
 from lmcore.models.catalogue import MODELS, _package_root

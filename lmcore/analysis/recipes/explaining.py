@@ -9,16 +9,16 @@ from lmcore.models.load import LoadedModel
 from lmcore.types import Input, Report, Target
 
 if TYPE_CHECKING:
-    from lmcore.analysis.attribution import Attribution
-    from lmcore.analysis.contrasting import Contrast
-    from lmcore.analysis.output_attribution import OutputAttribution
+    from lmcore.analysis.attribution.attribute import Attribution
+    from lmcore.analysis.attribution.contrast import Contrast
+    from lmcore.analysis.attribution.outputs import OutputAttribution
 
 
 def attribution(
     loaded: LoadedModel, stored: Stored, *, text: Input, target: Mapping[str, Any], method: str,
     options: Mapping[str, Any], output: str,
 ) -> "Attribution":  # fmt: skip
-    """Explain one part of an output; see `lmcore.analysis.attribution.attribute`."""
+    """Explain one part of an output; see `lmcore.analysis.attribution.attribute.attribute`."""
     return _explained(loaded, stored.report, text, target, method, options, output)
 
 
@@ -26,8 +26,8 @@ def every_token(
     loaded: LoadedModel, stored: Stored, *, text: Input, output: str, method: str, objective: str,
     options: Mapping[str, Any],
 ) -> "OutputAttribution":  # fmt: skip
-    """Explain every token of an output; see `lmcore.analysis.output_attribution.attribute_output`."""
-    from lmcore.analysis.output_attribution import attribute_output
+    """Explain every token of an output; see `lmcore.analysis.attribution.outputs.attribute_output`."""
+    from lmcore.analysis.attribution.outputs import attribute_output
 
     return attribute_output(
         loaded, text, output=output or None, method=method, objective=objective, report=stored.report, **options
@@ -37,7 +37,7 @@ def every_token(
 def comparison(
     loaded: LoadedModel, stored: Stored, *, first: Mapping[str, Any], second: Mapping[str, Any], unit: str
 ) -> "Contrast":
-    """Set two attributions side by side; see `lmcore.analysis.contrasting.contrast`.
+    """Set two attributions side by side; see `lmcore.analysis.attribution.contrast.contrast`.
 
     Args:
         loaded: the first side's model.
@@ -46,7 +46,7 @@ def comparison(
         second: the same of the other, and ``model``: as a recipe names it, or None for the first's.
         unit: by which they are compared.
     """
-    from lmcore.analysis.contrasting import contrast
+    from lmcore.analysis.attribution.contrast import contrast
 
     one = _explained(loaded, stored.report, **first)
     asked = {name: value for name, value in second.items() if name != "model"}
@@ -58,6 +58,6 @@ def _explained(
     loaded: LoadedModel, report: Report, text: Input, target: Mapping[str, Any], method: str, options: Mapping[str, Any],
     output: str,
 ) -> "Attribution":  # fmt: skip
-    from lmcore.analysis.attribution import attribute
+    from lmcore.analysis.attribution.attribute import attribute
 
     return attribute(loaded, text, Target(**target), method=method, output=output or None, report=report, **options)

@@ -13,12 +13,12 @@ from lmcore.tasks import load_task
 from lmcore.types import Input
 
 if TYPE_CHECKING:
-    from lmcore.analysis.attention import AttentionMaps
-    from lmcore.analysis.attention_run import Kind
-    from lmcore.analysis.head_contrast import HeadContrast
-    from lmcore.analysis.importance import HeadImportance
-    from lmcore.analysis.part_shares import StreamShares
-    from lmcore.analysis.roles import HeadRoles
+    from lmcore.analysis.attention.head_contrast import HeadContrast
+    from lmcore.analysis.attention.importance import HeadImportance
+    from lmcore.analysis.attention.maps import AttentionMaps
+    from lmcore.analysis.attention.roles import HeadRoles
+    from lmcore.analysis.attention.run import Kind
+    from lmcore.analysis.residual.shares import StreamShares
     from lmcore.data.dataset import TextDataset
 
 MAX_BYTES = 128 << 20
@@ -36,7 +36,7 @@ def two_heads(
     second: Sequence[int],
 ) -> "HeadContrast":  # fmt: skip
     """Set two heads side by side, each as its layer and head counted from 1."""
-    from lmcore.analysis.head_contrast import contrast_heads
+    from lmcore.analysis.attention.head_contrast import contrast_heads
 
     maps = _maps(loaded, text, kind, output)
     return contrast_heads(maps, (first[0], first[1]), (second[0], second[1]))
@@ -44,7 +44,7 @@ def two_heads(
 
 def rollout(loaded: LoadedModel, stored: Stored, *, text: Input, kind: "Kind", output: str) -> pd.DataFrame:
     """Return the rollout of all layers, of cross-attention that to the source, as ``row``, ``column``, ``weight``."""
-    from lmcore.analysis.attention import attention_rollout, cross_rollout, read_attention
+    from lmcore.analysis.attention.maps import attention_rollout, cross_rollout, read_attention
 
     found = read_attention(loaded, text, output=output or None, max_bytes=MAX_BYTES)
     if kind == "cross":
@@ -54,8 +54,8 @@ def rollout(loaded: LoadedModel, stored: Stored, *, text: Input, kind: "Kind", o
 
 
 def contributions(loaded: LoadedModel, stored: Stored, *, text: Input, output: str) -> "StreamShares":
-    """Return what each head and MLP adds; see `lmcore.analysis.part_shares.stream_contributions`."""
-    from lmcore.analysis.part_shares import stream_contributions
+    """Return what each head and MLP adds; see `lmcore.analysis.residual.shares.stream_contributions`."""
+    from lmcore.analysis.residual.shares import stream_contributions
 
     return stream_contributions(loaded, text, output=output or None)
 
@@ -64,7 +64,7 @@ def flow(
     loaded: LoadedModel, stored: Stored, *, text: Input, kind: "Kind", output: str, token: int | None
 ) -> pd.DataFrame:
     """Return the flow from one token, counted from 0, or from all where None, as shares of it."""
-    from lmcore.analysis.flow import attention_flow
+    from lmcore.analysis.attention.flow import attention_flow
 
     maps = _maps(loaded, text, kind, output)
     if token is not None and not 0 <= token < len(maps.tokens):
@@ -77,7 +77,7 @@ def roles(
     length: int, seed: int,
 ) -> "HeadRoles":  # fmt: skip
     """Score every role over a text, or over the first test rows of a data set where one is named."""
-    from lmcore.analysis.roles import head_roles
+    from lmcore.analysis.attention.roles import head_roles
 
     texts = row_inputs(stored.dataset(data).part("test"), loaded.task, rows) if data else [text]
     return head_roles(
@@ -89,8 +89,8 @@ def importance(
     loaded: LoadedModel, stored: Stored, *, text: Input, kind: "Kind", output: str, method: str,
     options: Mapping[str, Any],
 ) -> "HeadImportance":  # fmt: skip
-    """Say what hangs on each head; see `lmcore.analysis.importance.head_importance`."""
-    from lmcore.analysis.importance import head_importance
+    """Say what hangs on each head; see `lmcore.analysis.attention.importance.head_importance`."""
+    from lmcore.analysis.attention.importance import head_importance
 
     return head_importance(
         loaded, text, method=method, kind=kind, output=output or None, report=stored.report, **options
@@ -118,6 +118,6 @@ def row_inputs(data: "TextDataset", task: str, rows: int) -> list[Input]:
 
 
 def _maps(loaded: LoadedModel, text: Input, kind: "Kind", output: str) -> "AttentionMaps":
-    from lmcore.analysis.attention import attention_maps
+    from lmcore.analysis.attention.maps import attention_maps
 
     return attention_maps(loaded, text, kind=kind, output=output or None, max_bytes=MAX_BYTES)

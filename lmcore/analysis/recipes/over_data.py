@@ -13,21 +13,21 @@ from lmcore.tasks import load_task
 from lmcore.types import SPLITS, Target
 
 if TYPE_CHECKING:
+    from lmcore.analysis.attention.head_maps import HeadMap, What
+    from lmcore.analysis.attention.unit_vectors import Unit
     from lmcore.analysis.concepts.factors import Factors
     from lmcore.analysis.concepts.sets import Concept
     from lmcore.analysis.concepts.testing import ConceptTest
-    from lmcore.analysis.head_maps import HeadMap, What
-    from lmcore.analysis.influence import WordInfluence
-    from lmcore.analysis.neuron_report import NeuronReport
-    from lmcore.analysis.probing import ProbeResult
+    from lmcore.analysis.neurons.report import NeuronReport
+    from lmcore.analysis.over_data.word_influence import WordInfluence
+    from lmcore.analysis.probes.probing import ProbeResult
     from lmcore.analysis.similarity import LayerSimilarity
-    from lmcore.analysis.unit_vectors import Unit
 
 
 def words(
     loaded: LoadedModel, stored: Stored, *, data: Named, split: str, settings: Mapping[str, Any]
 ) -> "WordInfluence":
-    """Sum what words say over the rows of a data set; see `lmcore.analysis.influence.word_influence`.
+    """Sum what words say over the rows of a data set; see `lmcore.analysis.over_data.word_influence.word_influence`.
 
     Args:
         loaded: the model.
@@ -36,7 +36,7 @@ def words(
         split: which part of it; empty for all.
         settings: the fields of `InfluenceConfig` that say how.
     """
-    from lmcore.analysis.influence import InfluenceConfig, word_influence
+    from lmcore.analysis.over_data.word_influence import InfluenceConfig, word_influence
 
     read = part(stored.dataset(data), split)
     config = InfluenceConfig(str(loaded.ref), str(read.ref), **settings)
@@ -54,8 +54,8 @@ def neuron_report(
     loaded: LoadedModel, stored: Stored, *, data: Named, split: str, rows: int, settings: Mapping[str, Any]
 ) -> "NeuronReport":
     """Look at the neurons over the first rows of a data set; ``settings`` are those of `NeuronConfig`."""
-    from lmcore.analysis.neuron_report import NeuronConfig
-    from lmcore.analysis.neurons import find_neurons
+    from lmcore.analysis.neurons.find import find_neurons
+    from lmcore.analysis.neurons.report import NeuronConfig
 
     texts, labels, _ = labelled_texts(part(stored.dataset(data), split), rows)
     return find_neurons(loaded, texts, labels, config=NeuronConfig(**settings), report=stored.report)
@@ -80,8 +80,8 @@ def probes(
     loaded: LoadedModel, stored: Stored, *, data: Named, rows: int, property: str, property_options: Mapping[str, Any],
     probe: str, probe_options: Mapping[str, Any], control: bool, code: bool, most_words: int, seed: int,
 ) -> "ProbeResult":  # fmt: skip
-    """Probe the layers; of each split at most ``rows`` are drawn. See `lmcore.analysis.probing.probe_layers`."""
-    from lmcore.analysis.probing import probe_layers
+    """Probe the layers; of each split at most ``rows`` are drawn. See `lmcore.analysis.probes.probing.probe_layers`."""
+    from lmcore.analysis.probes.probing import probe_layers
 
     whole = stored.dataset(data)
     frames = [_drawn(whole.part(split).frame, rows, seed) for split in SPLITS]
@@ -96,7 +96,7 @@ def head_map(
     options: Mapping[str, Any],
 ) -> "HeadMap":  # fmt: skip
     """Lay out the heads by their parameters, or by their attention over the first test rows of a data set."""
-    from lmcore.analysis.head_maps import map_heads
+    from lmcore.analysis.attention.head_maps import map_heads
 
     read = first_texts(stored.dataset(data).part("test"), texts) if data else []
     return map_heads(loaded, what=what, unit=unit, texts=read, method=method, options=options, report=stored.report)

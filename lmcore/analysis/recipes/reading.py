@@ -11,17 +11,17 @@ from lmcore.types import Input, Target
 
 if TYPE_CHECKING:
     from lmcore.analysis.alignment import WordAlignment
-    from lmcore.analysis.direct_logits import LogitAttribution
-    from lmcore.analysis.lens import LogitLens
+    from lmcore.analysis.lens.logit_lens import LogitLens
     from lmcore.analysis.probabilities import TokenProbabilities
+    from lmcore.analysis.residual.direct_logits import LogitAttribution
 
 
 def lens(
     loaded: LoadedModel, stored: Stored, *, text: Input, target: Mapping[str, Any], output: str, lens: str, top: int
 ) -> "LogitLens":
     """Read the layers through the plain lens, or through a trained one by its id, which is its fingerprint."""
-    from lmcore.analysis.kept_lens import load_lens
-    from lmcore.analysis.lens import logit_lens
+    from lmcore.analysis.lens.kept import load_lens
+    from lmcore.analysis.lens.logit_lens import logit_lens
 
     tuned = load_lens(stored.workspace, lens) if lens else None
     return logit_lens(loaded, text, Target(**target), output=output or None, lens=tuned, top=top, report=stored.report)
@@ -30,8 +30,8 @@ def lens(
 def logit_parts(
     loaded: LoadedModel, stored: Stored, *, text: Input, target: Mapping[str, Any], output: str
 ) -> "LogitAttribution":
-    """Take a logit apart; see `lmcore.analysis.direct_logits.attribute_logits`."""
-    from lmcore.analysis.direct_logits import attribute_logits
+    """Take a logit apart; see `lmcore.analysis.residual.direct_logits.attribute_logits`."""
+    from lmcore.analysis.residual.direct_logits import attribute_logits
 
     return attribute_logits(loaded, text, Target(**target), output=output or None)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from lmcore.analysis.games import Tree
+from lmcore.analysis.attribution.games import Tree
 from lmcore.analysis.served.targets import served_value, settled
 from lmcore.data.stretches import phrase_places, sentence_places
 from lmcore.errors import InputError, OptionError, ServerError
@@ -23,7 +23,7 @@ CUTS = {"word": word_spans, "phrase": phrase_places, "sentence": sentence_places
 
 
 class Asking:
-    """Says what texts without some of their units are worth to a server; see `lmcore.analysis.games.Values`.
+    """Says what texts without some of their units are worth to a server; see `lmcore.analysis.attribution.games.Values`.
 
     Each text is asked about once. Nothing but texts goes to the server, so that what is taken away is left out of the text;
     of a column with nothing left a full stop is sent.

@@ -6,10 +6,10 @@ from typing import Any
 
 import pandas as pd
 
-from lmcore.analysis.cost import calls_of, game_options
-from lmcore.analysis.games import play
-from lmcore.analysis.methods import ATTRIBUTION, DROP, is_black_box
-from lmcore.analysis.paths import SMALL
+from lmcore.analysis.attribution.cost import calls_of, game_options
+from lmcore.analysis.attribution.games import play
+from lmcore.analysis.attribution.methods import ATTRIBUTION, DROP, is_black_box
+from lmcore.analysis.attribution.paths import SMALL
 from lmcore.analysis.served.asking import Asking, Client
 from lmcore.errors import OptionError
 from lmcore.fingerprint import fingerprint

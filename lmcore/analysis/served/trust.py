@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lmcore.analysis.edits import text_edits
-from lmcore.analysis.erasure_curve import erasure_curve
-from lmcore.analysis.faithfulness import (
+from lmcore.analysis.served.asking import Asking, Client
+from lmcore.analysis.served.attribution import ServedAttribution, attribution_of, served_options
+from lmcore.analysis.trust.edits import text_edits
+from lmcore.analysis.trust.erasure_curve import erasure_curve
+from lmcore.analysis.trust.faithfulness import (
     KEPT_WITHIN,
     Faithfulness,
     TrustSettings,
@@ -18,10 +20,8 @@ from lmcore.analysis.faithfulness import (
     seed_correlations,
     trust_settings,
 )
-from lmcore.analysis.ranks import chance_correlation, rank_correlation
-from lmcore.analysis.served.asking import Asking, Client
-from lmcore.analysis.served.attribution import ServedAttribution, attribution_of, served_options
-from lmcore.analysis.verdict import said_of
+from lmcore.analysis.trust.ranks import chance_correlation, rank_correlation
+from lmcore.analysis.trust.verdict import said_of
 from lmcore.errors import InputError, ServerError
 from lmcore.fingerprint import fingerprint
 from lmcore.types import Input, Part, Report, Silent

@@ -83,7 +83,7 @@ def _show(found: "WordAlignment", figure: Figure) -> None:
 @st.cache_data(show_spinner="Loading the model …")
 def _encoder(root: str, version: str) -> tuple[int, int, bool]:
     """Return a version's number of layers, the one whose vectors it links words by, and whether it is an encoder."""
-    from lmcore.analysis.attention_run import attention_kinds
+    from lmcore.analysis.attention.run import attention_kinds
     from lmcore.tasks.alignment import TextAlignment
 
     with cache.pool().lease(version) as loaded:

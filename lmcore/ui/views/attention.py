@@ -19,8 +19,8 @@ from lmcore.ui.views import contributions, heads
 from lmcore.ui.views.explained import frozen, thawed
 
 if TYPE_CHECKING:
-    from lmcore.analysis.attention import AttentionMaps
-    from lmcore.analysis.attention_run import Kind
+    from lmcore.analysis.attention.maps import AttentionMaps
+    from lmcore.analysis.attention.run import Kind
 
 PAGE_BYTES = 128 * MIB
 PARTS = ("Maps", "Roles", "Flow", "Contributions", "Importance")
@@ -145,7 +145,7 @@ def _draw_rollout(found: "dict[Kind, AttentionMaps]", kind: "Kind", drawn: slice
 
 @st.cache_data(show_spinner="Loading the model …")
 def _kinds(root: str, version: str) -> "tuple[Kind, ...]":
-    from lmcore.analysis.attention_run import attention_kinds
+    from lmcore.analysis.attention.run import attention_kinds
 
     with cache.pool().lease(version) as loaded:
         return attention_kinds(loaded)

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from lmcore.analysis.methods import ABLATED, ABLATIONS, PATCHING
+from lmcore.analysis.causal.methods import ABLATED, ABLATIONS, PATCHING
+from lmcore.analysis.causal.steering import STRENGTHS
 from lmcore.analysis.recipes import named_data
-from lmcore.analysis.steering import STRENGTHS
 from lmcore.charts import causal as charts
 from lmcore.charts.figure import Figure
 from lmcore.errors import LmError
@@ -27,9 +27,9 @@ from lmcore.ui.views.explained import (
 )
 
 if TYPE_CHECKING:
-    from lmcore.analysis.ablation import Ablation
-    from lmcore.analysis.patching import Patching
-    from lmcore.analysis.steering import Steering
+    from lmcore.analysis.causal.ablation import Ablation
+    from lmcore.analysis.causal.patching import Patching
+    from lmcore.analysis.causal.steering import Steering
 
 _TESTS = ("Patching", "Ablation", "Steering")
 _DIRECTIONS = {
@@ -196,7 +196,7 @@ def _show_steering(found: "Steering") -> Figure:
 @st.cache_data(show_spinner=False)
 def _opposites(root: str, version: str, text: Text, label: str) -> tuple[str, str]:
     """Return two sets of texts to begin with, one a line: rows of the version's own data where these have classes."""
-    from lmcore.analysis.second_texts import opposite_texts
+    from lmcore.analysis.causal.second_texts import opposite_texts
 
     data = str(cache.registry().get(version).facts.get("data", "")).partition(":")[0]
     try:
@@ -233,7 +233,7 @@ def _ablated(
     *, _report: Report,
 ) -> "Ablation":  # fmt: skip
     from lmcore.analysis import ablate
-    from lmcore.analysis.kept_lens import lens_texts
+    from lmcore.analysis.lens.kept import lens_texts
 
     texts: list[Input] | None = None
     with cache.pool().lease(version) as loaded:

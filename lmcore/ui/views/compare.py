@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from lmcore.analysis.methods import ATTRIBUTION, UNITS
+from lmcore.analysis.attribution.methods import ATTRIBUTION, UNITS
 from lmcore.charts import contrast as charts
 from lmcore.charts.figure import Figure
 from lmcore.types import Input, Report, Target
@@ -18,8 +18,8 @@ from lmcore.ui.views.explained import frozen, other_text, target_choice, thawed
 from lmcore.ui.views.two_heads import draw_two_heads
 
 if TYPE_CHECKING:
-    from lmcore.analysis.attribution import Attribution
-    from lmcore.analysis.contrasting import Contrast
+    from lmcore.analysis.attribution.attribute import Attribution
+    from lmcore.analysis.attribution.contrast import Contrast
 
 SIDES = {"texts": "Two texts", "versions": "Two versions", "methods": "Two methods", "heads": "Two heads"}
 Side = tuple[str, "str | tuple[tuple[str, str], ...]", Target, str, str]
@@ -89,7 +89,7 @@ def _second(what: str, first: Side, text: Input) -> tuple[Side | None, tuple[str
 
 
 def _show(first: "Attribution", second: "Attribution", unit: str, names: tuple[str, str]) -> "tuple[Contrast, Figure]":
-    from lmcore.analysis.contrasting import contrast
+    from lmcore.analysis.attribution.contrast import contrast
 
     found = contrast(first, second, unit=unit)
     cells = show.side_by_side(3, narrowest=160)

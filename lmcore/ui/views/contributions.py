@@ -11,7 +11,7 @@ from lmcore.ui.views import heads
 from lmcore.ui.views.explained import thawed
 
 if TYPE_CHECKING:
-    from lmcore.analysis.part_shares import StreamShares
+    from lmcore.analysis.residual.shares import StreamShares
 
 BLOCK_NAMES = {"attention": "Attention", "cross_attention": "Cross-attention", "mlp": "MLP"}
 

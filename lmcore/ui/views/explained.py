@@ -101,7 +101,7 @@ def _predicted(root: str, version: str, text: "str | tuple[tuple[str, str], ...]
 def _second(
     root: str, version: str, text: "str | tuple[tuple[str, str], ...]", as_long: bool
 ) -> "str | tuple[tuple[str, str], ...]":
-    from lmcore.analysis.second_texts import second_text
+    from lmcore.analysis.causal.second_texts import second_text
 
     with cache.pool().lease(version) as loaded:
         return _frozen(second_text(loaded, thawed(text), as_long=as_long))

@@ -16,7 +16,7 @@ from lmcore.ui.share import report_button
 from lmcore.ui.stopping import stoppable
 
 if TYPE_CHECKING:
-    from lmcore.analysis.head_maps import HeadMap
+    from lmcore.analysis.attention.head_maps import HeadMap
 
 MAP_TEXTS = 40
 

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import streamlit as st
 
-from lmcore.analysis.importance_methods import IMPORTANCE
+from lmcore.analysis.attention.importance_methods import IMPORTANCE
+from lmcore.analysis.attention.role_scores import HEAD_ROLES
 from lmcore.analysis.recipes import named_data
 from lmcore.analysis.recipes.heads import flow_frame, row_inputs
-from lmcore.analysis.role_scores import HEAD_ROLES
 from lmcore.charts import analysis as charts
 from lmcore.charts import attention as head_charts
 from lmcore.types import Input, Report
@@ -20,10 +20,10 @@ from lmcore.ui.stopping import stoppable
 from lmcore.ui.views.explained import thawed
 
 if TYPE_CHECKING:
-    from lmcore.analysis.attention import AttentionMaps
-    from lmcore.analysis.attention_run import Kind
-    from lmcore.analysis.importance import HeadImportance
-    from lmcore.analysis.roles import HeadRoles
+    from lmcore.analysis.attention.importance import HeadImportance
+    from lmcore.analysis.attention.maps import AttentionMaps
+    from lmcore.analysis.attention.roles import HeadRoles
+    from lmcore.analysis.attention.run import Kind
 
 Frozen = str | tuple[tuple[str, str], ...]
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import streamlit as st
 
-from lmcore.analysis.neuron_report import LOOKED_AT, NeuronConfig
+from lmcore.analysis.neurons.report import LOOKED_AT, NeuronConfig
 from lmcore.analysis.recipes import named_data
 from lmcore.analysis.recipes.over_data import labelled_texts, neuron_frame, neuron_report, part
 from lmcore.analysis.sources import COMPONENTS
@@ -17,7 +17,7 @@ from lmcore.ui.share import report_button
 from lmcore.ui.stopping import stoppable
 
 if TYPE_CHECKING:
-    from lmcore.analysis.neuron_report import NeuronReport, NeuronTokens
+    from lmcore.analysis.neurons.report import NeuronReport, NeuronTokens
 
 ROWS = 1000
 

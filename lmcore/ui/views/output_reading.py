@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from lmcore.analysis.methods import LENSES
+from lmcore.analysis.lens.methods import LENSES
 from lmcore.charts import lens as charts
 from lmcore.charts.figure import Figure
 from lmcore.errors import InputError
@@ -18,9 +18,9 @@ from lmcore.ui.stopping import agreed
 from lmcore.ui.views.explained import frozen, target_choice, thawed
 
 if TYPE_CHECKING:
-    from lmcore.analysis.cost import AttributionCost
-    from lmcore.analysis.direct_logits import LogitAttribution
-    from lmcore.analysis.lens import LogitLens
+    from lmcore.analysis.attribution.cost import AttributionCost
+    from lmcore.analysis.lens.logit_lens import LogitLens
+    from lmcore.analysis.residual.direct_logits import LogitAttribution
 
 _OFF = (
     "This head was trained to read the last layer alone: what it says about the layers below is what it makes of vectors "
@@ -80,7 +80,7 @@ def draw(version: str, text: Input) -> None:
 
 def _lens_choice(version: str) -> str | None:
     """Choose among the version's tuned lenses, or train one; None where there is none yet."""
-    from lmcore.analysis.kept_lens import TARGET, kept_lenses
+    from lmcore.analysis.lens.kept import TARGET, kept_lenses
 
     kept = {lens.id: lens for lens in kept_lenses(cache.settings().workspace, version)}
     chosen = None
@@ -145,7 +145,7 @@ def _show_parts(parts: "LogitAttribution") -> list[Figure]:
 def _lens_cost(
     root: str, version: str, text: "str | tuple[tuple[str, str], ...]", target: Target, output: str
 ) -> "AttributionCost":
-    from lmcore.analysis.cost import lens_cost
+    from lmcore.analysis.attribution.cost import lens_cost
 
     with cache.pool().lease(version) as loaded:
         return lens_cost(loaded, thawed(text), target, output=output or None)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from lmcore.analysis.probes.methods import PROBES, PROPERTIES
-from lmcore.analysis.probing import MOST_WORDS
+from lmcore.analysis.probes.probing import MOST_WORDS
 from lmcore.analysis.recipes import named_data
 from lmcore.analysis.recipes.over_data import probes
 from lmcore.charts import probing as charts
@@ -21,7 +21,7 @@ from lmcore.ui.stopping import stoppable
 from lmcore.ui.views.head_map import draw_map
 
 if TYPE_CHECKING:
-    from lmcore.analysis.probing import ProbeResult
+    from lmcore.analysis.probes.probing import ProbeResult
 
 PROBED, MAPPED = "What layers know", "Map of heads"
 ROWS = 500

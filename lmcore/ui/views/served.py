@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from lmcore.analysis.methods import ATTRIBUTION, is_black_box
+from lmcore.analysis.attribution.methods import ATTRIBUTION, is_black_box
 from lmcore.analysis.served.asking import CUTS, read_column
 from lmcore.analysis.served.attribution import attribute_served, served_calls
 from lmcore.analysis.served.targets import served_targets
@@ -28,8 +28,8 @@ from lmcore.ui.targets import pick_target, target_name
 from lmcore.ui.trust import measured_panel
 
 if TYPE_CHECKING:
-    from lmcore.analysis.faithfulness import Faithfulness
     from lmcore.analysis.served.attribution import ServedAttribution
+    from lmcore.analysis.trust.faithfulness import Faithfulness
 
 MODEL, SERVER = "The model itself", "The running server"
 METHODS = tuple(name for name in ATTRIBUTION if is_black_box(name))

@@ -15,7 +15,7 @@ from lmcore.ui.share import report_button
 from lmcore.ui.views.attention import read_maps
 
 if TYPE_CHECKING:
-    from lmcore.analysis.attention import AttentionMaps
+    from lmcore.analysis.attention.maps import AttentionMaps
 
 
 def draw_two_heads(version: str, text: Input) -> None:

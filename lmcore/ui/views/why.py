@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from lmcore.analysis.methods import ATTRIBUTION, UNITS, is_black_box
+from lmcore.analysis.attribution.methods import ATTRIBUTION, UNITS, is_black_box
 from lmcore.charts import analysis as charts
 from lmcore.charts import attribution as matrices
 from lmcore.charts.figure import Figure
@@ -25,9 +25,9 @@ from lmcore.ui.trust import trust_panel
 from lmcore.ui.views.served import asks_server, draw_served
 
 if TYPE_CHECKING:
-    from lmcore.analysis.attribution import Attribution
-    from lmcore.analysis.cost import AttributionCost
-    from lmcore.analysis.output_attribution import OutputAttribution
+    from lmcore.analysis.attribution.attribute import Attribution
+    from lmcore.analysis.attribution.cost import AttributionCost
+    from lmcore.analysis.attribution.outputs import OutputAttribution
 
 ONE, ALL = "One part of the output", "Every token of the output"
 _MEASURES = {"log_probability": "nats", "probability": "probability", "logit": "logits"}

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from lmcore.analysis.influence import KIND, TARGET, InfluenceConfig, WordInfluence, kept_influence
+from lmcore.analysis.over_data.word_influence import KIND, TARGET, InfluenceConfig, WordInfluence, kept_influence
 from lmcore.analysis.recipes import named_data
 from lmcore.charts import influence as charts
 from lmcore.charts.figure import Figure

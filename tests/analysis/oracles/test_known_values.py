@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from lmcore.analysis import attention_flow, attention_rollout, cross_rollout, integrated_gradients, part_contributions
-from lmcore.analysis.erasure_curve import erasure_curve
+from lmcore.analysis.trust.erasure_curve import erasure_curve
 from lmcore.errors import OptionError
 from lmcore.models.linking import argmax_links, itermax_links, softmax_links
 from lmcore.tasks.resampling import wilson

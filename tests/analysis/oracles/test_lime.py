@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
 
-from lmcore.analysis.games import play
-from lmcore.analysis.local_linear import lime
+from lmcore.analysis.attribution.games import play
+from lmcore.analysis.attribution.local_linear import lime
+from tests.analysis.attribution.test_games import tangled, tree
 from tests.analysis.oracles.quietly import oracle, quiet
-from tests.analysis.test_games import tangled, tree
 
 
 @pytest.mark.parametrize(("width", "penalty", "seed"), [(25.0, 1.0, 0), (10.0, 0.1, 1), (60.0, 3.0, 2)])

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from lmcore.analysis.games import Tree, play
-from lmcore.analysis.partition import partition_shapley
-from lmcore.analysis.shapley import kernel_shap
+from lmcore.analysis.attribution.games import Tree, play
+from lmcore.analysis.attribution.partition import partition_shapley
+from lmcore.analysis.attribution.shapley import kernel_shap
+from tests.analysis.attribution.test_games import orders, played, tangled, tree
 from tests.analysis.oracles.quietly import oracle, quiet
-from tests.analysis.test_games import orders, played, tangled, tree
 
 
 def rows_of(game):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from lmcore.analysis.influence import InfluenceConfig
+from lmcore.analysis.over_data.word_influence import InfluenceConfig
 from lmcore.types import Target
 from tests.analysis.readers import CASES as READ
 

@@ -1,0 +1,1 @@
+"""Attention: maps, rollout and flow, and what single heads do."""

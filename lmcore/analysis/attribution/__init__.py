@@ -1,0 +1,1 @@
+"""Attribution: which parts of a text speak for and against an output."""

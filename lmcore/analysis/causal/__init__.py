@@ -1,0 +1,1 @@
+"""Causal tests: ablation, activation patching and steering."""

@@ -1,0 +1,1 @@
+"""Output reading: what a model would say after each of its layers."""

@@ -1,0 +1,1 @@
+"""Neurons over a data set: how active and how selective, and for which texts."""

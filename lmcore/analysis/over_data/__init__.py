@@ -1,0 +1,1 @@
+"""Analyses over a whole data set, and how they are kept."""

@@ -1,0 +1,47 @@
+import numpy as np
+import pytest
+
+from lmcore.analysis import attribute
+from lmcore.analysis.attribution.contrast import contrast
+from lmcore.charts.contrast import side_by_side_scores
+from lmcore.types import Target
+from tests.analysis.readers import TEXT, reader
+
+TARGET = Target("class", "good", against="bad")
+
+
+def explained(text=TEXT, *, seed=0, **options):
+    return attribute(reader("text-classification", seed=seed), text, TARGET, **{"steps": 8, **options})
+
+
+def test_a_map_beside_itself_differs_nowhere():
+    found = contrast(explained(), explained())
+    assert found.units["difference"].abs().max() == 0
+    assert found.agreement == pytest.approx(1)
+    assert (found.units["unit"] == found.units["other"]).all()
+
+
+def test_two_texts_are_matched_word_by_word():
+    first, second = explained(), explained(TEXT.replace("Anna", "Ben").replace(" day 7", " day"))
+    found = contrast(first, second)
+    rows = {(row.unit, row.other): row for row in found.units.itertuples()}
+    assert ("Anna", "Ben") in rows
+    assert rows["7", ""].second == 0
+    assert found.units["first"].sum() == pytest.approx(float(first.scores.sum()), abs=1e-5)
+    assert found.units["second"].sum() == pytest.approx(float(second.scores.sum()), abs=1e-5)
+    np.testing.assert_allclose(found.units["difference"], found.units["second"] - found.units["first"])
+    assert -1 <= found.agreement <= 1
+
+
+def test_two_models_are_compared_at_the_same_words():
+    found = contrast(explained(), explained(seed=1), unit="token")
+    assert (found.units["unit"] == found.units["other"]).all()
+    assert found.units["difference"].abs().max() > 0
+    figure = side_by_side_scores(found, ("one", "two"))
+    figure.chart.to_dict()
+    assert figure.alt.startswith("one beside two. The largest difference is at ")
+    assert len(figure.data) == len(found.units)
+
+
+def test_too_few_words_have_no_agreement():
+    assert np.isnan(contrast(explained("Anna told"), explained("Ben told")).agreement)
