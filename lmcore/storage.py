@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from lmcore.errors import LmError, StorageError
 
@@ -46,8 +47,12 @@ def whole_folder(target: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def write_text(path: Path, text: str) -> None:
-    """Replace a small text file at once: readers see the old content or the new one.
+@contextmanager
+def whole_file(path: Path) -> Iterator[BinaryIO]:
+    """Replace a file at once: readers see the old content or the new one.
+
+    Yields:
+        The file to be filled.
 
     Raises:
         StorageError: the disk is full or refuses; the old content stays.
@@ -56,13 +61,23 @@ def write_text(path: Path, text: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=".new-", dir=path.parent)
         try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
+            with os.fdopen(handle, "wb") as file:
+                yield file
                 file.flush()
                 os.fsync(file.fileno())
             Path(name).replace(path)
         finally:
             Path(name).unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace a small text file at once, as `whole_file` does.
+
+    Raises:
+        StorageError: the disk is full or refuses; the old content stays.
+    """
+    with whole_file(path) as file:
+        file.write(text.encode("utf-8"))
 
 
 def write_json(path: Path, value: object) -> None:

@@ -3,12 +3,20 @@
 import streamlit as st
 
 from lmcore.charts import data as charts
-from lmcore.ui import cache, show, state
+from lmcore.ui import cache, linked, show, state
 from lmcore.ui.data import bring_in, clean_form, show_history, show_issues, show_rows, split_form
 from lmcore.ui.labelling import label_view
 from lmcore.ui.page import empty_state, open_page, shown_errors
 
-VIEWS = ["Profile", "Defects", "Clean", "Label", "Split", "Rows", "History"]
+VIEWS = {
+    "profile": "Profile",
+    "defects": "Defects",
+    "clean": "Clean",
+    "label": "Label",
+    "split": "Split",
+    "rows": "Rows",
+    "history": "History",
+}
 
 open_page("Data")
 
@@ -36,21 +44,21 @@ def profile(ref: str) -> None:
 def view(ref: str, name: str) -> None:
     """Show one view of a data set."""
     data = cache.dataset(ref)
-    if name == "Profile":
+    if name == "profile":
         profile(ref)
-    elif name == "Defects":
+    elif name == "defects":
         show_issues(cache.profile(ref).issues, data)
-    elif name == "Clean":
+    elif name == "clean":
         clean_form(data)
-    elif name == "Label":
+    elif name == "label":
         label_view(data)
-    elif name == "Split":
+    elif name == "split":
         if data.is_split:
             balance = charts.split_balance(data)
             st.markdown(balance.alt)
             show.figure(balance, "data_splits")
         split_form(data)
-    elif name == "Rows":
+    elif name == "rows":
         show_rows(data)
     else:
         show_history(data)
@@ -63,9 +71,6 @@ with shown_errors():
         st.warning(f"The stored data set {ref} is damaged and not listed: bring its file in again.")
     if stored:
         current = str(state.pick("dataset", "Data set", stored))
-        chosen = st.segmented_control(
-            "View", VIEWS, default="Profile", key="data_view", required=True, bind="query-params"
-        )
-        view(current, chosen or "Profile")
+        view(current, linked.segments("View", list(VIEWS), "data_view", format_func=VIEWS.__getitem__))
     else:
         empty_state("No data set yet: take a sample, upload a file or name a hub data set above.")

@@ -8,7 +8,7 @@ from lmcore.training.defaults import default_config, default_settings, fitting_m
 from lmcore.training.job import TARGET, job_config
 from lmcore.training.methods import TRAINING
 from lmcore.training.verdict import verdict
-from lmcore.ui import access, cache, show, state
+from lmcore.ui import access, cache, linked, show, state
 from lmcore.ui.forms import method_choice, option_fields
 from lmcore.ui.jobs import watch_job
 from lmcore.ui.judging import VIEWS, choose_evaluation, evaluate_form, show_view
@@ -55,7 +55,7 @@ def start_form(mode: str) -> None:
             key = f"train_{data.task}_{method}_{model}{ending}"
             given = option_fields(offered_options(method, data.task), key, usual)
     config = TrainConfig(name=name, task=data.task, model=model, method=method, **given).checked()
-    if mode == "Search":
+    if mode == "search":
         search_form(config, str(ref))
         return
     with right:
@@ -111,10 +111,8 @@ def evaluation() -> None:
         evaluate_form(versions[ref], "evaluate")
         return
     st.markdown(verdict(result))
-    view = st.segmented_control(
-        "View", VIEWS, default="Overview", key="judging_view", required=True, bind="query-params"
-    )
-    show_view(view or "Overview", result, versions)
+    view = linked.segments("View", list(VIEWS), "judging_view", format_func=VIEWS.__getitem__)
+    show_view(view, result, versions)
     with st.expander("Evaluate on other rows", icon=":material/fact_check:"):
         evaluate_form(versions[ref], "evaluate_again")
 
@@ -122,7 +120,7 @@ def evaluation() -> None:
 mode = choose_mode()
 with shown_errors():
     start_form(mode)
-if mode == "Search":
+if mode == "search":
     with shown_errors():
         st.header("Searches")
         searches()

@@ -3,10 +3,10 @@
 import streamlit as st
 
 from lmcore.tasks import TASKS, load_task
-from lmcore.ui import analyse, cache, state
+from lmcore.ui import analyse, cache, linked, state
 from lmcore.ui.page import empty_state, open_page, shown_errors
 from lmcore.ui.train import version_label
-from lmcore.ui.views import VIEWS, View
+from lmcore.ui.views import ABOUT, VIEWS, View
 
 open_page("Analyse")
 
@@ -24,7 +24,7 @@ def version_choice() -> str:
 def look(version: str, task: str, view: View) -> None:
     """Look at what the model makes of a text, or of a data set."""
     if not view.fits(task):
-        fitting = ", ".join(title for title, other in VIEWS.items() if other.fits(task))
+        fitting = ", ".join(other.title for other in VIEWS.values() if other.fits(task))
         st.info(f"This view does not look into versions for {TASKS[task].title.lower()}: choose {fitting}.")
         return
     if not view.reads_text:
@@ -38,14 +38,22 @@ def look(version: str, task: str, view: View) -> None:
 
 
 def view_choice(task: str) -> View:
-    """Choose among the views that fit a task; one that the link names stays there, so that it can say what fits."""
-    fitting = [title for title, view in VIEWS.items() if view.fits(task)]
-    named = st.session_state.get("analyse_view") or st.query_params.get("analyse_view")
-    offered = [title for title in VIEWS if title in fitting or title == named]
-    chosen = st.segmented_control(
-        "View", offered, default=fitting[0], key="analyse_view", required=True, bind="query-params"
-    )
-    return VIEWS[str(chosen)]
+    """Choose among the views that fit a task, those of a text or those of a data set.
+
+    One that the link names stays there, so that it can say what fits.
+    """
+    titles = {name: view.title for name, view in VIEWS.items()}
+    asked = linked.named("analyse_view", list(VIEWS), titles.__getitem__)
+    offered = [view for name, view in VIEWS.items() if view.fits(task) or name == asked]
+    usual = VIEWS[asked] if asked else offered[0]
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        about = linked.segments(
+            "Look into", [name for name in ABOUT if any(view.about == name for view in offered)], "analyse_about",
+            format_func=ABOUT.__getitem__, default=usual.about,
+        )  # fmt: skip
+        names = [view.name for view in offered if view.about == about]
+        chosen = linked.segments("View", names, "analyse_view", format_func=titles.__getitem__, default=offered[0].name)
+    return VIEWS[chosen]
 
 
 with shown_errors():

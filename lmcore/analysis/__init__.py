@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from lmcore.analysis.similarity.methods import SIMILARITY
     from lmcore.analysis.similarity.origin import trained_from
     from lmcore.analysis.similarity.rotation import procrustes
+    from lmcore.analysis.sizes import layer_sizes
     from lmcore.analysis.suites.cases import Suite
     from lmcore.analysis.suites.comparing import SuiteComparison, compare_runs
     from lmcore.analysis.suites.making import make_suite
@@ -136,6 +137,7 @@ _EXPORTS = {
     "keep_lens": "lmcore.analysis.lens.kept",
     "kept_lenses": "lmcore.analysis.lens.kept",
     "layer_similarity": "lmcore.analysis.similarity",
+    "layer_sizes": "lmcore.analysis.sizes",
     "linear_cka": "lmcore.analysis.similarity",
     "load_lens": "lmcore.analysis.lens.kept",
     "logit_lens": "lmcore.analysis.lens.logit_lens",
@@ -241,6 +243,7 @@ __all__ = [
     "keep_lens",
     "kept_lenses",
     "layer_similarity",
+    "layer_sizes",
     "linear_cka",
     "load_lens",
     "logit_lens",

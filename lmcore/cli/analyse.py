@@ -13,6 +13,7 @@ _ANALYSES: dict[str, str] = {
     "steer": "lmcore.cli.steer:steer_command",
     "neurons": "lmcore.cli.neurons:neurons_command",
     "probabilities": "lmcore.cli.probabilities:probabilities_command",
+    "activations": "lmcore.cli.activations:activations_command",
     "attention": "lmcore.cli.attention:attention_command",
     "probe": "lmcore.cli.probe:probe_command",
     "concepts": "lmcore.cli.concepts:concepts_command",

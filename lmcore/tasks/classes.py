@@ -37,6 +37,10 @@ class ClassTask(LabelTask):
         """Return the distinct classes, sorted."""
         return tuple(sorted(str(label) for label in frame["label"].unique() if label))
 
+    def answer_names(self, labels: Sequence[str]) -> tuple[str, ...]:
+        """Return the classes."""
+        return tuple(labels)
+
     def check_rows(self, frame: "pd.DataFrame", what: str, labels: Sequence[str] | None) -> None:
         """Refuse fewer than two classes where there is no model yet, and else classes that the model does not know."""
         if labels is not None:

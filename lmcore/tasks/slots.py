@@ -72,6 +72,10 @@ class SlotFilling(TaggingTask):
         """Return the labels that are intents, by their own names."""
         return [label.removeprefix(INTENT) for label in labels if label.startswith(INTENT)]
 
+    def answer_names(self, labels: Sequence[str]) -> tuple[str, ...]:
+        """Return the intents."""
+        return tuple(self.intent_names(labels))
+
     def labels(self, frame: "pd.DataFrame") -> tuple[str, ...]:
         """Return the distinct tags, O first, then the distinct intents, marked as such."""
         intents = sorted(str(label) for label in frame["label"].unique() if label)

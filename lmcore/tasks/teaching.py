@@ -75,6 +75,10 @@ class Teaching(ABC):
         """
         raise self.nothing_learnt()
 
+    def answer_names(self, labels: Sequence[str]) -> tuple[str, ...]:
+        """Return the answers that `encode_taught` takes, by a model's labels; none where any text may be one."""
+        return ()
+
     def lessons(self, loaded: "LoadedModel", encodings: "Encodings") -> "np.ndarray":
         """Return over how many things the loss of each last linear layer is a mean, int64 of shape (windows, layers).
 

@@ -285,31 +285,31 @@ def _link_to_rows(result: "Evaluation", ids: Sequence[int], key: str) -> None:
     state.link("pages/3_Analyse.py", f"Analyse row {row + 1}", choices)
 
 
-VIEWS = (
-    "Overview",
-    "Slices",
-    "Calibration",
-    "Compare",
-    "Before and after",
-    "Learning curve",
-    "Compression",
-    "Forgetting",
-    "Model card",
-)
+VIEWS = {
+    "overview": "Overview",
+    "slices": "Slices",
+    "calibration": "Calibration",
+    "compare": "Compare",
+    "beside": "Before and after",
+    "curve": "Learning curve",
+    "compression": "Compression",
+    "forgetting": "Forgetting",
+    "card": "Model card",
+}
 
 
 def show_view(name: str, result: "Evaluation", versions: Mapping[str, "ModelVersion"]) -> None:
     """Draw one of the `VIEWS` of an evaluation."""
     version = versions[result.version]
     views: dict[str, Callable[[], None]] = {
-        "Overview": lambda: show_overview(result),
-        "Slices": lambda: show_slices(result),
-        "Calibration": lambda: show_calibration(result, version),
-        "Compare": lambda: show_comparison(result, versions),
-        "Before and after": lambda: show_beside(result, versions),
-        "Learning curve": lambda: show_curve(version),
-        "Compression": lambda: show_compression(result, version),
-        "Forgetting": lambda: show_forgetting(version),
-        "Model card": lambda: show_card(version, result),
+        "overview": lambda: show_overview(result),
+        "slices": lambda: show_slices(result),
+        "calibration": lambda: show_calibration(result, version),
+        "compare": lambda: show_comparison(result, versions),
+        "beside": lambda: show_beside(result, versions),
+        "curve": lambda: show_curve(version),
+        "compression": lambda: show_compression(result, version),
+        "forgetting": lambda: show_forgetting(version),
+        "card": lambda: show_card(version, result),
     }
     views[name]()

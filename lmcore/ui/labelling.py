@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import streamlit as st
@@ -19,7 +19,7 @@ from lmcore.tasks import TASKS, load_task
 from lmcore.tasks.doubt import doubt_measures
 from lmcore.training.ranking import DISAGREEMENT, RANKING, TITLES
 from lmcore.types import SPLITS
-from lmcore.ui import access, cache, show, state
+from lmcore.ui import access, cache, linked, show, state
 from lmcore.ui.jobs import as_job, running_bytes
 from lmcore.ui.label_forms import draft, draw_field, finish_fields, forget_draft, set_cell
 from lmcore.ui.signin import LOCAL
@@ -27,8 +27,8 @@ from lmcore.ui.signin import LOCAL
 if TYPE_CHECKING:
     from lmcore.training.ranking import Ranking
 
-ROWS: dict[str, Rows] = {"Without a label": "unlabelled", "All rows": "all"}
-FILE, SHUFFLED, WHOLE = "As in the file", "Shuffled", "All"
+ROWS: dict[str, str] = {"unlabelled": "Without a label", "all": "All rows"}
+ORDERS = {"file": "As in the file", "shuffled": "Shuffled", **TITLES}
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,31 +93,29 @@ def _queue_choice(data: TextDataset) -> _Queue:
     measures = (
         [*doubt_measures(load_task(data.task)), *([DISAGREEMENT] if len(versions) > 1 else [])] if versions else []
     )
-    titles = {TITLES[name]: name for name in measures}
     cells = show.side_by_side(3 if data.is_split else 2, narrowest=220)
-    unlabelled = queue_rows(data)
-    usual = "Without a label" if unlabelled else "All rows"
-    rows = cells[0].segmented_control(
-        "Rows", list(ROWS), default=usual, key="label_rows", required=True, bind="query-params"
-    )
-    order = cells[1].selectbox("Order", [FILE, SHUFFLED, *titles], key="label_order", bind="query-params")
+    usual = "unlabelled" if queue_rows(data) else "all"
+    with cells[0]:
+        rows = linked.segments("Rows", list(ROWS), "label_rows", format_func=ROWS.__getitem__, default=usual)
+    with cells[1]:
+        orders = ["file", "shuffled", *measures]
+        order = linked.select("Order", orders, "label_order", format_func=ORDERS.__getitem__)
     split = ""
     if data.is_split:
-        part = cells[2].selectbox("Split", [WHOLE, *SPLITS], key="label_split", bind="query-params")
-        split = "" if part == WHOLE else str(part)
+        with cells[2]:
+            split = linked.select("Split", ["", *SPLITS], "label_split", format_func=lambda name: name or "All")
     again = st.checkbox(
         "Also rows that somebody else has labelled",
         key="label_again",
         help="Two people who label the same rows show how far labels can be trusted.",
     )
-    wanted = queue_rows(data, rows=ROWS[rows or usual], split=split)
-    if order == SHUFFLED:
+    wanted = queue_rows(data, rows=cast("Rows", rows), split=split)
+    if order == "shuffled":
         return _Queue(data.task, wanted, np.random.default_rng(0).permutation(wanted).tolist(), again)
-    if order not in titles:
+    if order == "file":
         return _Queue(data.task, wanted, None, again)
-    measure = titles[str(order)]
-    ranking = _ranking(data, list(versions), measure)
-    return _Queue(data.task, wanted, ranking.order(measure) if ranking else None, again, ranking, measure)
+    ranking = _ranking(data, list(versions), order)
+    return _Queue(data.task, wanted, ranking.order(order) if ranking else None, again, ranking, order)
 
 
 def _ranking(data: TextDataset, versions: Sequence[str], measure: str) -> "Ranking | None":

@@ -24,7 +24,7 @@ def select(
         options: the names; at least one.
         key: unique on the page; the name in the link.
         format_func: what is shown of a name. A link that names what is shown is understood too.
-        default: what is chosen at first, and in a link that names nothing; the first option where empty.
+        default: what is chosen at first, and what a link that names nothing means; the first option where empty.
         help: what it is.
     """
     first = _restore(key, options, format_func, default)
@@ -40,11 +40,12 @@ def segments(
     format_func: Callable[[str], str] = str,
     default: str = "",
     hidden: bool = False,
+    help: str | None = None,
 ) -> str:
     """Draw the same as buttons side by side; ``hidden`` leaves the label out."""
     first = _restore(key, options, format_func, default)
     value = st.segmented_control(
-        label, options, format_func=format_func, key=key, required=True,
+        label, options, format_func=format_func, key=key, required=True, help=help,
         label_visibility="collapsed" if hidden else "visible",
     )  # fmt: skip
     return _carry(key, value or first, first)
@@ -101,14 +102,30 @@ def text(
     return _carry(key, given, start)
 
 
+def named(key: str, options: Sequence[str], format_func: Callable[[str], str] = str) -> str | None:
+    """Return which option the viewer has chosen, else which one the link names, by its name or by what is shown of it.
+
+    Args:
+        key: of the widget.
+        options: the names.
+        format_func: what is shown of a name.
+    """
+    chosen: str | None = st.session_state.get(key)
+    if chosen in options:
+        return chosen
+    if key not in st.query_params:
+        return None
+    wanted = st.query_params[key]
+    shown = {format_func(name): name for name in options}
+    return wanted if wanted in options else shown.get(wanted)
+
+
 def _restore(key: str, options: Sequence[str], format_func: Callable[[str], str], default: str) -> str:
     """Put into a widget what the link names, where the viewer has chosen nothing that is offered; returns the default."""
     first = default if default in options else options[0]
-    if st.session_state.get(key) not in options:
-        wanted = st.query_params.get(key, "")
-        shown = {format_func(name): name for name in options}
-        st.session_state[key] = wanted if wanted in options else shown.get(wanted, first)
-    return first
+    found = named(key, options, format_func)
+    st.session_state[key] = first if found is None else found
+    return default or first
 
 
 def _carry(key: str, value: str, default: str) -> str:

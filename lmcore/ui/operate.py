@@ -12,7 +12,7 @@ from lmcore.charts import serving as charts
 from lmcore.errors import LmError
 from lmcore.serving import ServerState, ServingStats, read_stats, server_state, start_server, stop_server
 from lmcore.tasks import TASKS
-from lmcore.ui import access, cache, show
+from lmcore.ui import access, cache, linked, show
 from lmcore.ui.asking import key_hash
 from lmcore.ui.page import empty_state, shown_errors
 
@@ -23,7 +23,8 @@ REFRESH_SECONDS = 2.0
 STATS_SECONDS = 5.0
 LOG_BYTES = 8192
 LOG_LINES = 30
-RANGES = {"Last hour": 3600.0, "Last day": 86400.0, "All": 0.0}
+RANGES = {"hour": 3600.0, "day": 86400.0, "all": 0.0}
+RANGE_TITLES = {"hour": "Last hour", "day": "Last day", "all": "All"}
 _METRICS_SECONDS = 30
 _BOXES: dict[str, tuple[Callable[..., Any], str]] = {
     "stopped": (st.info, ":material/stop_circle:"),
@@ -119,9 +120,7 @@ def attempt(what: str, action: Callable[[], object], doing: str = "Saving …") 
 
 def watch_stats(running: bool) -> None:
     """Draw what was served in a stretch of time; a short one is looked at again every five seconds."""
-    chosen = st.segmented_control(
-        "Time", list(RANGES), default="Last hour", required=True, key="operate_range", bind="query-params"
-    )
+    chosen = linked.segments("Time", list(RANGES), "operate_range", format_func=RANGE_TITLES.__getitem__)
     seconds = RANGES[chosen]
 
     # All that is kept may be half a million requests, too much to be read every few seconds.
@@ -132,7 +131,9 @@ def watch_stats(running: bool) -> None:
             if stats.requests:
                 _draw_stats(stats)
             elif seconds:
-                empty_state(f"Nothing was served in the {chosen.lower()}: send a text above, or look at a longer time.")
+                empty_state(
+                    f"Nothing was served in the {RANGE_TITLES[chosen].lower()}: send a text above, or look at a longer time."
+                )
             else:
                 empty_state("Nothing was served yet: start the server and send a text above.")
 

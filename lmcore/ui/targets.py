@@ -62,7 +62,7 @@ def pick_target(
 
 
 def offered_choice(offered: Sequence[Target], prediction: Prediction, read: str, key: str) -> Target:
-    """Ask which of some targets is to be explained; the link carries it by its name.
+    """Ask which of some targets is to be explained; the link carries it by what it is, not as it is asked.
 
     Args:
         offered: the targets; at least one.
@@ -71,11 +71,20 @@ def offered_choice(offered: Sequence[Target], prediction: Prediction, read: str,
         key: unique on the page.
     """
     names = distinct([target_name(target, prediction, read) for target in offered])
+    links = distinct([_link_name(target) for target in offered])
     wanted = state.chosen("target")
-    index = names.index(wanted) if wanted in names else 0
-    name = st.selectbox("What to explain", names, index=index, key=key)
-    state.choose("target", "" if name == names[0] else name)
-    return offered[names.index(name)]
+    index = next((found.index(wanted) for found in (links, names) if wanted in found), 0)
+    index = names.index(st.selectbox("What to explain", names, index=index, key=key))
+    state.choose("target", links[index] if index else "")
+    return offered[index]
+
+
+def _link_name(target: Target) -> str:
+    """Return what the link calls a target; of a phrase its place says it all."""
+    label = "" if target.kind == "phrase" else f":{target.label}"
+    place = f"@{target.start}-{target.end}" if target.end else ""
+    against = f"~{target.against}" if target.against else ""
+    return f"{target.kind}{label}{place}{against}"
 
 
 def target_name(target: Target, prediction: Prediction, read: str) -> str:

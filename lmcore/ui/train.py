@@ -17,7 +17,7 @@ from lmcore.training.config import FROM_LABELS, TrainConfig
 from lmcore.training.distributed.ray_jobs import RayAccess
 from lmcore.training.distributed.workers import Place
 from lmcore.training.methods import options_for
-from lmcore.ui import cache, show, state
+from lmcore.ui import cache, linked, show, state
 
 if TYPE_CHECKING:
     from lmcore.models.registry import ModelVersion
@@ -63,17 +63,10 @@ def place_choice(method: str) -> Place:
     settings = cache.settings()
     if not settings.ray_address or method not in FROM_LABELS:
         return Place()
-    places = {"this machine": Place(), "the Ray cluster": Place(settings.ray_workers, cluster=True)}
-    picked = st.segmented_control(
-        "Where",
-        list(places),
-        default="this machine",
-        key="train_place",
-        required=True,
-        bind="query-params",
-        help=f"On the cluster {settings.ray_workers} workers share each batch: the batch size is a multiple of that.",
-    )
-    place = places[picked or "this machine"]
+    places = {"here": Place(), "cluster": Place(settings.ray_workers, cluster=True)}
+    titles = {"here": "this machine", "cluster": "the Ray cluster"}
+    said = f"On the cluster {settings.ray_workers} workers share each batch: the batch size is a multiple of that."
+    place = places[linked.segments("Where", list(places), "train_place", format_func=titles.__getitem__, help=said)]
     if place.cluster:
         RayAccess.from_environment(settings)
     return place

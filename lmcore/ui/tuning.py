@@ -17,14 +17,14 @@ from lmcore.training.methods import TRAINING
 from lmcore.training.tuning.config import SearchConfig
 from lmcore.training.tuning.job import SEARCH, all_trials, search_config
 from lmcore.training.tuning.space import Dimension, default_space, largest, parse_dimension, searchable
-from lmcore.ui import access, cache, show, state
+from lmcore.ui import access, cache, linked, show, state
 from lmcore.ui.forms import option_fields
 from lmcore.ui.jobs import watch_job
 
 if TYPE_CHECKING:
     from lmcore.training.tuning.result import SearchResult
 
-MODES = ("Train", "Search")
+MODES = {"train": "Train", "search": "Search"}
 MODE = "train_mode"
 TAKEN = "train_taken"
 MORE = 10
@@ -32,16 +32,7 @@ MORE = 10
 
 def choose_mode() -> str:
     """Ask whether to train once or to search; the link carries it."""
-    chosen = st.segmented_control(
-        "What to do",
-        MODES,
-        default=MODES[0],
-        key=MODE,
-        required=True,
-        bind="query-params",
-        label_visibility="collapsed",
-    )
-    return str(chosen or MODES[0])
+    return linked.segments("What to do", list(MODES), MODE, format_func=MODES.__getitem__, hidden=True)
 
 
 def taken_settings(ref: str) -> tuple[TrainConfig | None, str]:
@@ -218,13 +209,13 @@ def _take(result: "SearchResult") -> None:
     if result.best is None:
         return
     st.session_state[TAKEN] = {"data": result.data, "config": result.best.to_dict()}
-    st.session_state[MODE] = MODES[0]
+    st.session_state[MODE] = "train"
     st.session_state["train_method"] = result.best.method
     state.choose("dataset", result.data)
 
 
 def _see(version: str) -> None:
-    st.session_state[MODE] = MODES[0]
+    st.session_state[MODE] = "train"
     state.choose("version", version)
 
 

@@ -90,6 +90,7 @@ def look_inside(visitor):
     visitor.chart("Size of the activations")
     visitor.is_content()
     visitor.shoot("analyse-activations")
+    visitor.choose("Look into", "A data set")
     visitor.choose("View", "Similarity")
     visitor.chart("Linear CKA between layers")
     visitor.run_again()
@@ -100,6 +101,7 @@ def look_inside(visitor):
 
 def compare(visitor):
     """Two methods beside each other; a colleague who opens the link in a session of their own sees the same."""
+    visitor.choose("Look into", "A text")
     visitor.choose("View", "Compare")
     visitor.choose("Compare", "Two methods")
     words = visitor.chart("Integrated gradients beside").get_attribute("aria-label")

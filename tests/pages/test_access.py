@@ -307,10 +307,10 @@ def test_secrets_that_cannot_be_read_let_nobody_in(open_app, filled, tmp_path, m
 
 
 def test_labels_bear_the_name_of_who_is_signed_in_and_a_viewer_gives_none(enter, filled, home):
-    app = enter("1_Data.py", "vic@partner.org").segmented_control(key="data_view").set_value("Label").run()
+    app = enter("1_Data.py", "vic@partner.org").segmented_control(key="data_view").set_value("label").run()
     assert not app.exception
     assert "Labelling rows needs the role edit: yours is view." in [box.value for box in app.info]
-    app = enter("1_Data.py", "bo@example.com").segmented_control(key="data_view").set_value("Label").run()
+    app = enter("1_Data.py", "bo@example.com").segmented_control(key="data_view").set_value("label").run()
     assert any(c.value.startswith("You label as bo@example") for c in app.main.caption)
     assert not [field for field in app.text_input if field.label == "Your name"]
     app = app.button(key="label_save").click().run()

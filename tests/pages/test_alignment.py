@@ -74,12 +74,22 @@ def test_the_views_that_fit_are_offered_and_one_of_a_link_stays(open_app, filled
     app = open_app(PAGE, version=filled.version)
     offered = app.segmented_control(key="analyse_view").options
     assert "Probabilities" not in offered
-    assert {"Why", "Alignment", "Examples", "Similarity"} <= set(offered)
+    assert {"Why", "Alignment", "Examples"} <= set(offered)
     app = open_app(PAGE, version=filled.version, analyse_view="Probabilities")
     assert "Probabilities" in app.segmented_control(key="analyse_view").options
-    app.segmented_control(key="analyse_view").set_value("Words").run()
+    app.segmented_control(key="analyse_about").set_value("data").run()
     assert not app.exception
+    assert app.segmented_control(key="analyse_view").value == app.query_params["analyse_view"] == "words"
+    app.segmented_control(key="analyse_view").set_value("similarity").run()
+    assert {name: app.query_params[name] for name in ("analyse_view", "version")} == {
+        "analyse_view": "similarity", "version": filled.version,
+    }  # fmt: skip
+    again = open_app(PAGE, version=filled.version, analyse_view="similarity")
+    assert again.segmented_control(key="analyse_about").value == "data"
+    assert again.segmented_control(key="analyse_view").value == "similarity"
+    app.segmented_control(key="analyse_about").set_value("text").run()
     assert "Probabilities" not in app.segmented_control(key="analyse_view").options
+    assert "analyse_view" not in app.query_params
 
 
 def test_a_view_stays_where_another_version_has_none_of_its_kind(open_app, filled, home):

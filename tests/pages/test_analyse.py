@@ -20,7 +20,11 @@ def words(app: AppTest) -> list[str]:
 
 
 def view(app: AppTest, name: str) -> AppTest:
-    return app.segmented_control(key="analyse_view").set_value(name).run()
+    views = app.segmented_control(key="analyse_view")
+    if name not in views.options:
+        app = app.segmented_control(key="analyse_about").set_value("data").run()
+        views = app.segmented_control(key="analyse_view")
+    return views.set_value(name.lower().replace(" ", "_")).run()
 
 
 def shown(app: AppTest) -> dict[str, str]:
@@ -55,7 +59,11 @@ def test_why_one_class_rather_than_another(open_app, filled):
     app = box.select(other).run()
     assert not app.exception
     assert other.replace("Why", "What speaks for", 1) in words(app)[1]
-    assert app.query_params["target"] == other
+    assert app.query_params["target"].startswith("class:")
+    again = open_app(PAGE, target=app.query_params["target"])
+    assert next(box for box in again.selectbox if box.label == "What to explain").value == other
+    before = open_app(PAGE, target=other)
+    assert next(box for box in before.selectbox if box.label == "What to explain").value == other
 
 
 def test_other_methods_and_settings(open_app, filled):
@@ -143,7 +151,7 @@ def test_links_to_what_is_not_there_say_so(open_app, filled):
     app = open_app(PAGE, version="models:/gone/1", dataset="gone@1", row="3", analyse_view="Nonsense")
     assert not app.exception
     assert sorted(box.value.split("'")[1] for box in app.warning) == ["gone@1", "models:/gone/1"]
-    assert app.segmented_control(key="analyse_view").value == "Why"
+    assert app.segmented_control(key="analyse_view").value == "why"
 
 
 @pytest.mark.parametrize(

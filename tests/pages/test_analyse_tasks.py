@@ -55,7 +55,7 @@ def test_an_output_is_explained_token_by_token(open_app, version):
     box = next(box for box in app.selectbox if box.label == "What to explain")
     assert box.options == ["Why “eins”", "Why “zwei”", "Why “drei”", "Why all of it"]
     assert any(alt.startswith("What speaks for “eins”.") for alt in words(app))
-    app.segmented_control(key="analyse_what").set_value("Every token of the output").run()
+    app.segmented_control(key="analyse_what").set_value("all").run()
     assert not app.exception
     assert any(alt.startswith("What each written token comes from.") for alt in words(app))
     assert "of the scores' size stands in what was read" in said(app)
@@ -73,7 +73,7 @@ def test_what_is_slow_waits_for_a_click_and_the_trust_panel_says_what_it_found(o
     monkeypatch.setattr("lmcore.analysis.attribution.cost._SLOW", 0.0)
     app = open_app(PAGE, text="we had some bread and soup today", analyse_view="Layers")
     app.session_state["analyse_method"] = "leave_one_out"
-    app = app.segmented_control(key="analyse_view").set_value("Why").run()
+    app = app.segmented_control(key="analyse_view").set_value("why").run()
     assert not any(alt.startswith("What speaks for") for alt in words(app))
     app = next(button for button in app.button if button.label == "Explain").click().run()
     assert any(alt.startswith("What speaks for") for alt in words(app))

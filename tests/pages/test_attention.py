@@ -48,7 +48,7 @@ def test_roles_of_a_text_and_over_a_data_set(open_part, filled):
     assert "Over 1 text." in said(app)
     app = clean(app.selectbox(key="analyse_role").set_value("induction").run())
     assert any(alt.startswith("Induction: score of each head: the highest score") for alt in words(app))
-    app = clean(app.segmented_control(key="analyse_roles_over").set_value("Test rows of a data set").run())
+    app = clean(app.segmented_control(key="analyse_roles_over").set_value("data").run())
     assert "Over 12 texts." in said(app)
 
 

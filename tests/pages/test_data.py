@@ -16,7 +16,7 @@ def press(app: AppTest, label: str) -> AppTest:
 
 
 def view(app: AppTest, name: str) -> AppTest:
-    return app.segmented_control(key="data_view").set_value(name).run()
+    return app.segmented_control(key="data_view").set_value(name.lower()).run()
 
 
 def said(app: AppTest) -> str:
@@ -153,7 +153,7 @@ def test_a_link_to_what_is_not_there_says_so(open_app, filled):
     assert not app.exception
     assert "'gone@7'" in app.warning[0].value
     assert app.selectbox(key="pick_dataset").value == filled.split
-    assert app.segmented_control(key="data_view").value == "Profile"
+    assert app.segmented_control(key="data_view").value == "profile"
 
 
 def test_damaged_rows_are_told_in_one_sentence(open_app, filled, home):

@@ -64,18 +64,33 @@ def test_influential_rows(open_app, filled):
     app = fine(open_app(PAGE, analyse_view="Examples", text=TEXT, analyse_examples="Influential rows"))
     assert any(alt.startswith("Rows that the answer") for alt in words(app))
     assert "from the final weights alone (one checkpoint)" in said(app)
+    answers = app.selectbox(key="analyse_answer")
+    assert answers.options == ["what the model says", "food", "travel", "weather"]
+    app = fine(answers.set_value("weather").run())
+    assert app.query_params["analyse_answer"] == "weather"
+    assert "against (-) **weather** most" in said(app)
 
 
-@pytest.mark.parametrize("task", ["slot-filling", "question-answering", "text-generation"])
-def test_influential_rows_of_other_tasks(open_app, home, task):
+@pytest.mark.parametrize(
+    ("task", "answer", "called"),
+    [
+        ("slot-filling", "go", "go"),
+        ("question-answering", "no answer", "no answer"),
+        ("text-generation", " on day 30", "on day 30"),
+    ],
+)
+def test_influential_rows_of_other_tasks(open_app, home, task, answer, called):
     version = keep(home.workspace, task)
     stored = DatasetStore(home.workspace).save(TextDataset("rows", task, CASES[task][2]))
     app = fine(open_app(PAGE, version=version, dataset=str(stored.ref), row="0", analyse_view="Examples"))
-    assert app.segmented_control(key="analyse_examples").value == "Nearest rows"
-    app = fine(app.segmented_control(key="analyse_examples").set_value("Influential rows").run())
+    assert app.segmented_control(key="analyse_examples").value == "nearest"
+    app = fine(app.segmented_control(key="analyse_examples").set_value("influence").run())
     assert any(alt.startswith("Rows that the answer") for alt in words(app))
     assert "among 3 rows of rows@1" in said(app)
     assert 1 not in app.dataframe[0].value["row"].tolist()
+    field = app.selectbox if task == "slot-filling" else app.text_input
+    app = fine(field(key="analyse_answer").set_value(answer).run())
+    assert f"against (-) **{called}** most" in said(app)
 
 
 @pytest.mark.parametrize(

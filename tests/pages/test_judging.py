@@ -50,7 +50,7 @@ def test_every_view_of_an_evaluation(open_app, filled, home):
     app = open_app(PAGE, judging_view="Slices")
     assert not app.exception
     control = next(group for group in app.segmented_control if group.key == "judging_view")
-    assert control.value == "Slices", "the link carries the view"
+    assert control.value == "slices", "a link of before named what was shown"
     assert control.options == [
         "Overview",
         "Slices",
@@ -71,20 +71,20 @@ def test_every_view_of_an_evaluation(open_app, filled, home):
     assert len(listed) == (result.predictions["gold"] == "travel").sum()
     row = int(listed["row"].iloc[0])
     assert link(app, f"Analyse row {row}")["row"] == str(row - 1)
-    app = show(app, "Calibration")
+    app = show(app, "calibration")
     assert "The expected calibration error is " in said(app)
     assert words(app)[0].startswith(f"{filled.version}: expected calibration error ")
     assert app.dataframe[0].value["measure"].tolist() == [
         "Calibration error", "Brier score", "Log-likelihood loss", "AUROC",
     ]  # fmt: skip
-    app = show(app, "Compare")
+    app = show(app, "compare")
     assert "There is no other version of this task yet" in app.info[0].value
-    app = show(app, "Learning curve")
+    app = show(app, "curve")
     assert "Draw the curve" in labels(app)
     assert not words(app)
-    app = show(app, "Forgetting")
+    app = show(app, "forgetting")
     assert f"{filled.version} was not trained on from another version" in app.info[0].value
-    app = show(app, "Model card")
+    app = show(app, "card")
     assert "# topics, version 1" in said(app)
     assert "## Limits" in said(app)
     assert "Download the card" in [button.proto.label for button in app.get("download_button")]
@@ -161,7 +161,7 @@ def test_forgetting_is_measured_and_shown(open_app, filled, home):
     assert "did not clearly change on the earlier data" in said(app)
     assert len(words(app)) == 2
     assert "Download the report" in [button.proto.label for button in app.get("download_button")]
-    app = show(app, "Learning curve")
+    app = show(app, "curve")
     assert "a learning curve is of one data set alone" in said_info(app)
 
 
@@ -178,7 +178,7 @@ def test_a_version_that_was_not_trained_here_has_a_card_and_no_curve(open_app, f
     app = open_app(PAGE, judging_view="Learning curve", version=str(made.ref))
     assert not app.exception
     assert f"{made.ref} was not trained here" in app.info[0].value
-    assert "The data set is not in the workspace any more." in said(show(app, "Model card"))
+    assert "The data set is not in the workspace any more." in said(show(app, "card"))
 
 
 def test_a_version_is_evaluated_from_the_page(open_app, filled, home):

@@ -144,7 +144,7 @@ def test_the_end_of_a_queue_and_the_skipped_rows(opened, texts, labels):
 
 
 def test_labels_that_are_there_are_checked(opened, texts, labels):
-    app = opened(texts, label_rows="All rows")
+    app = opened(texts, label_rows="all")
     assert row_shown(app) == 1
     assert "now: tea" in said(app)
     assert keys(app)["enter"] == "Right as it is"
@@ -153,7 +153,7 @@ def test_labels_that_are_there_are_checked(opened, texts, labels):
     full = texts.derive(texts.frame.head(2))
     assert progress(opened(full)) == "0 of 2 labelled", "where nothing is unlabelled all rows are asked"
     app = opened(full, label_rows="Without a label")
-    app.segmented_control(key="label_rows").set_value("Without a label").run()
+    app.segmented_control(key="label_rows").set_value("unlabelled").run()
     assert "Every row has a label: choose All rows to check them." in said(app)
 
 
@@ -178,7 +178,7 @@ def test_two_people_share_the_rows(opened, texts, labels, home):
     assert kept.operation["unsettled"] == 1
     assert kept.frame["label"].tolist() == ["tea", "rain", "", "tea", "", ""]
     assert bo.query_params["dataset"] == "texts@2"
-    bo = bo.segmented_control(key="data_view").set_value("History").run()
+    bo = bo.segmented_control(key="data_view").set_value("history").run()
     assert any(c.value.startswith("label by ann 1, bo 2 · 6 rows") for c in bo.main.caption)
     ann.run()
     assert "Kept before as texts@2: ann 1, bo 2." in said(ann)
@@ -284,6 +284,6 @@ def test_an_upload_without_labels_is_brought_in(open_app, home):
     app = next(b for b in app.button if b.label == "Bring it in").click().run()
     assert not app.exception
     assert DatasetStore(home.workspace).load("notes@1").frame["label"].tolist() == ["", ""]
-    app = app.segmented_control(key="data_view").set_value("Label").run()
+    app = app.segmented_control(key="data_view").set_value("label").run()
     app = app.text_input(key="label_author").set_value("ann").run()
     assert progress(app) == "0 of 2 labelled"

@@ -84,7 +84,7 @@ def test_an_empty_workspace_says_what_to_do_first(open_app):
     assert not any(label.startswith(("Start", "Stop", "Restart")) for label in labels(app))
     assert next(button for button in app.button if button.label == "Send").disabled
     assert any("Nothing was served in the last hour" in text.value for text in app.markdown)
-    app.segmented_control(key="operate_range").set_value("All").run()
+    app.segmented_control(key="operate_range").set_value("all").run()
     assert any("Nothing was served yet" in text.value for text in app.markdown)
 
 

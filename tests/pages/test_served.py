@@ -31,7 +31,7 @@ def press(app, label):
 
 
 def test_the_running_server_is_explained_and_the_link_carries_it(open_app, served, home):
-    link = {"version": served, "text": TEXT, "analyse_asked": "The running server", "served_method": "Leave one out"}
+    link = {"version": served, "text": TEXT, "analyse_asked": "server", "served_method": "Leave one out"}
     app = open_app(PAGE, **link)
     assert any("asks for a key" in box.value for box in app.info)
     app.text_input(key="served_api_key").set_value("wrong").run()

@@ -35,7 +35,7 @@ def test_the_layers_of_a_version(open_app, filled):
 
 
 def test_what_training_changed(open_app, filled):
-    app = open_app(PAGE, analyse_view="Similarity", similarity_with="What it was trained from")
+    app = open_app(PAGE, analyse_view="Similarity", similarity_with="origin")
     assert not app.exception
     assert not app.error
     assert words(app)[1].startswith("How far each layer is from that of folder:")
@@ -97,9 +97,7 @@ def test_a_version_whose_beginning_is_not_there(open_app, filled, home):
     registry = ModelRegistry(home.workspace)
     known = registry.get(filled.version)
     registry.register("fresh", known.folder, task=known.task, facts={**known.facts, "base": "config:bert-small"})
-    app = open_app(
-        PAGE, analyse_view="Similarity", version="models:/fresh/1", similarity_with="What it was trained from"
-    )
+    app = open_app(PAGE, analyse_view="Similarity", version="models:/fresh/1", similarity_with="origin")
     assert not app.exception
     assert not app.error
     assert any("began as config:bert-small with random weights" in box.value for box in app.info)

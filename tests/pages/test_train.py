@@ -276,7 +276,7 @@ def test_a_cluster_is_offered_only_where_one_is_set_up(open_app, filled, home, t
     monkeypatch.delenv("RAY_AUTH_TOKEN_PATH", raising=False)
     app = by_gradient()
     (where,) = place(app)
-    where.set_value("the Ray cluster").run()
+    where.set_value("cluster").run()
     assert "A Ray cluster is used with a token alone" in app.error[0].value
     assert "Start training" not in labels(app)
     monkeypatch.setenv("RAY_AUTH_TOKEN", "secret-of-the-cluster")

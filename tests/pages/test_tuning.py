@@ -46,7 +46,7 @@ def searched(made, filled, home):
 
 
 def test_a_search_is_started_from_the_page(open_app, filled, home, tiny_folder):
-    app = choose_tiny(open_app(PAGE, train_mode="Search"), filled.split, tiny_folder)
+    app = choose_tiny(open_app(PAGE, train_mode="search"), filled.split, tiny_folder)
     assert not app.exception
     assert not app.error
     assert "No search has been started yet." in said(app)
@@ -70,7 +70,7 @@ def test_a_search_is_started_from_the_page(open_app, filled, home, tiny_folder):
 
 
 def test_what_cannot_be_searched_is_told_in_one_sentence(open_app, filled, tiny_folder):
-    app = choose_tiny(open_app(PAGE, train_mode="Search"), filled.split, tiny_folder)
+    app = choose_tiny(open_app(PAGE, train_mode="search"), filled.split, tiny_folder)
     key = "search_text-classification_head"
     app = app.text_input(key=f"{key}_strength").set_value("10:1").run()
     assert not app.exception
@@ -82,7 +82,7 @@ def test_what_cannot_be_searched_is_told_in_one_sentence(open_app, filled, tiny_
 
 
 def test_more_settings_have_an_example_to_begin_with(open_app, filled, tiny_folder):
-    app = choose_tiny(open_app(PAGE, train_mode="Search"), filled.split, tiny_folder)
+    app = choose_tiny(open_app(PAGE, train_mode="search"), filled.split, tiny_folder)
     app.selectbox(key="train_method").set_value("full").run()
     key = "search_text-classification_full"
     names = app.multiselect(key=f"{key}_names")
@@ -95,7 +95,7 @@ def test_more_settings_have_an_example_to_begin_with(open_app, filled, tiny_fold
 
 
 def test_what_was_found_is_shown_and_taken_over(open_app, searched, filled, tiny_folder):
-    app = open_app(PAGE, train_mode="Search", search=searched.id)
+    app = open_app(PAGE, train_mode="search", search=searched.id)
     assert not app.exception
     assert not app.error
     assert "The best of 7 trials is trial" in said(app)
@@ -108,7 +108,7 @@ def test_what_was_found_is_shown_and_taken_over(open_app, searched, filled, tiny
     app = press(app, "Use these settings")
     assert not app.exception
     assert not app.warning
-    assert app.segmented_control(key="train_mode").value == "Train"
+    assert app.segmented_control(key="train_mode").value == "train"
     assert "Start training" in labels(app)
     strength = next(field for field in app.number_input if field.label == "Strength")
     assert strength.value == pytest.approx(searched.best.strength)
@@ -117,7 +117,7 @@ def test_what_was_found_is_shown_and_taken_over(open_app, searched, filled, tiny
 
 
 def test_a_search_is_extended(open_app, searched, home):
-    app = open_app(PAGE, train_mode="Search", search=searched.id)
+    app = open_app(PAGE, train_mode="search", search=searched.id)
     app.number_input(key=f"search_more_{searched.id}").set_value(5).run()
     app = press(app, "Extend the search")
     assert not app.exception
@@ -133,7 +133,7 @@ def test_a_registered_best_is_one_click_away_and_one_trial_has_no_importance(ope
         DatasetStore(home.workspace).load(filled.split),
         settings=home,
     )
-    app = open_app(PAGE, train_mode="Search", search=found.id)
+    app = open_app(PAGE, train_mode="search", search=found.id)
     assert "is told from 6 finished trials on; so far: 1." in app.info[0].value
     assert len(words(app)) == 2
     app = press(app, "See how models:/found/1 did")
@@ -146,7 +146,7 @@ def test_a_registered_best_is_one_click_away_and_one_trial_has_no_importance(ope
 def test_a_search_that_waits_is_watched(open_app, filled, home):
     board = JobBoard(home.workspace)
     job = board.submit(COUNTING, {"to": 1000, "pause": 0.05, "id": "feed"}, title="Search slowly", kind="search")
-    app = open_app(PAGE, train_mode="Search")
+    app = open_app(PAGE, train_mode="search")
     assert not app.exception
     assert not app.error
     assert "**Search slowly**" in said(app)
@@ -155,10 +155,10 @@ def test_a_search_that_waits_is_watched(open_app, filled, home):
 
 
 def test_a_link_to_a_search_that_is_not_there_and_a_damaged_one(open_app, searched, home):
-    app = open_app(PAGE, train_mode="Search", search="gone")
+    app = open_app(PAGE, train_mode="search", search="gone")
     assert not app.exception
     assert "'gone'" in app.warning[0].value
     (home.workspace.results / "searches" / searched.id / "study.db").unlink()
-    app = open_app(PAGE, train_mode="Search", search=searched.id)
+    app = open_app(PAGE, train_mode="search", search=searched.id)
     assert not app.exception
     assert "are gone: run it again" in app.error[0].value

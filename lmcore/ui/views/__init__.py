@@ -11,6 +11,8 @@ from lmcore.tasks import TASKS, has_targets, reads_task
 from lmcore.types import Input
 from lmcore.ui.analyse import joined
 
+About = Literal["text", "data"]
+ABOUT: dict[str, str] = {"text": "A text", "data": "A data set"}
 CLASS_TASKS = ("text-classification", "multi-label-classification", "relation-extraction")
 LANGUAGE_TASKS = ("text-generation", "completion", "translation", "summarisation", "style-transfer")
 
@@ -20,21 +22,30 @@ class View:
     """One way of looking into a model.
 
     Attributes:
-        title: what the page and the link call it.
+        name: what the link calls it.
+        title: what the page calls it.
         target: ``package.module:function`` that draws it.
         tasks: the versions that it looks into: ``classes`` (those that give a row classes), ``language`` (those that hold
             tokens probable), ``targets`` (those of whose outputs parts can be explained), ``explained`` (those among them
             that read a text at once), ``encoders`` (those whose model may be
             an encoder) or ``any``.
-        reads_text: whether it is about the text of the page; else about a data set, or texts that it asks for itself.
+        about: a ``text`` or a whole data set (``data``).
+        own_texts: whether it asks for its texts itself; else one about a text is about that of the page.
         reads_columns: whether it is given each column that the task reads; else they are joined.
     """
 
+    name: str
     title: str
     target: str
     tasks: Literal["classes", "language", "targets", "explained", "encoders", "any"] = "classes"
-    reads_text: bool = True
+    about: About = "text"
+    own_texts: bool = False
     reads_columns: bool = False
+
+    @property
+    def reads_text(self) -> bool:
+        """Whether it is given the text of the page."""
+        return self.about == "text" and not self.own_texts
 
     def fits(self, task: str) -> bool:
         """Say whether it looks into versions of a task."""
@@ -58,22 +69,30 @@ class View:
 
 
 VIEWS = {
-    view.title: view
+    view.name: view
     for view in (
-        View("Why", "lmcore.ui.views.why:draw", tasks="targets", reads_columns=True),
-        View("Compare", "lmcore.ui.views.compare:draw", tasks="explained", reads_columns=True),
-        View("Attention", "lmcore.ui.views.attention:draw", tasks="explained", reads_columns=True),
-        View("Output reading", "lmcore.ui.views.output_reading:draw", tasks="explained", reads_columns=True),
-        View("Causal tests", "lmcore.ui.views.causal_tests:draw", tasks="explained", reads_columns=True),
-        View("Probabilities", "lmcore.ui.views.probabilities:draw", tasks="language"),
-        View("Activations", "lmcore.ui.views.activations:draw", tasks="any"),
-        View("Alignment", "lmcore.ui.views.alignment:draw", tasks="encoders", reads_text=False),
-        View("Examples", "lmcore.ui.views.examples:draw", tasks="explained", reads_columns=True),
-        View("Words", "lmcore.ui.views.words:draw", reads_text=False),
-        View("Suites", "lmcore.ui.views.suites:draw", reads_text=False),
-        View("Neurons", "lmcore.ui.views.neurons:draw", tasks="any", reads_text=False),
-        View("Probing", "lmcore.ui.views.probing:draw", tasks="any", reads_text=False),
-        View("Concepts", "lmcore.ui.views.concepts:draw", reads_text=False),
-        View("Similarity", "lmcore.ui.views.similarity:draw", reads_text=False),
+        View("why", "Why", "lmcore.ui.views.why:draw", tasks="targets", reads_columns=True),
+        View("compare", "Compare", "lmcore.ui.views.compare:draw", tasks="explained", reads_columns=True),
+        View("attention", "Attention", "lmcore.ui.views.attention:draw", tasks="explained", reads_columns=True),
+        View(
+            "output_reading",
+            "Output reading",
+            "lmcore.ui.views.output_reading:draw",
+            tasks="explained",
+            reads_columns=True,
+        ),
+        View(
+            "causal_tests", "Causal tests", "lmcore.ui.views.causal_tests:draw", tasks="explained", reads_columns=True
+        ),
+        View("probabilities", "Probabilities", "lmcore.ui.views.probabilities:draw", tasks="language"),
+        View("activations", "Activations", "lmcore.ui.views.activations:draw", tasks="any"),
+        View("alignment", "Alignment", "lmcore.ui.views.alignment:draw", tasks="encoders", own_texts=True),
+        View("examples", "Examples", "lmcore.ui.views.examples:draw", tasks="explained", reads_columns=True),
+        View("words", "Words", "lmcore.ui.views.words:draw", about="data"),
+        View("suites", "Suites", "lmcore.ui.views.suites:draw", about="data"),
+        View("neurons", "Neurons", "lmcore.ui.views.neurons:draw", tasks="any", about="data"),
+        View("probing", "Probing", "lmcore.ui.views.probing:draw", tasks="any", about="data"),
+        View("concepts", "Concepts", "lmcore.ui.views.concepts:draw", about="data"),
+        View("similarity", "Similarity", "lmcore.ui.views.similarity:draw", about="data"),
     )
 }

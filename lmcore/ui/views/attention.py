@@ -23,7 +23,13 @@ if TYPE_CHECKING:
     from lmcore.analysis.attention.run import Kind
 
 PAGE_BYTES = 128 * MIB
-PARTS = ("Maps", "Roles", "Flow", "Contributions", "Importance")
+PARTS = {
+    "maps": "Maps",
+    "roles": "Roles",
+    "flow": "Flow",
+    "contributions": "Contributions",
+    "importance": "Importance",
+}
 KIND_NAMES = {
     "encoder": "Within the source",
     "decoder": "Within the output",
@@ -34,24 +40,22 @@ KIND_NAMES = {
 def draw(version: str, text: Input) -> None:
     """Show where the heads look over one input, what they do, how attention flows, what they add, and which heads matter."""
     st.caption("Attention shows where information may flow; it is no explanation of the answer by itself.")
-    part = st.segmented_control(
-        "Of the heads", PARTS, default=PARTS[0], key="analyse_attention_part", required=True, bind="query-params"
-    )
+    part = linked.segments("Of the heads", list(PARTS), "analyse_attention_part", format_func=PARTS.__getitem__)
     kinds = _kinds(cache.workspace_root(), version)
     given = frozen(text)
-    if part == "Contributions":
+    if part == "contributions":
         contributions.draw(version, given, _output() if len(kinds) > 1 else None)
         return
     kind, output = _kind_and_output(kinds)
-    if part == "Roles":
+    if part == "roles":
         heads.draw_roles(version, given, kind)
-    elif part == "Importance":
+    elif part == "importance":
         heads.draw_importance(version, given, kind, output)
     else:
         found = _attention(cache.workspace_root(), version, given, output)
         if found[kind].truncated:
             st.warning(found[kind].text_tokens.cut_note)
-        if part == "Flow":
+        if part == "flow":
             heads.draw_flow(version, found, kind, text)
         else:
             _draw_maps(version, found, kind, text)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from lmcore.analysis.causal.patching import Patching
     from lmcore.analysis.causal.steering import Steering
 
-_TESTS = ("Patching", "Ablation", "Steering")
+_TESTS = {"patching": "Patching", "ablation": "Ablation", "steering": "Steering"}
 _DIRECTIONS = {
     "denoise": "Put the clean text's parts into the corrupted run: what is enough?",
     "noise": "Put the corrupted text's parts into the clean run: what is needed?",
@@ -44,13 +44,11 @@ Text = str | tuple[tuple[str, str], ...]
 
 def draw(version: str, text: Input) -> None:
     """Offer the three tests and show what they find."""
-    test = st.segmented_control(
-        "Test", list(_TESTS), default=_TESTS[0], key="analyse_test", required=True, bind="query-params"
-    )
+    test = linked.segments("Test", list(_TESTS), "analyse_test", format_func=_TESTS.__getitem__)
     target, output = target_choice(version, text, "causal")
-    if test == "Patching":
+    if test == "patching":
         _patching(version, text, target, output)
-    elif test == "Ablation":
+    elif test == "ablation":
         _ablation(version, text, target, output)
     else:
         _steering(version, text, target, output)

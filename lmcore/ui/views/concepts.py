@@ -22,8 +22,8 @@ from lmcore.ui.views.factors import draw_factors
 if TYPE_CHECKING:
     from lmcore.analysis.concepts.testing import ConceptTest
 
-TESTED, FACTORED = "Test concepts", "Factors"
-SLICES, WORDS = "Slices of the data", "Words"
+SEEN = {"test": "Test concepts", "factors": "Factors"}
+MADE_OF = {"slices": "Slices of the data", "words": "Words"}
 MOST_CONCEPTS = 6
 EXPLAINED = 60
 _EXAMPLE = "one concept a line, such as  delivery: parcel, late, courier"
@@ -63,11 +63,8 @@ def draw(version: str) -> None:
     if ref is None:
         st.info("There is no split data set to make concepts of.")
         return
-    seen = st.segmented_control(
-        "What to see", [TESTED, FACTORED], default=TESTED, key="concepts_seen", required=True, bind="query-params",
-        label_visibility="collapsed",
-    )  # fmt: skip
-    if seen == FACTORED:
+    seen = linked.segments("What to see", list(SEEN), "concepts_seen", format_func=SEEN.__getitem__, hidden=True)
+    if seen == "factors":
         draw_factors(version, ref)
     else:
         _draw_test(version, ref)
@@ -100,10 +97,8 @@ def _choose(version: str, ref: str, labels: tuple[str, ...]) -> _Choice | None:
     with left:
         target = _target(labels)
     with right:
-        by = st.segmented_control(
-            "Concepts are", [SLICES, WORDS], default=SLICES, key="concepts_by", required=True, bind="query-params"
-        )
-        words, column, values = (_words(), "", ()) if by == WORDS else ((), *_slices(data))
+        by = linked.segments("Concepts are", list(MADE_OF), "concepts_by", format_func=MADE_OF.__getitem__)
+        words, column, values = (_words(), "", ()) if by == "words" else ((), *_slices(data))
     with st.expander("Settings", icon=":material/tune:"):
         texts = st.number_input(
             "Texts that are explained", 2, 2000, EXPLAINED, key="concepts_texts", bind="query-params",

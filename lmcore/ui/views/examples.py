@@ -27,23 +27,22 @@ if TYPE_CHECKING:
 
 SHOWN_FLIPS = 5
 AROUND = 120
+_SAID = "what the model says"
 _ROW_SOURCE = "Row of a data set"
+_PARTS = {"edits": "Edits", "nearest": "Nearest rows", "influence": "Influential rows"}
 
 
 def draw(version: str, text: Input) -> None:
     """Show edits that change the answer, the nearest rows, or those that the answer hangs on."""
     parts: dict[str, Callable[[str, Input], None]] = {
-        "Edits": _draw_edits,
-        "Nearest rows": _draw_nearest,
-        "Influential rows": _draw_influences,
+        "edits": _draw_edits,
+        "nearest": _draw_nearest,
+        "influence": _draw_influences,
     }
-    first = (
-        "Edits" if _gives_labels(version) else "Nearest rows"
-    )  # where each edit takes a written text, nothing begins by itself
-    part = st.segmented_control(
-        "Examples", list(parts), default=first, key="analyse_examples", required=True, bind="query-params"
-    )
-    parts[str(part)](version, text)
+    # Where each edit takes a written text, nothing begins by itself.
+    first = "edits" if _gives_labels(version) else "nearest"
+    part = linked.segments("Examples", list(parts), "analyse_examples", format_func=_PARTS.__getitem__, default=first)
+    parts[part](version, text)
 
 
 def _draw_edits(version: str, text: Input) -> None:
@@ -202,14 +201,16 @@ def _draw_influences(version: str, text: Input) -> None:
     ref, row = _data_choice(version)
     if ref is None:
         return
-    left, right = show.side_by_side(narrowest=190)
+    left, middle, right = show.side_by_side(3, narrowest=190)
     with left:
         split = _split_choice(ref)
+    with middle:
+        answer = _answer_choice(version)
     with right:
         count = st.number_input("Rows of each sign", 1, 50, 5, key="analyse_influence_rows", bind="query-params")
     found = stoppable(
         "Reading the rows", "analyse_influence",
-        lambda report: _influences(cache.workspace_root(), version, text, ref, split, int(count), row, report),
+        lambda report: _influences(cache.workspace_root(), version, text, ref, split, answer, int(count), row, report),
     )  # fmt: skip
     if found is None:
         return
@@ -226,9 +227,26 @@ def _draw_influences(version: str, text: Input) -> None:
     show.figure(figure, "analyse_influence_chart")
     _show_rows(version, ref, found.rows, "influence", "%.3g")
     st.caption(found.method)
-    asked = {"split": split, "row": row, "label": "", "k": int(count)}
+    asked = {"split": split, "row": row, "label": answer, "k": int(count)}
     arguments = {"text": text, "data": named_data(cache.dataset(ref)), **asked}
     report_button("influential_rows", version, found, arguments, [figure])
+
+
+def _answer_choice(version: str) -> str:
+    """Ask for the answer that is looked into, where the task has a fixed set among these; empty for what the model says."""
+    with cache.pool().lease(version) as loaded:
+        names = load_task(loaded.task).answer_names(loaded.labels)
+    if names:
+        return linked.select(
+            "Answer", ["", *names], "analyse_answer", format_func=lambda name: name or _SAID,
+            help="What rows speak for and against: what the model says of the text, or another answer.",
+        )  # fmt: skip
+    written = linked.text(
+        "Answer", "analyse_answer", height=0, placeholder=_SAID,
+        help="Another answer than the model's, as the data writes it: a tag for each word, a stretch of the context or "
+        "“no answer”, labels, or a text, whose first space counts. The rows that speak for and against it are found.",
+    )  # fmt: skip
+    return written if written.strip() else ""
 
 
 def _show_rows(version: str, ref: str, rows: "pd.DataFrame", column: str, written: str) -> None:
@@ -302,9 +320,19 @@ def _nearest(
 
 @st.cache_data(show_spinner=False)
 def _influences(
-    root: str, version: str, text: Input, ref: str, split: str, count: int, row: int | None, _report: Report
+    root: str,
+    version: str,
+    text: Input,
+    ref: str,
+    split: str,
+    answer: str,
+    count: int,
+    row: int | None,
+    _report: Report,
 ) -> "Influences":
     from lmcore.analysis import influential_examples
 
     with cache.pool().lease(version) as loaded:
-        return influential_examples(loaded, text, cache.dataset(ref), k=count, split=split, row=row, report=_report)
+        return influential_examples(
+            loaded, text, cache.dataset(ref), label=answer, k=count, split=split, row=row, report=_report
+        )

@@ -12,7 +12,7 @@ from lmcore.analysis.recipes.heads import flow_frame, row_inputs
 from lmcore.charts import analysis as charts
 from lmcore.charts import attention as head_charts
 from lmcore.types import Input, Report
-from lmcore.ui import cache, show
+from lmcore.ui import cache, linked, show
 from lmcore.ui.analyse import split_data_choice
 from lmcore.ui.forms import method_choice, option_fields
 from lmcore.ui.share import report_button
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 Frozen = str | tuple[tuple[str, str], ...]
 
-THIS_TEXT, DATA_SET = "This text", "Test rows of a data set"
+OVER = {"text": "This text", "data": "Test rows of a data set"}
 ROLE_ROWS = 64
 FLOW_SECONDS = 0.0015
 FLOW_TOKENS = 64
@@ -39,10 +39,8 @@ def draw_roles(version: str, given: Frozen, kind: "Kind") -> None:
     if kind == "cross":
         st.info("Roles are those of self-attention: choose the encoder's or the decoder's.")
         return
-    over = st.segmented_control(
-        "Over", [THIS_TEXT, DATA_SET], default=THIS_TEXT, key="analyse_roles_over", required=True, bind="query-params"
-    )
-    ref = split_data_choice(version) if over == DATA_SET else ""
+    over = linked.segments("Over", list(OVER), "analyse_roles_over", format_func=OVER.__getitem__)
+    ref = split_data_choice(version) if over == "data" else ""
     if ref is None:
         st.info("There is no split data set to take rows from.")
         return

@@ -13,7 +13,7 @@ from lmcore.charts import probing as charts
 from lmcore.charts.figure import Figure
 from lmcore.data.dataset import TextDataset
 from lmcore.types import Report
-from lmcore.ui import cache, show
+from lmcore.ui import cache, linked, show
 from lmcore.ui.analyse import split_data_choice
 from lmcore.ui.forms import method_choice, option_fields
 from lmcore.ui.share import report_button
@@ -23,7 +23,7 @@ from lmcore.ui.views.head_map import draw_map
 if TYPE_CHECKING:
     from lmcore.analysis.probes.probing import ProbeResult
 
-PROBED, MAPPED = "What layers know", "Map of heads"
+SEEN = {"layers": "What layers know", "heads": "Map of heads"}
 ROWS = 500
 PORTIONS = 10
 _CONTROL = (
@@ -71,11 +71,8 @@ def draw(version: str) -> None:
     if ref is None:
         st.info("There is no split data set to probe the layers on.")
         return
-    seen = st.segmented_control(
-        "What to see", [PROBED, MAPPED], default=PROBED, key="probing_seen", required=True, bind="query-params",
-        label_visibility="collapsed",
-    )  # fmt: skip
-    if seen == MAPPED:
+    seen = linked.segments("What to see", list(SEEN), "probing_seen", format_func=SEEN.__getitem__, hidden=True)
+    if seen == "heads":
         draw_map(version, ref)
     else:
         _draw_probes(version, ref)

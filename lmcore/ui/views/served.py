@@ -18,7 +18,7 @@ from lmcore.serving import send, server_client, server_state
 from lmcore.serving.client import prediction_of
 from lmcore.tasks import load_task
 from lmcore.types import Input, Report, Target
-from lmcore.ui import cache, show
+from lmcore.ui import cache, linked, show
 from lmcore.ui.asking import key_hash
 from lmcore.ui.forms import method_choice, option_fields
 from lmcore.ui.predicted import show_prediction
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from lmcore.analysis.served.attribution import ServedAttribution
     from lmcore.analysis.trust.faithfulness import Faithfulness
 
-MODEL, SERVER = "The model itself", "The running server"
+ASKED = {"model": "The model itself", "server": "The running server"}
 METHODS = tuple(name for name in ATTRIBUTION if is_black_box(name))
 _HELD = 1e-3
 
@@ -68,14 +68,11 @@ def asks_server(version: str) -> bool:
     """Offer to ask the running server in place of the model, where it runs with this version; say whether it is to be asked."""
     state = server_state(cache.settings().workspace)
     if state.state != "running" or state.version != version:
-        if st.query_params.get("analyse_asked") == SERVER or st.session_state.get("analyse_asked") == SERVER:
+        if linked.named("analyse_asked", list(ASKED), ASKED.__getitem__) == "server":
             st.info(f"The prediction server does not run with {version} now: the model itself is explained.")
         return False
-    chosen = st.segmented_control(
-        "Ask", [MODEL, SERVER], default=MODEL, key="analyse_asked", required=True, bind="query-params",
-        help="The server is sent nothing but texts, so that it takes only methods that leave words out.",
-    )  # fmt: skip
-    return bool(chosen == SERVER)
+    said = "The server is sent nothing but texts, so that it takes only methods that leave words out."
+    return linked.segments("Ask", list(ASKED), "analyse_asked", format_func=ASKED.__getitem__, help=said) == "server"
 
 
 def draw_served(version: str, text: Input) -> None:

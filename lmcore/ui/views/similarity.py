@@ -14,7 +14,7 @@ from lmcore.charts import similarity as charts
 from lmcore.charts.figure import Figure
 from lmcore.errors import InputError
 from lmcore.types import SPLITS, Report
-from lmcore.ui import cache, show
+from lmcore.ui import cache, linked, show
 from lmcore.ui.analyse import split_data_choice
 from lmcore.ui.forms import method_choice, option_fields
 from lmcore.ui.share import report_button
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 AT_ONCE = 1000
 BATCH = 256
-ITSELF, ORIGIN = "Its own layers", "What it was trained from"
+WITH = {"": "Its own layers", "origin": "What it was trained from"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,16 +107,16 @@ def _other(version: str) -> str | None:
 
     versions = [str(v.ref) for v in cache.versions() if v.available and str(v.ref) != version]
     models = [str(m.ref) for m in list_models(cache.machine()) if m.ref.kind != "config"]
-    named = st.selectbox(
-        "Compared with", [ITSELF, ORIGIN, *versions, *models], key="similarity_with", bind="query-params"
+    named = linked.select(
+        "Compared with", [*WITH, *versions, *models], "similarity_with", format_func=lambda name: WITH.get(name, name)
     )
-    if named == ORIGIN:
+    if named == "origin":
         try:
             return str(trained_from(cache.registry().get(version), cache.registry()))
         except InputError as error:
             st.info(str(error))
             return None
-    return "" if named == ITSELF else str(named)
+    return named
 
 
 def _compare(choice: _Choice) -> "LayerSimilarity | None":

@@ -10,7 +10,7 @@ from lmcore.analysis.suites.expectations import EXPECTATIONS
 from lmcore.analysis.suites.job import TARGET
 from lmcore.charts import counterfactual as charts
 from lmcore.types import SPLITS
-from lmcore.ui import access, cache, show, state
+from lmcore.ui import access, cache, linked, show, state
 from lmcore.ui.jobs import as_job, running_bytes
 from lmcore.ui.progress import PageReport
 from lmcore.ui.share import report_button
@@ -24,7 +24,6 @@ INLINE_CASES = 400
 _USUAL = "as is usual for each edit"
 _EXPECTED = {_USUAL: _USUAL, **EXPECTATIONS, "is": "the answer is the row's own label"}
 _DEFAULT = ("typos", "homophones", "letter_case", "punctuation")
-_NOBODY = "nothing"
 
 
 def draw(version: str) -> None:
@@ -43,12 +42,7 @@ def draw(version: str) -> None:
     if not suites:
         st.info(f"{ref} has no suite yet: make one, and every version can be held against it.")
         return
-    key = "analyse_suite"
-    if st.session_state.get(key) not in suites:
-        st.session_state.pop(key, None)
-    # Without a function that formats them: the link then carries the names themselves.
-    name = st.selectbox("Suite", list(suites), key=key, bind="query-params")
-    suite = store.load(str(name))
+    suite = store.load(linked.select("Suite", list(suites), "analyse_suite"))
     run = _run_of(store, suite, version)
     if run is not None:
         _show_run(suite, run)
@@ -170,11 +164,12 @@ def _compare(store: "SuiteStore", suite: "Suite", run: "SuiteRun") -> None:
     if not versions:
         return
     st.subheader("Beside another version")
-    key = "analyse_suite_against"
-    other = st.selectbox("Compare with", [_NOBODY, *versions], key=key, bind="query-params")
-    if other == _NOBODY:
+    other = linked.select(
+        "Compare with", ["", *versions], "analyse_suite_against", format_func=lambda ref: ref or "nothing"
+    )
+    if not other:
         return
-    second = _run_of(store, suite, str(other))
+    second = _run_of(store, suite, other)
     if second is None:
         return
     from lmcore.analysis import compare_runs
@@ -184,7 +179,7 @@ def _compare(store: "SuiteStore", suite: "Suite", run: "SuiteRun") -> None:
     figure = charts.rate_differences(comparison.rates, comparison.first, comparison.second)
     show.figure(figure, "analyse_suite_differences")
     st.caption("95 % intervals by a paired bootstrap of the rows.")
-    arguments = {"suite": named_suite(suite), "other": cache.named_model(str(other)), "seed": comparison.seed}
+    arguments = {"suite": named_suite(suite), "other": cache.named_model(other), "seed": comparison.seed}
     report_button("suite_comparison", run.version, comparison, arguments, [figure])
     if len(comparison.changed):
         changed = comparison.changed.assign(

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from lmcore.analysis.attribution.cost import AttributionCost
     from lmcore.analysis.attribution.outputs import OutputAttribution
 
-ONE, ALL = "One part of the output", "Every token of the output"
+EXPLAINED = {"one": "One part of the output", "all": "Every token of the output"}
 _MEASURES = {"log_probability": "nats", "probability": "probability", "logit": "logits"}
 _COMPLETENESS = (
     "The scores should add up to the model's output for the text less that for the baseline. This is by how much they "
@@ -95,10 +95,7 @@ def draw(version: str, text: Input) -> None:
 
 
 def _wants_all() -> bool:
-    chosen = st.segmented_control(
-        "What", [ONE, ALL], default=ONE, key="analyse_what", required=True, bind="query-params"
-    )
-    return bool(chosen == ALL)
+    return linked.segments("What", list(EXPLAINED), "analyse_what", format_func=EXPLAINED.__getitem__) == "all"
 
 
 def _output_choice(written: str) -> str:
