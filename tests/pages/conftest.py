@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -105,3 +106,19 @@ def open_app(home: Settings) -> Callable[..., AppTest]:
         return app.run()
 
     return open_app
+
+
+@pytest.fixture
+def pages(monkeypatch: pytest.MonkeyPatch) -> dict[str, Callable[[], bytes]]:
+    """What each button of a report would download, by the analysis."""
+    found: dict[str, Callable[[], bytes]] = {}
+    drawn = st.download_button
+
+    def button(label: str, **given: Any) -> bool:
+        key = given["key"]
+        if key.startswith("report_"):
+            found[key.removeprefix("report_")] = given["data"]
+        return bool(drawn(label, **given))
+
+    monkeypatch.setattr(st, "download_button", button)
+    return found

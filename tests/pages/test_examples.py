@@ -1,6 +1,7 @@
 """The views Examples and Suites of the Analyse page."""
 
 import pytest
+import streamlit as st
 
 from lmcore.analysis import SuiteStore
 from lmcore.data.dataset import TextDataset
@@ -105,14 +106,19 @@ def test_any_text_is_taken(open_app, filled, text):
         assert any("only its beginning was edited" in box.value for box in app.warning)
 
 
-def test_a_suite_is_made_run_and_compared(open_app, filled, home):
+def test_a_suite_is_made_run_and_compared(open_app, filled, home, monkeypatch):
     app = fine(open_app(PAGE, analyse_view="Suites", dataset=filled.split))
     assert any("has no suite yet" in box.value for box in app.info)
     app.text_input(key="suite_name").set_value("small")
     app.number_input(key="suite_rows").set_value(4)
     app = fine(app.button(key="suite_keep").click().run())
     assert app.selectbox(key="analyse_suite").value == "small@1"
-    app = fine(app.button(key=f"suite_run_{filled.version}").click().run())
+    with monkeypatch.context() as patch:
+        patch.setattr("lmcore.analysis.suites.running.run_suite", lambda *_, **__: st.stop())
+        app = fine(app.button(key=f"suite_run_{filled.version}").click().run())
+        app = fine(app.button(key=f"suite_run_{filled.version}_stop").click().run())
+    assert "Stopped: nothing was kept." in [box.value for box in app.info]
+    app = fine(app.button(key=f"suite_run_{filled.version}_again").click().run())
     assert "cases failed" in said(app)
     assert any(f"{filled.version}: Of all cases" in alt for alt in words(app))
     store = SuiteStore(home.workspace, filled.split)

@@ -4,6 +4,9 @@ import hashlib
 
 import pytest
 
+from lmcore.analysis.recipes import Stored, compare_frames, follow
+from lmcore.charts.report import read_report
+from lmcore.models import load_model
 from lmcore.serving import start_server, stop_server
 from tests.pages.test_analyse import PAGE, said, shown, words
 from tests.serving.starting import until_started
@@ -30,7 +33,7 @@ def press(app, label):
     return next(button for button in app.button if button.label == label).click().run()
 
 
-def test_the_running_server_is_explained_and_the_link_carries_it(open_app, served, home):
+def test_the_running_server_is_explained_and_the_link_carries_it(open_app, served, home, pages):
     link = {"version": served, "text": TEXT, "analyse_asked": "server", "served_method": "Leave one out"}
     app = open_app(PAGE, **link)
     assert any("asks for a key" in box.value for box in app.info)
@@ -45,6 +48,9 @@ def test_the_running_server_is_explained_and_the_link_carries_it(open_app, serve
     assert not app.error
     assert any(alt.startswith("What speaks for") for alt in words(app))
     assert shown(app)["Completeness error"] == "none promised"
+    read = read_report(pages["served_attribution"]().decode())
+    again = follow(read.recipe, load_model(served, settings=home), Stored.of(home))
+    assert compare_frames(read.frame, again).same
     app = press(app, "Measure")
     assert not app.exception
     assert any(alt.startswith("Agreement with other methods") for alt in words(app))

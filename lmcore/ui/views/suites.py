@@ -9,11 +9,11 @@ from lmcore.analysis.recipes import named_suite
 from lmcore.analysis.suites.expectations import EXPECTATIONS
 from lmcore.analysis.suites.job import TARGET
 from lmcore.charts import counterfactual as charts
-from lmcore.types import SPLITS
+from lmcore.types import SPLITS, Report
 from lmcore.ui import access, cache, linked, show, state
 from lmcore.ui.jobs import as_job, running_bytes
-from lmcore.ui.progress import PageReport
 from lmcore.ui.share import report_button
+from lmcore.ui.stopping import begun, stoppable
 
 if TYPE_CHECKING:
     from lmcore.analysis.suites.cases import Suite
@@ -97,19 +97,16 @@ def _make_form(store: "SuiteStore", ref: str, *, expanded: bool) -> None:
             from lmcore.analysis import make_suite
 
             expectation = "" if wanted == _USUAL else str(wanted)
-            with PageReport("Making the cases") as report:
-                made = make_suite(
-                    cache.dataset(ref),
-                    name=name.strip(),
-                    edits=kinds,
-                    rows=int(rows),
-                    split=split,
-                    expectation=expectation,
-                    seed=int(seed),
-                    report=report,
-                )
-            st.session_state["analyse_suite"] = store.save(made).ref
-            st.rerun()
+            made = stoppable(
+                "Making the cases", "suite_make",
+                lambda report: make_suite(
+                    cache.dataset(ref), name=name.strip(), edits=kinds, rows=int(rows), split=split,
+                    expectation=expectation, seed=int(seed), report=report,
+                ),
+            )  # fmt: skip
+            if made is not None:
+                st.session_state["analyse_suite"] = store.save(made).ref
+                st.rerun()
 
 
 def _split_choice(ref: str) -> str:
@@ -132,14 +129,22 @@ def _run_of(store: "SuiteStore", suite: "Suite", version: str) -> "SuiteRun | No
         as_job(TARGET, config, title, "suite", label, f"suite_job_{version}", needs=lambda: running_bytes(known))
         st.caption(f"It is asked about {2 * len(suite):,} texts by a job of its own: you can leave the page meanwhile.")
         return None
-    st.caption(f"{version} was not run on {suite.ref} yet: it is asked about {2 * len(suite):,} texts at most.")
-    if not st.button(label, key=f"suite_run_{version}", icon=":material/play_arrow:", type="primary"):
+    found = begun(
+        label, "Asking about the cases", f"suite_run_{version}",
+        f"{version} was not run on {suite.ref} yet: it is asked about {2 * len(suite):,} texts at most.",
+        wanted=suite.ref, work=lambda report: _run(suite, version, report),
+    )  # fmt: skip
+    if found is None:
         return None
+    store.save_run(found)
+    st.rerun()
+
+
+def _run(suite: "Suite", version: str, report: Report) -> "SuiteRun":
     from lmcore.analysis import run_suite
 
-    with PageReport("Asking about the cases") as report, cache.pool().lease(version) as loaded:
-        store.save_run(run_suite(loaded, suite, version=version, report=report))
-    st.rerun()
+    with cache.pool().lease(version) as loaded:
+        return run_suite(loaded, suite, version=version, report=report)
 
 
 def _show_run(suite: "Suite", run: "SuiteRun") -> None:
