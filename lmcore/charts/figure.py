@@ -1,5 +1,6 @@
 """A chart with what a page needs beside it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ import pandas as pd
 SLANTED = 24
 ROW_HEIGHT = 24
 FRAME_HEIGHT = 110
+_LEGEND_WIDTH, _SYMBOL_WIDTH, _LETTER_WIDTH = 400, 30, 6.3  # pixels: of a chart in half a page, and in its legend
 _AFTER_SPACE = "substring(datum.label, indexof(datum.label, ' ') + 1)"
 
 
@@ -31,6 +33,15 @@ class Figure:
 def bar_height(rows: int, *, each: int = ROW_HEIGHT) -> int:
     """Return a chart height in pixels: room for each row, and for title, legend and axis around them."""
     return rows * each + FRAME_HEIGHT
+
+
+def legend_above(names: Sequence[str]) -> alt.Legend | None:
+    """Return a legend above a chart with as many names side by side as have room; None for a single name."""
+    if len(names) < 2:
+        return None
+    each = _SYMBOL_WIDTH + _LETTER_WIDTH * max(map(len, names))
+    columns = min(len(names), max(1, int(_LEGEND_WIDTH / each)))
+    return alt.Legend(orient="top", columns=columns, labelLimit=_LEGEND_WIDTH - _SYMBOL_WIDTH)
 
 
 def text_axis(title: str | None = None, *, limit: int = 260) -> alt.Axis:
