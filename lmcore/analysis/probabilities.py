@@ -131,13 +131,7 @@ def token_probabilities(
         Cancelled: the report asked to stop.
     """
     loaded = loaded.widest
-    if loaded.model.get_output_embeddings() is None:
-        raise InputError(
-            f"{loaded.ref} has no language head, so that it holds no token probable: choose a model for text generation, "
-            "completion or translation."
-        )
-    if not text.strip():
-        raise InputError("The text is empty: give one to measure.")
+    _check(loaded, text)
     reading, ids, encodings = _windows(loaded, text, output, report)
     if not any(encodings.notes["targets"]):
         raise InputError("The text has no token that is predicted from another: give a longer one.")
@@ -164,6 +158,16 @@ def token_probabilities(
         truncated=_was_cut(encodings),
         fingerprint=fingerprint(loaded.fingerprint, encodings.ids, list(ids), reading),
     )
+
+
+def _check(loaded: LoadedModel, text: str) -> None:
+    if loaded.model.get_output_embeddings() is None:
+        raise InputError(
+            f"{loaded.ref} has no language head, so that it holds no token probable: choose a model for text generation, "
+            "completion or translation."
+        )
+    if not text.strip():
+        raise InputError("The text is empty: give one to measure.")
 
 
 def token_text(tokenizer: Any, token: int) -> str:

@@ -370,7 +370,7 @@ def read_layers(ref: "ModelRef | str", settings: Settings) -> int:
     except (OSError, ValueError) as error:
         raise InputError(f"The model {resolved} has no configuration that can be read at {path}.") from error
     inner = config.get("encoder", config)
-    for name in ("num_hidden_layers", "n_layer", "n_layers", "num_layers"):
+    for name in ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "encoder_layers"):
         if isinstance(inner.get(name), int):
             return int(inner[name])
     raise InputError(f"The configuration of {resolved} does not say how many layers it has.")

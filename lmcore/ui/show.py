@@ -11,6 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 from lmcore.charts.figure import Figure
 
 HALF_WIDTH = 360
+_SAVED = {"JSON": "its numbers, in JSON", "SVG": "a drawing", "PNG": "a picture"}
 Height = int | Literal["auto", "stretch", "content"]
 _WIDTHS: dict[str, int] = {"text": 440, "before": 330, "after": 330}
 
@@ -45,6 +46,9 @@ def figure(figure: Figure, key: str, *, select: str = "") -> Any:
 def _downloads(figure: Figure, key: str) -> None:
     """Offer a figure's numbers, and the figure as a drawing and as a picture; each is made when it is asked for."""
 
+    def numbers() -> bytes:
+        return figure.data.to_json(orient="records", force_ascii=False, double_precision=15).encode()
+
     def drawing() -> bytes:
         from lmcore.charts.report import chart_svg
 
@@ -57,7 +61,12 @@ def _downloads(figure: Figure, key: str) -> None:
 
     with st.container(horizontal=True, gap="xsmall"):
         download(figure.data, key)
-        for label, data, kind in (("SVG", drawing, "image/svg+xml"), ("PNG", picture, "image/png")):
+        kinds = (
+            ("JSON", numbers, "application/json"),
+            ("SVG", drawing, "image/svg+xml"),
+            ("PNG", picture, "image/png"),
+        )
+        for label, data, kind in kinds:
             st.download_button(
                 label,
                 data=data,
@@ -66,7 +75,7 @@ def _downloads(figure: Figure, key: str) -> None:
                 key=f"download_{key}_{label.lower()}",
                 type="tertiary",
                 on_click="ignore",
-                help=f"Download the chart as {'a drawing' if label == 'SVG' else 'a picture'}.",
+                help=f"Download the chart as {_SAVED[label]}.",
             )
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from transformers import AutoModel, AutoModelForSequenceClassification
+from transformers import AutoModel, AutoModelForSequenceClassification, BartConfig, MarianConfig, T5Config
 
 from lmcore.analysis import attention_maps
 from lmcore.errors import InputError, OptionError, UnknownError, UnsafeError
@@ -282,3 +282,10 @@ def test_other_weights_that_it_lacks_are_missed(marian, settings):
             InputError, match=r"its files lack 1 of the weights .* the first is .*layers\.0\.fc1\.weight"
         ):
             load_model(f"folder:{folder}", task=task, settings=settings)
+
+
+@pytest.mark.parametrize("kind", [MarianConfig, BartConfig, T5Config])
+def test_an_encoder_decoder_has_as_many_layers_as_its_encoder(kind, tmp_path, settings):
+    name = "num_layers" if kind is T5Config else "encoder_layers"
+    kind(**{name: 5}).save_pretrained(tmp_path)
+    assert read_layers(f"folder:{tmp_path}", settings) == 5

@@ -94,8 +94,8 @@ def test_the_views_that_fit_are_offered_and_one_of_a_link_stays(open_app, filled
 
 def test_a_view_stays_where_another_version_has_none_of_its_kind(open_app, filled, home):
     writer = keep(home.workspace, "completion", encoder=False)
-    app = open_app(PAGE, version=filled.version, analyse_view="Concepts")
+    app = open_app(PAGE, version=filled.version, analyse_view="words")
     app.selectbox(key="pick_version").set_value(writer).run()
     assert not app.exception
     assert app.info[0].value.startswith("This view does not look into versions for")
-    assert "Concepts" in app.segmented_control(key="analyse_view").options
+    assert "Words" in app.segmented_control(key="analyse_view").options

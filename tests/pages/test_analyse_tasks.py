@@ -2,6 +2,10 @@
 
 import pytest
 
+from lmcore.analysis import SuiteStore, make_suite
+from lmcore.data import load_dataset
+from lmcore.data.split import split_dataset
+from lmcore.data.store import DatasetStore
 from lmcore.models.registry import ModelRegistry
 from tests.analysis.readers import CASES, reader
 from tests.pages.test_analyse import PAGE, said, shown, words
@@ -105,3 +109,28 @@ def test_a_link_between_two_texts_is_explained(open_app, version):
     next(box for box in app.selectbox if box.label == "Rather than").set_value(2).run()
     assert not app.exception
     assert "its probability, less that of the link 0-2 at layer 2" in said(app)
+
+
+@pytest.mark.parametrize(
+    ("version", "sample"),
+    [("named-entity-recognition", "entities-en"), ("translation", "translation-en-zh")],
+    indirect=["version"],
+)
+def test_views_of_a_data_set_are_there_for_other_tasks_than_classes(open_app, version, sample, home):
+    store = DatasetStore(home.workspace)
+    task = "translation" if sample.startswith("translation") else "named-entity-recognition"
+    data = store.save(split_dataset(store.save(load_dataset(f"sample:{sample}", task=task)), seed=1))
+    SuiteStore(home.workspace, str(data.ref)).save(make_suite(data, name="small", rows=2, edits=("deletion",)))
+    link = {"version": version, "dataset": str(data.ref)}
+    app = open_app(PAGE, analyse_view="similarity", similarity_rows="8", **link)
+    assert words(app)[0].startswith("Linear CKA between layers.")
+    app = open_app(PAGE, analyse_view="concepts", concepts_factors="2", concepts_factor_texts="10", **link)
+    assert not app.exception
+    assert not [box.value for box in (*app.error, *app.info)]
+    assert "Factors" in [field.label for field in app.number_input]
+    assert len(words(app)) == 2
+    app = open_app(PAGE, analyse_view="suites", **link)
+    app = next(button for button in app.button if button.label.startswith("Run ")).click().run()
+    assert "cases failed" in said(app)
+    assert not app.exception
+    assert not app.error

@@ -52,7 +52,7 @@ def test_a_figure_comes_with_its_words_and_its_numbers():
     app = AppTest.from_function(page).run()
     assert not app.exception
     assert [chart.proto.alt for chart in app.get("vega_lite_chart")] == ["Two points.", "Two points."]
-    assert [button.proto.label for button in app.get("download_button")] == ["CSV", "SVG", "PNG"] * 2
+    assert [button.proto.label for button in app.get("download_button")] == ["CSV", "JSON", "SVG", "PNG"] * 2
     assert not app.session_state["looked"]
     assert not app.session_state["picked"]
 

@@ -105,9 +105,7 @@ def nearest_examples(
     if not len(places):
         raise InputError(f"{rows.data} has no row but this one: choose another split or data set.")
     prediction = predict_texts(loaded, [text])[0] if loaded.task == rows.task.name else None
-    label = prediction.label if prediction else ""
-    if not label and row is not None:
-        label = next((str(cell) for cell in rows.labels[rows.ids == row]), "")
+    label = _expected(prediction, rows, row)
     found = rows.described(places, whole).assign(similarity=similarities)
     found["agrees"] = (found["label"] == label) & (label != "")
     parameters = {"layer": layer, "k": k, "split": split, "row": row}
@@ -122,6 +120,13 @@ def nearest_examples(
         parameters=parameters,
         fingerprint=fingerprint(loaded.fingerprint, rows.fingerprint, whole, parameters),
     )
+
+
+def _expected(prediction: Prediction | None, rows: ExampleRows, row: int | None) -> str:
+    """Return the label that the neighbours should have: what the model says, else the row's own; empty where there is none."""
+    if prediction and prediction.label:
+        return prediction.label
+    return "" if row is None else next((str(cell) for cell in rows.labels[rows.ids == row]), "")
 
 
 def top_cosines(

@@ -89,10 +89,10 @@ VIEWS = {
         View("alignment", "Alignment", "lmcore.ui.views.alignment:draw", tasks="encoders", own_texts=True),
         View("examples", "Examples", "lmcore.ui.views.examples:draw", tasks="explained", reads_columns=True),
         View("words", "Words", "lmcore.ui.views.words:draw", about="data"),
-        View("suites", "Suites", "lmcore.ui.views.suites:draw", about="data"),
+        View("suites", "Suites", "lmcore.ui.views.suites:draw", tasks="any", about="data"),
         View("neurons", "Neurons", "lmcore.ui.views.neurons:draw", tasks="any", about="data"),
         View("probing", "Probing", "lmcore.ui.views.probing:draw", tasks="any", about="data"),
-        View("concepts", "Concepts", "lmcore.ui.views.concepts:draw", about="data"),
-        View("similarity", "Similarity", "lmcore.ui.views.similarity:draw", about="data"),
+        View("concepts", "Concepts", "lmcore.ui.views.concepts:draw", tasks="any", about="data"),
+        View("similarity", "Similarity", "lmcore.ui.views.similarity:draw", tasks="any", about="data"),
     )
 }

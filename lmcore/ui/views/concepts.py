@@ -12,6 +12,8 @@ from lmcore.analysis.recipes.over_data import concepts
 from lmcore.charts import concepts as charts
 from lmcore.charts.figure import Figure
 from lmcore.data.dataset import TextDataset
+from lmcore.tasks import load_task
+from lmcore.tasks.labelled import LabelTask
 from lmcore.types import Report, Target
 from lmcore.ui import cache, linked, show
 from lmcore.ui.analyse import split_data_choice
@@ -63,6 +65,9 @@ def draw(version: str) -> None:
     if ref is None:
         st.info("There is no split data set to make concepts of.")
         return
+    if not isinstance(load_task(cache.registry().get(version).task), LabelTask):
+        draw_factors(version, ref)  # the version has no classes whose dependence on a concept could be tested
+        return
     seen = linked.segments("What to see", list(SEEN), "concepts_seen", format_func=SEEN.__getitem__, hidden=True)
     if seen == "factors":
         draw_factors(version, ref)
@@ -73,11 +78,6 @@ def draw(version: str) -> None:
 def _draw_test(version: str, ref: str) -> None:
     with cache.pool().lease(version) as loaded:
         labels = loaded.labels
-    if not labels:
-        st.info(
-            "This version has no classes whose dependence on a concept could be tested: look at its factors instead."
-        )
-        return
     choice = _choose(version, ref, labels)
     if choice is None:
         return
@@ -130,8 +130,6 @@ def _words() -> tuple[str, ...]:
 
 
 def _slices(data: TextDataset) -> tuple[str, tuple[str, ...]]:
-    from lmcore.tasks import load_task
-
     read = {"id", "split", *load_task(data.task).inputs(data.frame)}
     columns = [str(name) for name in data.frame.columns if name not in read and 1 < data.frame[name].nunique() <= 100]
     if not columns:

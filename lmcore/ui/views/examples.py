@@ -164,6 +164,7 @@ def _draw_nearest(version: str, text: Input) -> None:
         )
     with right:
         count = st.number_input("Rows", 1, 100, 10, key="analyse_near_rows", bind="query-params")
+    st.caption(f"Reads {_counted(ref, split)} once; their vectors are kept for the next text.")
     found = stoppable(
         "Reading the rows", "analyse_near",
         lambda report: _nearest(
@@ -208,6 +209,9 @@ def _draw_influences(version: str, text: Input) -> None:
         answer = _answer_choice(version)
     with right:
         count = st.number_input("Rows of each sign", 1, 50, 5, key="analyse_influence_rows", bind="query-params")
+    st.caption(
+        f"Reads {_counted(ref, split)} once, each with what is learnt of it, and takes gradients of the last layer."
+    )
     found = stoppable(
         "Reading the rows", "analyse_influence",
         lambda report: _influences(cache.workspace_root(), version, text, ref, split, answer, int(count), row, report),
@@ -287,6 +291,13 @@ def _split_choice(ref: str) -> str:
             "Rows of", SPLITS, default="train", key="analyse_near_split", required=True, bind="query-params"
         )
     )
+
+
+def _counted(ref: str, split: str) -> str:
+    """Return how many rows are searched, in words."""
+    data = cache.dataset(ref)
+    rows = len((data.part(split) if split else data).frame)
+    return f"{rows:,} {'row' if rows == 1 else 'rows'}"
 
 
 def _gives_labels(version: str) -> bool:

@@ -44,6 +44,10 @@ def draw_roles(version: str, given: Frozen, kind: "Kind") -> None:
     if ref is None:
         st.info("There is no split data set to take rows from.")
         return
+    rows = f"up to {ROLE_ROWS} rows" if ref else "the text"
+    st.caption(
+        f"Reads {rows} and some sequences of random tokens once, and keeps every head's attention while it does."
+    )
     found = _roles(version, given, kind, ref)
     if found is None:
         return

@@ -36,6 +36,7 @@ def draw(version: str) -> None:
         component = linked.select(
             "Component", LOOKED_AT, "analyse_neuron_component", format_func=lambda name: COMPONENTS[name].title
         )
+    st.caption(f"Reads {len(_rows(ref)[0]):,} texts once.")
     found = stoppable(
         "Looking at the neurons",
         "analyse_neurons",
