@@ -78,7 +78,7 @@ def token_scores(
             ),
             tooltip=["unit:N", alt.Tooltip("score:Q", format="+.4f"), "speaks for:N"],
         )
-        .properties(height=bar_height(len(drawn)))
+        .properties(height=bar_height(len(drawn), legend=3))
     )
     top = frame[frame["score"] > 0].sort_values("score", ascending=False).head(3)
     listed = ", ".join(f"{u!r} {s:+.2f}" for u, s in zip(top["unit"], top["score"], strict=True))
