@@ -6,7 +6,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from lmcore.charts.figure import Figure, bar_height, legend_above, text_axis, token_axis
+from lmcore.charts.figure import FEWEST_ROWS, Figure, bar_height, legend_above, text_axis, token_axis
 
 MAX_TOKENS = 64
 MAX_UNITS = 80
@@ -139,7 +139,7 @@ def token_by_token(weights: np.ndarray, tokens: Sequence[str], *, title: str) ->
             color=alt.Color("value:Q", title="Weight", scale=alt.Scale(domainMin=0)),
             tooltip=["from:N", "token:N", alt.Tooltip("value:Q", format=".3f")],
         )
-        .properties(height=bar_height(len(names), each=18) + 60)
+        .properties(height=bar_height(max(len(names), FEWEST_ROWS), each=18) + 60)
     )
     off = frame[frame["row"] != frame["position"]]
     said = ""
