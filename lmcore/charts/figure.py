@@ -10,6 +10,8 @@ import pandas as pd
 SLANTED = 24
 ROW_HEIGHT = 24
 FRAME_HEIGHT = 110
+FEWEST_ROWS = 7  # as high as the title of their axis is long
+LEGEND_LINE, _LEGEND_GAP = 18, 14
 _LEGEND_WIDTH, _SYMBOL_WIDTH, _LETTER_WIDTH = 400, 30, 6.3  # pixels: of a chart in half a page, and in its legend
 _AFTER_SPACE = "substring(datum.label, indexof(datum.label, ' ') + 1)"
 
@@ -30,9 +32,15 @@ class Figure:
     data: pd.DataFrame
 
 
-def bar_height(rows: int, *, each: int = ROW_HEIGHT) -> int:
-    """Return a chart height in pixels: room for each row, and for title, legend and axis around them."""
-    return rows * each + FRAME_HEIGHT
+def bar_height(rows: int, *, each: int = ROW_HEIGHT, legend: int = 0) -> int:
+    """Return a chart height in pixels: room for each row, and for title and axis around them.
+
+    Args:
+        rows: of the chart.
+        each: pixels of a row.
+        legend: lines of a legend above the chart, its title among them.
+    """
+    return rows * each + FRAME_HEIGHT + (LEGEND_LINE * legend + _LEGEND_GAP if legend else 0)
 
 
 def legend_above(names: Sequence[str]) -> alt.Legend | None:

@@ -97,7 +97,7 @@ def slices(report: SliceReport) -> Figure:
     )
     overall = alt.Chart(pd.DataFrame({"overall": [report.overall]}))
     whole = overall.mark_rule(strokeDash=[4, 4]).encode(x="overall:Q")
-    chart = (whole + ends + marks).properties(height=bar_height(len(data)))
+    chart = (whole + ends + marks).properties(height=bar_height(len(data), legend=1))
     return Figure(chart, " ".join(report.sentences()), data.drop(columns=["name", "differs"]))
 
 

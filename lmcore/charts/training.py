@@ -95,7 +95,7 @@ def class_metrics(evaluation: Evaluation) -> Figure:
     )
     whiskers = base.mark_rule(strokeWidth=1.5).encode(x="low:Q", x2="high:Q")
     worst = table[table["metric"] == "F1"].sort_values("value").iloc[0]
-    chart = (bars + whiskers).properties(height=bar_height(max(len(table), FEWEST_BARS), each=18))
+    chart = (bars + whiskers).properties(height=bar_height(max(len(table), FEWEST_BARS), each=18, legend=1))
     return Figure(chart, f"The class with the lowest F1 is {worst['label']} with {worst['value']:.3f}.", table)
 
 

@@ -23,3 +23,7 @@ def test_a_legend_has_as_many_names_beside_each_other_as_have_room():
     assert legend_above(["this model"]) is None
     short, middle, long = (legend_above(names) for names in (["train", "dev"], ["x" * 16] * 5, ["x" * 60] * 2))
     assert [legend.to_dict()["columns"] for legend in (short, middle, long)] == [2, 3, 1]
+
+
+def test_a_legend_takes_no_room_from_the_rows():
+    assert bar_height(3, legend=2) - bar_height(3) > bar_height(3, legend=1) - bar_height(3) > 0
