@@ -133,7 +133,8 @@ def _show(found: "Activations", sizes: "pd.DataFrame", rows: list[int], out: Pat
     ]  # fmt: skip
     cut = ["Some texts are longer than the model's limit: only their beginning was read."]
     return [
-        f"{COMPONENTS[found.component].title} of {read}, {found.values.shape[2]:,} features each; special tokens are left out.",
+        f"{COMPONENTS[found.component].title} of {read}, {found.values.shape[2]:,} features each; special tokens are left out "
+        "where there are others.",
         table(("layer", "mean norm", "sparsity", "largest norm", "at token", place), shown),
         *(cut if found.encodings.truncated.any() else []),
         *([f"The vectors are in {out}."] if out else []),

@@ -21,7 +21,9 @@ def test_norms_of_a_text_by_layer_and_token(ask, run, trained_home):
         assert TEXT.split()[row["position"] - 1] == row["token"]
         assert 0 < row["sparsity"] < 1
     shown = run("analyse", "activations", MODEL, TEXT, "--component", "mlp", home=trained_home).stdout
-    assert shown.startswith("MLP output of 9 tokens of 1 text, 32 features each; special tokens are left out.")
+    assert shown.startswith(
+        "MLP output of 9 tokens of 1 text, 32 features each; special tokens are left out where there are others."
+    )
 
 
 def test_vectors_of_rows_are_written_whole(ask, run, trained_home, tmp_path):
