@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from lmcore.analysis.causal.methods import ABLATED, ABLATIONS
-from lmcore.cli.asked import asked_question, described, load_asked, named_target, question_flags, titled
+from lmcore.cli.asked import asked_question, described, input_of, load_asked, named_target, question_flags, titled
 from lmcore.cli.command import AnswerCommand, Session
 from lmcore.cli.options import choices_help
 from lmcore.cli.output import Answer, records, table
@@ -47,7 +47,10 @@ def ablate_command(
     session: Session, /, version: str, text: str, part: str, method: str, reference: str | None, rows: int, draws: int,
     seed: int, **flags: Any,
 ) -> Answer:  # fmt: skip
-    """Take parts of VERSION out, one at a time, and say how far the target's value for TEXT moves."""
+    """Take parts of VERSION out, one at a time, and say how far the target's value for TEXT moves.
+
+    Of a task that reads several texts, TEXT is JSON of them by column.
+    """
     from lmcore.analysis import ablate
     from lmcore.analysis.lens.kept import lens_texts
     from lmcore.data.store import DatasetStore
@@ -59,7 +62,7 @@ def ablate_command(
         data = DatasetStore(session.settings.workspace).load(reference) if reference else None
         texts = None if data is None else lens_texts(loaded, data)[:rows]
         found = ablate(
-            loaded, question.text, named_target(loaded, question), part=part, method=method, reference=texts,
+            loaded, input_of(loaded, question.text), named_target(loaded, question), part=part, method=method, reference=texts,
             output=question.output, draws=draws, seed=seed, report=Part(report, 0.2, 1.0),
         )  # fmt: skip
     document = {

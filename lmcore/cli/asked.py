@@ -1,5 +1,6 @@
 """What commands that look inside a model ask for: the model, the text and what is to be explained."""
 
+import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -10,7 +11,7 @@ import click
 from lmcore.cli.command import Session
 from lmcore.errors import InputError, UnknownError
 from lmcore.tasks import TASKS, load_task
-from lmcore.types import Prediction, Target
+from lmcore.types import Input, Prediction, Target
 
 if TYPE_CHECKING:
     from lmcore.models.load import LoadedModel
@@ -29,7 +30,7 @@ class Question:
     """What is asked, as the command line names it.
 
     Attributes:
-        text: what the model reads.
+        text: what the model reads; see `input_of`.
         target: what is explained; None for what the model predicts.
         against: what it is held against.
         output: what the model is taken to have written.
@@ -76,6 +77,19 @@ def read_text(text: str) -> str:
     return text.encode(errors="replace").decode()
 
 
+def input_of(loaded: "LoadedModel", text: str) -> Input:
+    """Return a text as a model's task reads it: of one that reads several, JSON of all of them by column is taken apart."""
+    task = load_task(loaded.task) if loaded.task else None
+    if task is None or len(task.inputs()) < 2 or not text.startswith("{"):
+        return text
+    try:
+        parts = json.loads(text)
+    except ValueError:
+        return text
+    named = isinstance(parts, dict) and all(isinstance(part, str) for part in parts.values())
+    return parts if named and set(task.required()) <= set(parts) <= set(task.inputs()) else text
+
+
 def load_asked(session: Session, version: str, task: str | None, max_tokens: int | None = None) -> "LoadedModel":
     """Load a registered version with its head, or another model with that of a task.
 
@@ -104,7 +118,11 @@ def named_target(loaded: "LoadedModel", question: Question) -> Target | None:
         return None
     task = load_task(loaded.task).adapted(loaded.model.config)
     written = question.output
-    prediction = predict_texts(loaded.widest, [question.text])[0] if written is None else Prediction(0, text=written)
+    prediction = (
+        predict_texts(loaded.widest, [input_of(loaded, question.text)])[0]
+        if written is None
+        else Prediction(0, text=written)
+    )
     offered = task.targets(prediction)
     kind = offered[0].kind if offered else "token"
     against = question.against or ""

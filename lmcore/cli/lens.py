@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lmcore.analysis.lens.methods import LENSES
-from lmcore.cli.asked import asked_question, described, load_asked, named_target, question_flags, titled
+from lmcore.cli.asked import asked_question, described, input_of, load_asked, named_target, question_flags, titled
 from lmcore.cli.command import AnswerCommand, Session, refuse
 from lmcore.cli.options import given_options, method_flags
 from lmcore.cli.output import Answer, records, table
@@ -37,7 +37,8 @@ def lens_command(
 ) -> Answer:
     """Say what VERSION (models:/NAME@ALIAS or another model) would say to TEXT after each layer; - reads it from the input.
 
-    The answer says from which layer on the last choice stays first, and follows the target through the layers.
+    The answer says from which layer on the last choice stays first, and follows the target through the layers. Of a
+    task that reads several texts, TEXT is JSON of them by column.
     """
     from lmcore.analysis import load_lens, logit_lens
 
@@ -52,7 +53,13 @@ def lens_command(
             lens = _trained(session, loaded, train, given_options(flags, "lens_"), Part(report, 0.1, 0.8))
         target = named_target(loaded, question)
         found = logit_lens(
-            loaded, question.text, target, output=question.output, lens=lens, top=top, report=Part(report, 0.8, 1.0)
+            loaded,
+            input_of(loaded, question.text),
+            target,
+            output=question.output,
+            lens=lens,
+            top=top,
+            report=Part(report, 0.8, 1.0),
         )
     return Answer(_document(found, str(loaded.ref), lens), _show(found, lens))
 

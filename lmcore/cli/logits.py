@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lmcore.cli.asked import asked_question, described, load_asked, named_target, question_flags, titled
+from lmcore.cli.asked import asked_question, described, input_of, load_asked, named_target, question_flags, titled
 from lmcore.cli.command import AnswerCommand, Session
 from lmcore.cli.output import Answer, records, table
 
@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 @click.option("--shown", type=click.IntRange(1), default=15, show_default=True, help="Parts to show; --json gives all.")
 @click.pass_obj
 def logits_command(session: Session, /, version: str, text: str, shown: int, **flags: Any) -> Answer:
-    """Split the target's logit for TEXT, or its difference from another's, into what each part of VERSION adds directly."""
+    """Split the target's logit for TEXT, or its difference from another's, into what each part of VERSION adds directly.
+
+    Of a task that reads several texts, TEXT is JSON of them by column.
+    """
     from lmcore.analysis import attribute_logits
 
     question = asked_question(text, flags)
@@ -33,7 +36,9 @@ def logits_command(session: Session, /, version: str, text: str, shown: int, **f
         report.progress(0.0, "Loading the model")
         loaded = load_asked(session, version, question.task, question.max_tokens)
         report.progress(0.5, "Taking the logit apart")
-        found = attribute_logits(loaded, question.text, named_target(loaded, question), output=question.output)
+        found = attribute_logits(
+            loaded, input_of(loaded, question.text), named_target(loaded, question), output=question.output
+        )
     document = {
         "version": str(loaded.ref),
         "target": described(found.target),

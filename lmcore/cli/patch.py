@@ -5,7 +5,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lmcore.analysis.causal.methods import PATCHING
-from lmcore.cli.asked import asked_question, described, load_asked, named_target, question_flags, read_text, titled
+from lmcore.cli.asked import (
+    asked_question,
+    described,
+    input_of,
+    load_asked,
+    named_target,
+    question_flags,
+    read_text,
+    titled,
+)
 from lmcore.cli.command import AnswerCommand, Session
 from lmcore.cli.options import choices_help
 from lmcore.cli.output import Answer, records, table
@@ -53,7 +62,7 @@ def patch_command(
     """Put what parts of VERSION give for one text into the run of another, one at a time.
 
     CLEAN and CORRUPTED must have the same number of tokens. An effect of 1 is the output of the clean text, 0 that of the
-    corrupted one.
+    corrupted one. Of a task that reads several texts, each is JSON of them by column.
     """
     from lmcore.analysis import patch_activations
 
@@ -61,8 +70,9 @@ def patch_command(
     with session.report() as report:
         report.progress(0.0, "Loading the model")
         loaded = load_asked(session, version, question.task, question.max_tokens)
+        given, other = input_of(loaded, question.text), input_of(loaded, read_text(corrupted))
         found = patch_activations(
-            loaded, question.text, read_text(corrupted), named_target(loaded, question), component=component,
+            loaded, given, other, named_target(loaded, question), component=component,
             direction=direction, output=question.output, stack=stack or "", layers=list(layers) or None, whole=whole,
             report=Part(report, 0.2, 1.0),
         )  # fmt: skip

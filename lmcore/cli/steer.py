@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lmcore.cli.asked import asked_question, described, load_asked, named_target, question_flags, titled
+from lmcore.cli.asked import asked_question, described, input_of, load_asked, named_target, question_flags, titled
 from lmcore.cli.command import AnswerCommand, Session
 from lmcore.cli.output import Answer, records, table
 from lmcore.errors import InputError
@@ -46,7 +46,10 @@ def steer_command(
     session: Session, /, version: str, text: str, towards: Path, away: Path, layer: int | None, stack: str | None,
     strength: float, reads: Any, **flags: Any,
 ) -> Answer:  # fmt: skip
-    """Add the difference of two sets of texts to what VERSION makes of TEXT, and say what it says then."""
+    """Add the difference of two sets of texts to what VERSION makes of TEXT, and say what it says then.
+
+    Of a task that reads several texts, TEXT is JSON of them by column.
+    """
     from lmcore.analysis import find_direction, steer
 
     question = asked_question(text, flags)
@@ -58,7 +61,7 @@ def steer_command(
             loaded, *sets, layer=layer, stack=stack or "", reads=reads, report=Part(report, 0.2, 0.5)
         )
         found = steer(
-            loaded, question.text, direction, strength=strength, target=named_target(loaded, question),
+            loaded, input_of(loaded, question.text), direction, strength=strength, target=named_target(loaded, question),
             output=question.output, report=Part(report, 0.5, 1.0),
         )  # fmt: skip
     document = {

@@ -9,7 +9,7 @@ from lmcore.tasks.alignment import TextAlignment
 from lmcore.tasks.base import Task
 from lmcore.tasks.links import MEASURES, LinkName, word_stretches
 from lmcore.types import Input, Target
-from lmcore.ui import show
+from lmcore.ui import linked, show
 
 
 def link_choice(task: Task, loaded: LoadedModel, target: Target, text: Input) -> Target:
@@ -43,10 +43,9 @@ def _other_word(link: LinkName, text: Input) -> int | None:
     """Ask for a word of the second text; None for no other."""
     read = text if isinstance(text, str) else list(text.values())[-1]
     words = [read[start:end] for start, end in word_stretches(read, raw=True)]
-    places = [place for place in range(len(words)) if place != link.target]
-    found: int | None = st.selectbox(
-        "Rather than", places, index=None, placeholder="nothing else", key=f"link_against_{link.source}_{link.target}",
-        format_func=lambda place: f"{words[place]} (word {place + 1})",
+    places = {str(place): f"{word} (word {place + 1})" for place, word in enumerate(words) if place != link.target}
+    found = linked.select(
+        "Rather than", ["", *places], "link_against", format_func=lambda place: places.get(place, "nothing else"),
         help="Explain why the word is linked with the one rather than with the other.",
     )  # fmt: skip
-    return found
+    return int(found) if found else None

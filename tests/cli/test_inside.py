@@ -1,11 +1,14 @@
 """``lmcore analyse`` lens, logits, patch, ablate and steer."""
 
+import json
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from lmcore.analysis import attribute_logits
 from tests.analysis.inside import ASKED, model
+from tests.analysis.readers import reader
 
 MODEL = "models:/topics@champion"
 TEXT = "the bread and the cheese was very rain"
@@ -106,3 +109,16 @@ def test_a_phrase_of_an_output(ask, speaking):
         "analyse", "lens", speaking, NEXT, "--task", "text-generation", "--output", " day 7 that", "--target", "that"
     )
     assert (found["target"]["kind"], found["target"]["start"]) == ("phrase", 7)
+
+
+def test_every_column_that_a_task_reads_can_be_given(ask, refused, tmp_path):
+    loaded = reader("question-answering")
+    loaded.model.save_pretrained(tmp_path)
+    loaded.tokenizer.save_pretrained(tmp_path)
+    asked = (f"folder:{tmp_path}", "--task", "question-answering")
+    given = {"question": "who told us", "context": "Anna told us on day 7"}
+    found = ask("analyse", "logits", asked[0], json.dumps(given), *asked[1:])
+    assert found["value"] == pytest.approx(attribute_logits(loaded, given).value, abs=1e-5)
+    other = json.dumps({**given, "context": "Ben told us on day 7"})
+    assert len(ask("analyse", "patch", asked[0], json.dumps(given), other, "--whole", *asked[1:])["cells"]) == 3
+    assert "context" in refused("analyse", "logits", asked[0], "who told us", *asked[1:])

@@ -63,6 +63,7 @@ def test_an_output_is_explained_token_by_token(open_app, version):
     assert not app.exception
     assert any(alt.startswith("What each written token comes from.") for alt in words(app))
     assert "of the scores' size stands in what was read" in said(app)
+    assert shown(app)["Largest completeness error"] == "none promised"
 
 
 @pytest.mark.parametrize("version", ["question-answering"], indirect=True)
@@ -106,8 +107,9 @@ def test_a_link_between_two_texts_is_explained(open_app, version):
     assert "its cosine at layer 1" in said(app)
     app.slider(key="link_layer_2").set_value(2)
     app.segmented_control(key="link_measure").set_value("probability")
-    next(box for box in app.selectbox if box.label == "Rather than").set_value(2).run()
+    next(box for box in app.selectbox if box.label == "Rather than").set_value("2").run()
     assert not app.exception
+    assert app.query_params["link_against"] == "2"
     assert "its probability, less that of the link 0-2 at layer 2" in said(app)
 
 

@@ -4,6 +4,7 @@ import math
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import streamlit as st
 
 from lmcore.analysis.attribution.methods import ATTRIBUTION, UNITS, is_black_box
@@ -213,8 +214,14 @@ def _draw_outputs(question: Question, unit: str) -> None:
         return
     figure = matrices.output_matrix(result.by_unit(unit), measure=_MEASURES[result.objective])
     show.figure(figure, "analyse_matrix")
+    promised = result.completeness_errors[~np.isnan(result.completeness_errors)]
+    said = f"{promised.max():.2%}" if promised.size else "none promised"
+    st.metric("Largest completeness error", said, border=True, help=_COMPLETENESS)
     share = result.shares()["input"].mean()
-    st.caption(f"{share:.0%} of the scores' size stands in what was read, the rest in what was written before.")
+    st.caption(
+        f"{share:.0%} of the scores' size stands in what was read, the rest in what was written before. "
+        "How far the map of a token can be trusted is measured where that part of the output is explained alone."
+    )
     arguments = {
         "text": question.text, "output": result.output, "method": result.method, "objective": result.objective,
         "options": dict(result.parameters),
