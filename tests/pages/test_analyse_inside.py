@@ -60,7 +60,7 @@ def test_a_view_that_does_not_fit_says_which_do(open_app: Any, filled: Any, home
     version = register(home, "writer", speaker("text-generation"))
     app = open_app(PAGE, version=version, text=TEXT, analyse_view="Words")
     assert not app.exception
-    assert "Probabilities, Activations, Examples, Neurons" in app.info[0].value
+    assert "Probabilities, Activations, Examples, Suites, Neurons" in app.info[0].value
 
 
 def test_the_activations_of_a_component(open_app: Any, filled: Any, home: Settings) -> None:
