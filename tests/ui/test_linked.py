@@ -64,3 +64,26 @@ def test_a_long_text_stays_out_of_the_link_and_an_unchanged_one_follows_its_star
     other = opened()
     other.session_state["start"] = "begun anew"
     assert other.run().session_state["found"]["text"] == "begun anew"
+
+
+def narrowed_page() -> None:
+    import streamlit as st
+
+    from lmcore.ui import linked
+
+    offered = st.session_state.get("offered", ["b", "c"])
+    asked = linked.named("view", ["a", "b", "c"], str.upper)
+    st.session_state["found"] = (asked, linked.segments("View", offered, "view", format_func=str.upper, default="a"))
+
+
+def test_a_choice_is_in_the_link_where_what_the_link_means_by_itself_is_not_offered():
+    app = AppTest.from_function(narrowed_page).run()
+    assert app.session_state["found"] == (None, "b")
+    assert app.query_params["view"] == "b", "a link that names nothing means a"
+    app.session_state["offered"] = ["a", "b"]
+    app = app.run().segmented_control(key="view").set_value("a").run()
+    assert app.session_state["found"] == ("a", "a")
+    assert "view" not in app.query_params
+    before = AppTest.from_function(narrowed_page)
+    before.query_params["view"] = "C"
+    assert before.run().session_state["found"] == ("c", "c")
