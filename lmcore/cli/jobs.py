@@ -70,6 +70,17 @@ def resume_job(session: Session, job: str) -> Answer:
     return Answer(job_document(found), _describe(found))
 
 
+@jobs_group.command("delete", epilog="Example: lmcore jobs delete 20260101-120000-a1b2c3")
+@click.argument("job")
+@click.pass_obj
+def delete_job(session: Session, job: str) -> Answer:
+    """Forget a job that has ended, with its log and its checkpoints; versions that it registered stay."""
+    board = _board(session)
+    found = board.get(job)
+    board.delete(job)
+    return Answer(job_document(found), [f"“{found.title}” ({found.id}) and its checkpoints are deleted."])
+
+
 @jobs_group.command("check", short_help="See that jobs work on this machine.", epilog="Example: lmcore jobs check")
 @click.pass_obj
 def check_jobs(session: Session) -> Answer:

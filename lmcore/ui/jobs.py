@@ -118,6 +118,17 @@ def _draw(job: Job) -> None:
     ):
         board().resume(job.id)
         st.rerun()
+    if job.can_resume:
+        _offer_deletion(job)
+
+
+def _offer_deletion(job: Job) -> None:
+    """Let a job that failed or was cancelled be forgotten, rather than gone on with."""
+    with st.popover("Delete", icon=":material/delete:"):
+        st.markdown("Its log, curves and checkpoints go, and it cannot be resumed; versions that it registered stay.")
+        if access.button("Delete this job", action="delete_job", key=f"delete_{job.id}"):
+            board().delete(job.id)
+            st.rerun()
 
 
 def _draw_log(job: Job) -> None:

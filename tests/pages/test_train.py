@@ -162,6 +162,10 @@ def test_a_failed_run_says_why(open_app, filled, home):
     assert not app.exception
     assert [box.value for box in app.error] == [board.get(job.id).error]
     assert "Resume" in labels(app)
+    app = press(app, "Delete this job")
+    assert not app.exception
+    assert not app.error
+    assert board.list(kind="train") == []
 
 
 def test_a_link_opens_its_run(open_app, home, counting):
