@@ -1,6 +1,8 @@
 """Small data, small models and throw-away workspaces that many tests share."""
 
+import gc
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -23,12 +25,21 @@ _WORDS = {
     "food": ["bread", "soup", "apple", "cheese", "rice", "tea"],
     "travel": ["train", "ticket", "hotel", "plane", "map", "road"],
 }
+_MODULES = pytest.StashKey[int]()
 _FILLER = ["the", "a", "was", "very", "today", "we", "had", "some", "and", "it"]
 
 
 def pytest_configure() -> None:
     """Let small models run on one thread: on two they are slower, and the tests share the machine."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Spare later garbage collections what was imported: training collects often, and walked through all of it each time."""
+    if len(sys.modules) > item.config.stash.get(_MODULES, 0) + 200:
+        gc.collect()
+        gc.freeze()
+        item.config.stash[_MODULES] = len(sys.modules)
 
 
 @pytest.fixture

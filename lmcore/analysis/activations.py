@@ -142,7 +142,7 @@ def extract_activations(
     if store is not None and store.exists():
         raise _exists(store)
     kept = states_of(loaded) * _WIDEST.get(component, 1)
-    batch_size = fitting_batch(loaded, int(encodings.lengths.max()), batch_size, kept=kept)
+    batch_size = fitting_batch(loaded, int(encodings.lengths.max()), batch_size, read=0, kept=kept)
     source = open_source(loaded, encodings, component, stack, outputs, report=report)
     own = source.own
     order = np.concatenate(list(length_sorted_batches(source.read.lengths, batch_size)))

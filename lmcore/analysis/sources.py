@@ -9,7 +9,7 @@ from lmcore.errors import OptionError
 from lmcore.methods import Method, Registry
 from lmcore.models.components import Component, components, record
 from lmcore.models.encode import Encodings, batch_of
-from lmcore.models.hidden import HiddenBatch, stream_hidden_states
+from lmcore.models.hidden import READ, HiddenBatch, reading_module, stream_hidden_states
 from lmcore.models.load import LoadedModel
 from lmcore.types import Report
 
@@ -133,9 +133,9 @@ def _check_states(loaded: LoadedModel, encodings: Encodings) -> None:
     """Compare, on the shortest text, a run that returns all states with a plain one."""
     import torch
 
-    batch = _shortest(loaded, encodings)
+    batch, model = _shortest(loaded, encodings), reading_module(loaded)
     with torch.inference_mode():
-        plain, full = loaded.model(**batch), loaded.model(**batch, output_hidden_states=True)
+        plain, full = model(**batch), model(**batch, output_hidden_states=True)
     check_parity(loaded, model_output(plain), model_output(full), "its states returned")
 
 
@@ -143,9 +143,9 @@ def _check_parts(loaded: LoadedModel, encodings: Encodings, parts: Sequence[Comp
     """Compare, on the shortest text, a twin that is looked into with the model as it is."""
     import torch
 
-    from lmcore.models.component_stream import READ, stack_runner
+    from lmcore.models.component_stream import stack_runner
 
-    batch = {name: value for name, value in _shortest(loaded, encodings).items() if name in READ}
+    batch = _shortest(loaded, encodings)
     twin = loaded.twin()
     with torch.inference_mode(), record(twin, parts) as kept:
         plain = model_output(stack_runner(loaded.model, parts[0].stack)(**batch))
@@ -157,4 +157,5 @@ def _check_parts(loaded: LoadedModel, encodings: Encodings, parts: Sequence[Comp
 
 def _shortest(loaded: LoadedModel, encodings: Encodings) -> Any:
     row = int(encodings.lengths.argmin())
-    return batch_of(loaded.tokenizer, encodings, [row], loaded.device, labels=False)
+    batch = batch_of(loaded.tokenizer, encodings, [row], loaded.device, labels=False)
+    return {name: value for name, value in batch.items() if name in READ}

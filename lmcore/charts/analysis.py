@@ -6,11 +6,10 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from lmcore.charts.figure import Figure, bar_height, text_axis, token_axis
+from lmcore.charts.figure import Figure, bar_height, legend_above, text_axis, token_axis
 
 MAX_TOKENS = 64
 MAX_UNITS = 80
-_BESIDE = 44  # characters of both names of a legend that have room side by side
 FEWEST_LAYERS = 4  # that a map has room for, so that the cells of fewer are seen
 
 
@@ -75,13 +74,11 @@ def token_scores(
                 "speaks for:N",
                 title="Speaks for",
                 sort=[towards, against],
-                legend=alt.Legend(
-                    orient="top", labelLimit=240, columns=1 if len(towards) + len(against) > _BESIDE else 2
-                ),
+                legend=legend_above([towards, against]),
             ),
             tooltip=["unit:N", alt.Tooltip("score:Q", format="+.4f"), "speaks for:N"],
         )
-        .properties(height=bar_height(len(drawn)))
+        .properties(height=bar_height(len(drawn), legend=3))
     )
     top = frame[frame["score"] > 0].sort_values("score", ascending=False).head(3)
     listed = ", ".join(f"{u!r} {s:+.2f}" for u, s in zip(top["unit"], top["score"], strict=True))

@@ -61,7 +61,7 @@ def ablation_bars(found: Ablation, number: int = 20) -> Figure:
     )
     frame["low"], frame["high"] = frame["change"] - frame["spread"], frame["change"] + frame["spread"]
     ends = base.mark_rule().encode(x="low:Q", x2="high:Q")
-    chart = (bars + ends).properties(height=bar_height(len(frame)))
+    chart = (bars + ends).properties(height=bar_height(len(frame), legend=2))
     listed = ", ".join(
         f"{name} {change:+.2f}" for name, change in zip(frame["name"][:3], frame["change"][:3], strict=True)
     )

@@ -41,7 +41,7 @@ def edit_effects(frame: pd.DataFrame, answer: str) -> Figure:
             ),
             tooltip=["edit:N", "kind:N", "answer:N", alt.Tooltip("change:Q", format="+.4f"), "outcome:N"],
         )
-        .properties(height=bar_height(len(shown)))
+        .properties(height=bar_height(len(shown), legend=2))
     )
     said = f"{int(frame['flips'].sum())} of {len(frame)} edits lead to another answer."
     if len(shown):

@@ -79,7 +79,7 @@ def split_balance(data: TextDataset) -> Figure:
             color=alt.Color("split:N", sort=order, title=None, legend=alt.Legend(orient="top")),
             tooltip=["split:N", "label:N", "rows:Q", alt.Tooltip("share:Q", format=".1%")],
         )
-        .properties(height=bar_height(len(counts), each=18))
+        .properties(height=bar_height(len(counts), each=18, legend=1))
     )
     return Figure(chart, said, counts)
 

@@ -1,5 +1,6 @@
 """A chart with what a page needs beside it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,8 @@ import pandas as pd
 SLANTED = 24
 ROW_HEIGHT = 24
 FRAME_HEIGHT = 110
+LEGEND_LINE, _LEGEND_GAP = 18, 14
+_LEGEND_WIDTH, _SYMBOL_WIDTH, _LETTER_WIDTH = 400, 30, 6.3  # pixels: of a chart in half a page, and in its legend
 _AFTER_SPACE = "substring(datum.label, indexof(datum.label, ' ') + 1)"
 
 
@@ -28,9 +31,24 @@ class Figure:
     data: pd.DataFrame
 
 
-def bar_height(rows: int, *, each: int = ROW_HEIGHT) -> int:
-    """Return a chart height in pixels: room for each row, and for title, legend and axis around them."""
-    return rows * each + FRAME_HEIGHT
+def bar_height(rows: int, *, each: int = ROW_HEIGHT, legend: int = 0) -> int:
+    """Return a chart height in pixels: room for each row, and for title and axis around them.
+
+    Args:
+        rows: of the chart.
+        each: pixels of a row.
+        legend: lines of a legend above the chart, its title among them.
+    """
+    return rows * each + FRAME_HEIGHT + (LEGEND_LINE * legend + _LEGEND_GAP if legend else 0)
+
+
+def legend_above(names: Sequence[str]) -> alt.Legend | None:
+    """Return a legend above a chart with as many names side by side as have room; None for a single name."""
+    if len(names) < 2:
+        return None
+    each = _SYMBOL_WIDTH + _LETTER_WIDTH * max(map(len, names))
+    columns = min(len(names), max(1, int(_LEGEND_WIDTH / each)))
+    return alt.Legend(orient="top", columns=columns, labelLimit=_LEGEND_WIDTH - _SYMBOL_WIDTH)
 
 
 def text_axis(title: str | None = None, *, limit: int = 260) -> alt.Axis:

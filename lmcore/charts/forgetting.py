@@ -43,7 +43,7 @@ def forgetting(found: Forgetting, role: str = OLD) -> Figure:
             tooltip=hover,
         )
     )
-    chart = (between + ends).properties(height=bar_height(len(data)))
+    chart = (between + ends).properties(height=bar_height(len(data), legend=1))
     said = [f"{row['name']}: {row['change']}" for row in data.to_dict("records") if row["change"] != "no clear change"]
     return Figure(chart, f"{found.verdict} {'; '.join(said)}".strip(), data)
 

@@ -67,7 +67,7 @@ def word_tests(shortcuts: pd.DataFrame) -> Figure:
     )
     half = alt.Chart(pd.DataFrame({"x": [DECIDES]})).mark_rule(strokeDash=[4, 4], opacity=0.6).encode(x="x:Q")
     title = "How often a single word decides"
-    chart = (half + whiskers + points).properties(height=bar_height(len(frame)), title=title)
+    chart = (half + whiskers + points).properties(height=bar_height(len(frame), legend=1), title=title)
     caught = frame[frame["shortcut"]]["word"].tolist()
     said = f"Shortcuts: {', '.join(map(repr, caught))}." if caught else "None of the tested words is a shortcut."
     return Figure(chart, f"{title}. {said}", frame.drop(columns=["name", "verdict"]))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import altair as alt
 import pandas as pd
 
-from lmcore.charts.figure import Figure, bar_height, text_axis
+from lmcore.charts.figure import Figure, bar_height, legend_above, text_axis
 from lmcore.tasks import load_task
 from lmcore.tasks.figures import Metric
 from lmcore.training.calibration import Calibration
@@ -50,9 +50,7 @@ def reliability(measured: Sequence[Calibration]) -> Figure:
     versions = [found.version for found in measured]
     base = alt.Chart(data, title="Reliability: how often the model is right when it says so").encode(
         x=alt.X("confidence:Q", title="Mean probability of the answer (0 to 1)", scale=alt.Scale(domain=[0, 1])),
-        color=alt.Color(
-            "version:N", title=None, sort=versions, legend=alt.Legend(orient="top") if len(versions) > 1 else None
-        ),
+        color=alt.Color("version:N", title=None, sort=versions, legend=legend_above(versions)),
     )
     hover = [
         "version:N",
@@ -99,7 +97,7 @@ def slices(report: SliceReport) -> Figure:
     )
     overall = alt.Chart(pd.DataFrame({"overall": [report.overall]}))
     whole = overall.mark_rule(strokeDash=[4, 4]).encode(x="overall:Q")
-    chart = (whole + ends + marks).properties(height=bar_height(len(data)))
+    chart = (whole + ends + marks).properties(height=bar_height(len(data), legend=1))
     return Figure(chart, " ".join(report.sentences()), data.drop(columns=["name", "differs"]))
 
 
@@ -110,7 +108,7 @@ def learning_curve(curve: LearningCurve) -> Figure:
     models = list(data["model"].unique())
     base = alt.Chart(data, title=f"{metric.title} on test by training rows, with 95 % intervals").encode(
         x=alt.X("rows:Q", title="Training rows", scale=alt.Scale(zero=False), axis=alt.Axis(tickMinStep=1)),
-        color=alt.Color("model:N", title=None, sort=models, legend=alt.Legend(orient="top")),
+        color=alt.Color("model:N", title=None, sort=models, legend=legend_above(models)),
     )
     y = alt.Y("value:Q", title=f"{metric.title} ({metric.unit})", scale=alt.Scale(zero=False))
     hover = ["model:N", "rows:Q", *(alt.Tooltip(f"{c}:Q", format=".3f") for c in ("value", "low", "high"))]

@@ -129,7 +129,7 @@ def logit_parts(found: LogitAttribution, number: int = 20) -> Figure:
             color=alt.Color("direction:N", title="Speaks", sort=["for", "against"], legend=alt.Legend(orient="top")),
             tooltip=["name:N", alt.Tooltip("score:Q", format="+.3f")],
         )
-        .properties(height=bar_height(len(frame)))
+        .properties(height=bar_height(len(frame), legend=2))
     )
     listed = ", ".join(f"{name} {score:+.2f}" for name, score in zip(top["name"][:3], top["score"][:3], strict=True))
     return Figure(chart, f"What adds most: {listed}.", found.to_frame())

@@ -81,7 +81,7 @@ def selective_neurons(selective: pd.DataFrame, label: str) -> Figure:
                  alt.Tooltip("p_adjusted:Q", title="p, adjusted", format=".2g"), "texts:Q"],
     )  # fmt: skip
     half = alt.Chart(pd.DataFrame({"x": [0.5]})).mark_rule(strokeDash=[4, 4], opacity=0.6).encode(x="x:Q")
-    chart = (half + whiskers + points).properties(title=title, height=bar_height(len(own)))
+    chart = (half + whiskers + points).properties(title=title, height=bar_height(len(own), legend=1))
     if own.empty:
         return Figure(chart, f"{title}. There are none.", own)
     best = own.iloc[0]

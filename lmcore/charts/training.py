@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import altair as alt
 import pandas as pd
 
-from lmcore.charts.figure import Figure, bar_height, text_axis
+from lmcore.charts.figure import Figure, bar_height, legend_above, text_axis
 from lmcore.tasks.figures import Metric
 from lmcore.training.evaluation import Evaluation
 
@@ -33,7 +33,7 @@ def metric_curves(metrics: pd.DataFrame, names: tuple[str, ...], *, title: str, 
     marks = alt.Chart(data, title=title).encode(
         x=alt.X("step:Q", title=x, axis=alt.Axis(tickMinStep=1, format="d")),
         y=alt.Y("value:Q", title=y, scale=alt.Scale(zero=False), axis=alt.Axis(format=".4~g")),
-        color=alt.Color("name:N", title=None, sort=order, legend=alt.Legend(orient="top") if len(names) > 1 else None),
+        color=alt.Color("name:N", title=None, sort=order, legend=legend_above(order)),
         shape=alt.Shape("name:N", sort=order, legend=None),
         tooltip=["name:N", "step:Q", alt.Tooltip("value:Q", format=".4f")],
     )
@@ -95,7 +95,7 @@ def class_metrics(evaluation: Evaluation) -> Figure:
     )
     whiskers = base.mark_rule(strokeWidth=1.5).encode(x="low:Q", x2="high:Q")
     worst = table[table["metric"] == "F1"].sort_values("value").iloc[0]
-    chart = (bars + whiskers).properties(height=bar_height(max(len(table), FEWEST_BARS), each=18))
+    chart = (bars + whiskers).properties(height=bar_height(max(len(table), FEWEST_BARS), each=18, legend=1))
     return Figure(chart, f"The class with the lowest F1 is {worst['label']} with {worst['value']:.3f}.", table)
 
 

@@ -5,11 +5,9 @@ from typing import Any
 
 from lmcore.models.components import Component, record
 from lmcore.models.encode import Encodings, batch_of, length_sorted_batches
-from lmcore.models.hidden import BATCH_SIZE, HiddenBatch
+from lmcore.models.hidden import BATCH_SIZE, READ, HiddenBatch
 from lmcore.models.load import LoadedModel
 from lmcore.types import Report, Silent
-
-READ = frozenset({"input_ids", "attention_mask", "token_type_ids", "decoder_input_ids"})
 
 
 def stream_components(

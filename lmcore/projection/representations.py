@@ -128,14 +128,15 @@ def map_representations(
         encodings = task.encode(loaded.tokenizer, frame, loaded.max_length)
     else:
         encodings = encode_texts(loaded.tokenizer, task.texts(frame).tolist(), loaded.max_length)
-    layer, vectors, logits = _vectors(loaded, encodings, config.layer, Part(report, 0.0, 0.6))
+    says = isinstance(task, ClassTask) and loaded.task == task.name
+    layer, vectors, logits = _vectors(loaded, encodings, config.layer, says, Part(report, 0.0, 0.6))
     ids = frame["id"].to_numpy()
     projected = project(vectors, method=config.method, ids=ids, report=Part(report, 0.6, 0.95), **dict(config.options))
     outliers = find_outliers(vectors, method=config.outliers, ids=ids, **dict(config.outlier_options))
     points = projected.to_frame()
     points["text"], points["label"] = task.texts(frame).to_numpy(), _strata(task, frame).to_numpy()
     points["predicted"], points["correct"], points["score"] = "", "", np.nan
-    if logits is not None and loaded.task == task.name and isinstance(task, ClassTask):
+    if logits is not None and isinstance(task, ClassTask):
         predictions = task.read(logits, ids.tolist(), loaded.labels)
         points["predicted"] = [p.label for p in predictions]
         points["score"] = [p.score for p in predictions]
@@ -220,7 +221,7 @@ def _sample(frame: pd.DataFrame, task: Task, config: MapConfig) -> pd.DataFrame:
 
 
 def _vectors(
-    loaded: LoadedModel, encodings: Encodings, layer: int, report: Report
+    loaded: LoadedModel, encodings: Encodings, layer: int, says: bool, report: Report
 ) -> tuple[int, np.ndarray, np.ndarray | None]:
     from lmcore.models.pooled import mean_pool
 
@@ -230,7 +231,7 @@ def _vectors(
     layer = last if layer < 0 else layer
     vectors: np.ndarray | None = None
     logits: np.ndarray | None = None
-    for batch in stream_hidden_states(loaded, encodings, report=report):
+    for batch in stream_hidden_states(loaded, encodings, outputs=says, report=report):
         pooled = mean_pool(batch.states[layer], batch.mask).float().cpu().numpy()
         if vectors is None:
             vectors = np.empty((len(encodings), pooled.shape[1]), dtype=np.float32)

@@ -5,6 +5,7 @@ import os
 
 import pytest
 
+from lmcore.data.clean import clean_dataset
 from lmcore.data.load import load_dataset
 from lmcore.data.samples import SAMPLES
 from lmcore.data.split import split_dataset
@@ -29,7 +30,7 @@ pytestmark = [
 @pytest.mark.parametrize("sample", TRAINED if EVERY else ["entities-zh"])
 def test_a_sample_trains_and_its_result_is_shown(sample, dashboard, visitor):
     task = SAMPLES[sample].facts["task"]
-    data = split_dataset(load_dataset(f"sample:{sample}", task=task))
+    data = split_dataset(clean_dataset(load_dataset(f"sample:{sample}", task=task)).data)
     ref = DatasetStore(Workspace(dashboard.home)).save(data).ref
     visitor.open(f"Train?dataset={ref}")
     visitor.page.get_by_text("Settings", exact=True).click()

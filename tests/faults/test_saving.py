@@ -28,4 +28,4 @@ def test_killed_at_any_file_of_a_save_and_resumed_equals_uninterrupted(topics, t
     assert [row for row in found if row["far"] or not row["steps"]] == []
     if EVERY == 1:
         done_to = {row["what"].split()[-1] for row in found}
-        assert {"model.safetensors", "optimizer.pt", "trainer_state.json", "checkpoint-12", "2.part"} <= done_to
+        assert {"model.safetensors", "optimizer.pt", "trainer_state.json", "checkpoint-4", "checkpoint-12"} <= done_to

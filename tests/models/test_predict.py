@@ -74,7 +74,7 @@ def test_states_of_every_layer_stream_by_batch(tiny_loaded):
     for batch in stream_hidden_states(tiny_loaded, encodings, batch_size=4):
         seen += batch.rows.tolist()
         assert len(batch.states) == tiny_loaded.layers + 1
-        assert batch.logits is not None
+        assert batch.logits is None
         for position, row in enumerate(batch.rows):
             wanted = alone(tiny_loaded, TEXTS[row]).hidden_states
             length = len(encodings.ids[row])
@@ -82,6 +82,14 @@ def test_states_of_every_layer_stream_by_batch(tiny_loaded):
             for layer, states in enumerate(batch.states):
                 assert torch.allclose(states[position, :length], wanted[layer][0], atol=1e-5)
     assert sorted(seen) == list(range(len(TEXTS)))
+
+
+def test_outputs_come_with_the_states_where_they_are_wanted(tiny_loaded):
+    encodings = encode_texts(tiny_loaded.tokenizer, TEXTS, 64)
+    for batch in stream_hidden_states(tiny_loaded, encodings, outputs=True, batch_size=4):
+        assert batch.logits is not None
+        for position, row in enumerate(batch.rows):
+            assert torch.allclose(batch.logits[position], alone(tiny_loaded, TEXTS[row]).logits[0], atol=1e-5)
 
 
 def test_pooled_states_are_means_over_real_tokens(tiny_loaded):

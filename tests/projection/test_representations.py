@@ -1,11 +1,13 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from lmcore.data.dataset import TextDataset
 from lmcore.data.store import DatasetStore
 from lmcore.errors import DataError, OptionError, StorageError
+from lmcore.models.encode import encode_texts
 from lmcore.models.hidden import mean_pooled_states
 from lmcore.models.load import LoadedModel
 from lmcore.projection import job
@@ -14,6 +16,7 @@ from lmcore.projection.representations import MapConfig, load_map, map_represent
 from lmcore.settings import Workspace
 from lmcore.tasks import load_task
 from lmcore.types import Silent
+from tests.analysis.readers import reader
 
 CONFIG = MapConfig(version="tiny", data="topics@1")
 
@@ -29,6 +32,18 @@ def test_points_are_the_projection_of_the_layers_mean_token_vectors(
     assert result.points["id"].tolist() == topics.frame["id"].tolist()
     assert set(result.points["correct"]) <= {"right", "wrong"}
     assert result.points["is_outlier"].sum() == np.ceil(0.02 * len(topics))
+
+
+@pytest.mark.parametrize("task", ["text-generation", "completion", "translation", "named-entity-recognition"])
+def test_models_without_classes_of_texts_are_mapped_too(task: str) -> None:
+    loaded = reader(task)
+    frame = pd.DataFrame({"id": range(12), "text": [f"Anna told us {'very ' * n}on day {n}" for n in range(12)]})
+    result = map_representations(loaded, TextDataset("tales", task, frame.assign(source=frame["text"])), CONFIG)
+    encodings = encode_texts(loaded.tokenizer, frame["text"].tolist(), loaded.max_length)
+    x = mean_pooled_states(loaded, encodings)[-1].astype(np.float64)
+    shares = np.linalg.svd(x - x.mean(axis=0), compute_uv=False) ** 2
+    assert result.explained_variance == pytest.approx(tuple(shares[:2] / shares.sum()), rel=1e-3)
+    assert not result.points["predicted"].any()
 
 
 def test_the_last_layer_is_the_default(tiny_loaded: LoadedModel, topics: TextDataset) -> None:

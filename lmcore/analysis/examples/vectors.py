@@ -39,7 +39,7 @@ def mean_vectors(loaded: LoadedModel, encodings: Encodings, layer: int, *, repor
 
     width = int(loaded.model.base_model.config.hidden_size)
     vectors = np.empty((len(encodings), width), dtype=np.float32)
-    size = fitting_batch(loaded, int(encodings.lengths.max(initial=1)), BATCH_SIZE, kept=states_of(loaded))
+    size = fitting_batch(loaded, int(encodings.lengths.max(initial=1)), BATCH_SIZE, read=0, kept=states_of(loaded))
     for batch in stream_hidden_states(loaded, encodings, batch_size=size, report=report):
         vectors[batch.rows] = mean_pool(batch.states[layer], batch.mask).float().cpu().numpy()
     return vectors

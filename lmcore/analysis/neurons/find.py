@@ -60,7 +60,7 @@ def find_neurons(
     report = report or Silent()
     source = _open(loaded, texts, config)
     kept = len(source.parts or ()) * math.ceil(source.width / int(loaded.model.base_model.config.hidden_size))
-    batch_size = fitting_batch(loaded, int(source.read.lengths.max()), batch_size, kept=kept)
+    batch_size = fitting_batch(loaded, int(source.read.lengths.max()), batch_size, read=0, kept=kept)
     activation, signed = _activation(loaded, source)
     split = halves(labels if labels is not None else [""] * len(texts), config.seed)
     reader = NeuronReader(source, config, signed, split, batch_size)

@@ -120,7 +120,9 @@ def _pieces(
         places[split] = np.empty(len(part), dtype=np.int64)
         of_text = _by_text(part)
         stretch = Part(report, done / total, (done + len(part.encodings)) / total)
-        size = fitting_batch(reader, int(part.encodings.lengths.max(initial=1)), BATCH_SIZE, kept=states_of(reader))
+        size = fitting_batch(
+            reader, int(part.encodings.lengths.max(initial=1)), BATCH_SIZE, read=0, kept=states_of(reader)
+        )
         for batch in stream_hidden_states(reader, part.encodings, batch_size=size, report=stretch):
             examples = np.concatenate([of_text[row] for row in batch.rows])
             if len(examples):

@@ -93,7 +93,7 @@ def layer_vectors(loaded: LoadedModel, encodings: Encodings, rows: Rows, report:
     """
     found: np.ndarray | None = None
     starts = rows.starts
-    size = fitting_batch(loaded, int(encodings.lengths.max(initial=1)), BATCH_SIZE, kept=states_of(loaded))
+    size = fitting_batch(loaded, int(encodings.lengths.max(initial=1)), BATCH_SIZE, read=0, kept=states_of(loaded))
     for batch in stream_hidden_states(loaded, encodings, batch_size=size, report=report):
         if found is None:
             found = np.empty((len(batch.states), rows.count, batch.states[0].shape[-1]), dtype=np.float32)
