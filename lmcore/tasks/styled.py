@@ -33,7 +33,7 @@ def styled(sources: Sequence[str], wanted: Sequence[str], written: Sequence[str]
     folds = _folds(sources)
     for fold, judge in judges.items():
         rows = np.flatnonzero(folds == fold)
-        right[rows] = judge.predict([written[row] for row in rows])
+        right[rows] = judge.predict([written[int(row)] for row in rows])
     return share(right)
 
 

@@ -113,13 +113,16 @@ def _draw(job: Job) -> None:
         if access.button(label, action=action, key=f"cancel_{job.id}", icon=":material/stop_circle:", disabled=asked):
             board().cancel(job.id)
             st.rerun()
-    elif job.can_resume and access.button(
-        "Resume", action="resume_job", key=f"resume_{job.id}", icon=":material/replay:", type="primary"
-    ):
+    elif job.can_resume:
+        with st.container(horizontal=True):
+            _offer_resuming(job)
+            _offer_deletion(job)
+
+
+def _offer_resuming(job: Job) -> None:
+    if access.button("Resume", action="resume_job", key=f"resume_{job.id}", icon=":material/replay:", type="primary"):
         board().resume(job.id)
         st.rerun()
-    if job.can_resume:
-        _offer_deletion(job)
 
 
 def _offer_deletion(job: Job) -> None:
