@@ -19,7 +19,7 @@ _POLL_SECONDS = 0.1
 
 @click.group("jobs", cls=CommandGroup)
 def jobs_group() -> None:
-    """List, follow, cancel and resume background work."""
+    """List, follow, cancel, resume and delete background work."""
 
 
 @jobs_group.command("list", epilog="Example: lmcore jobs list --kind train")
