@@ -6,10 +6,11 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from lmcore.charts.figure import Figure, bar_height, legend_above, text_axis, token_axis
+from lmcore.charts.figure import FEWEST_ROWS, Figure, bar_height, legend_above, text_axis, token_axis
 
 MAX_TOKENS = 64
 MAX_UNITS = 80
+_SILENT_END = 4  # units without a score that are worth leaving out
 FEWEST_LAYERS = 4  # that a map has room for, so that the cells of fewer are seen
 
 
@@ -44,7 +45,8 @@ def token_scores(
     """Draw signed attribution scores of tokens or words, in the order of the text.
 
     Args:
-        units: tokens or words; of more than 80 those with the largest scores are drawn, and the numbers have all.
+        units: tokens or words; of more than 80 those with the largest scores are drawn, and a longer end without any score
+            (what is written after the target) is left out; the numbers have all.
         scores: one a unit; positive speaks for the target.
         title: of the chart.
         towards: the class that positive scores speak for.
@@ -58,8 +60,7 @@ def token_scores(
     against = away or f"not {towards}"
     frame["speaks for"] = np.where(frame["score"] >= 0, towards, against)
     limit = float(frame["score"].abs().max()) if frame["score"].any() else 1.0
-    drawn = frame.loc[frame["score"].abs().nlargest(MAX_UNITS).index].sort_values("position")
-    cut = "" if len(drawn) == len(frame) else f" (the {MAX_UNITS} largest of {len(frame):,} scores)"
+    drawn, cut = _most_telling(frame)
     chart = (
         alt.Chart(drawn, title=title + cut)
         .mark_bar()
@@ -84,6 +85,19 @@ def token_scores(
     listed = ", ".join(f"{u!r} {s:+.2f}" for u, s in zip(top["unit"], top["score"], strict=True))
     said = f"What speaks most for {towards}: {listed}." if listed else f"Nothing speaks for {towards}."
     return Figure(chart, f"{title}. {said}", frame[["position", "unit", "score"]])
+
+
+def _most_telling(frame: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """Return the units to draw, and what the title says of those that are left out."""
+    scored = frame.index[frame["score"] != 0]
+    end = scored[-1] + 1 if len(scored) else len(frame)
+    if len(frame) - end < _SILENT_END:
+        end = len(frame)
+    drawn = frame.iloc[:end]
+    if len(drawn) > MAX_UNITS:
+        drawn = drawn.loc[drawn["score"].abs().nlargest(MAX_UNITS).index].sort_values("position")
+        return drawn, f" (the {MAX_UNITS} largest of {len(frame):,} scores)"
+    return drawn, "" if end == len(frame) else f" (the last {len(frame) - end} have no score)"
 
 
 def layer_by_token(values: np.ndarray, tokens: Sequence[str], *, title: str, unit: str, first: int = 0) -> Figure:
@@ -139,7 +153,7 @@ def token_by_token(weights: np.ndarray, tokens: Sequence[str], *, title: str) ->
             color=alt.Color("value:Q", title="Weight", scale=alt.Scale(domainMin=0)),
             tooltip=["from:N", "token:N", alt.Tooltip("value:Q", format=".3f")],
         )
-        .properties(height=bar_height(len(names), each=18) + 60)
+        .properties(height=bar_height(max(len(names), FEWEST_ROWS), each=18) + 60)
     )
     off = frame[frame["row"] != frame["position"]]
     said = ""

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from lmcore.analysis.attention.role_scores import HEAD_ROLES
-from lmcore.charts.figure import Figure, bar_height, token_axis
+from lmcore.charts.figure import FEWEST_ROWS, Figure, bar_height, token_axis
 
 MAX_CELLS = 12_000
 DRAWN_CELLS = 5000
@@ -102,7 +102,7 @@ def output_by_source(weights: np.ndarray, rows: Sequence[str], columns: Sequence
             color=alt.Color("weight:Q", title="Weight", scale=alt.Scale(domainMin=0)),
             tooltip=["output:N", "source:N", alt.Tooltip("weight:Q", format=".3f")],
         )
-        .properties(height=bar_height(len(rows), each=18) + 60)
+        .properties(height=bar_height(max(len(rows), FEWEST_ROWS), each=18) + 60)
     )
     top = frame.sort_values("weight").iloc[-1]
     said = f"The strongest link goes from {rows[top['row']]!r} to {columns[top['column']]!r}: {top['weight']:.2f}."

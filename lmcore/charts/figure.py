@@ -10,6 +10,7 @@ import pandas as pd
 SLANTED = 24
 ROW_HEIGHT = 24
 FRAME_HEIGHT = 110
+FEWEST_ROWS = 7  # as high as the title of their axis is long
 LEGEND_LINE, _LEGEND_GAP = 18, 14
 _LEGEND_WIDTH, _SYMBOL_WIDTH, _LETTER_WIDTH = 400, 30, 6.3  # pixels: of a chart in half a page, and in its legend
 _AFTER_SPACE = "substring(datum.label, indexof(datum.label, ' ') + 1)"

@@ -12,7 +12,7 @@ from lmcore.charts.figure import Figure
 LINE = 72
 SHOWN = 400
 _CHARACTER, _HEIGHT, _GAP = 8.6, 26, 0.6
-_FRAME = 100  # the title and the colour scale above the lines, which a page counts into the height
+_FRAME = 152  # the title and the colour scale above the lines, which a page counts into the height
 _PLAIN = alt.ViewBackground(stroke=None)
 
 

@@ -31,6 +31,18 @@ def test_one_class_is_certain(check):
     assert check(class_probabilities({"only": 1.0}))
 
 
+def test_a_long_end_without_scores_is_left_out_and_named():
+    units = [f"u{n}" for n in range(9)]
+    figure = token_scores(units, [0.0, 1.0, 0.0, -2.0, *[0.0] * 5], title="Why", towards="food")
+    drawn = pd.DataFrame(figure.chart.data)
+    assert drawn["unit"].tolist() == units[:4]
+    assert figure.chart.title == "Why (the last 5 have no score)"
+    assert len(figure.data) == 9
+    short = token_scores(units, [0.0, 1.0, 0.0, -2.0, 0.5, 0.1, 0.0, 0.0, 0.0], title="Why", towards="food")
+    assert len(short.chart.data) == 9
+    assert len(token_scores(units, [0.0] * 9, title="Why", towards="food").chart.data) == 9
+
+
 @pytest.mark.parametrize("tokens", [TOKENS, CHINESE])
 def test_token_scores(check, tokens):
     figure = token_scores(tokens, [0.0, 0.5, -1.0, 0.2, 0.0], title="What speaks for food", towards="food", away="tea")

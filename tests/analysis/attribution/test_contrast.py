@@ -38,7 +38,10 @@ def test_two_models_are_compared_at_the_same_words():
     assert (found.units["unit"] == found.units["other"]).all()
     assert found.units["difference"].abs().max() > 0
     figure = side_by_side_scores(found, ("one", "two"))
-    figure.chart.to_dict()
+    drawn = figure.chart.layer[0].data
+    assert (drawn["end"] - drawn["zero"]).tolist() == pytest.approx(drawn["score"].tolist())
+    reach = drawn.groupby("side", sort=False)[["zero", "end"]].agg(["min", "max"]).to_numpy()
+    assert (reach.max(axis=1)[:-1] < reach.min(axis=1)[1:]).all(), "the sides stand apart"
     assert figure.alt.startswith("one beside two. The largest difference is at ")
     assert len(figure.data) == len(found.units)
 
