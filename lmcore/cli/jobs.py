@@ -19,7 +19,7 @@ _POLL_SECONDS = 0.1
 
 @click.group("jobs", cls=CommandGroup)
 def jobs_group() -> None:
-    """List, follow, cancel and resume background work."""
+    """List, follow, cancel, resume and delete background work."""
 
 
 @jobs_group.command("list", epilog="Example: lmcore jobs list --kind train")
@@ -68,6 +68,17 @@ def resume_job(session: Session, job: str) -> Answer:
     """Let a failed or cancelled job go on from its last checkpoint."""
     found = _board(session).resume(job)
     return Answer(job_document(found), _describe(found))
+
+
+@jobs_group.command("delete", epilog="Example: lmcore jobs delete 20260101-120000-a1b2c3")
+@click.argument("job")
+@click.pass_obj
+def delete_job(session: Session, job: str) -> Answer:
+    """Forget a job that has ended, with its log and its checkpoints; versions that it registered stay."""
+    board = _board(session)
+    found = board.get(job)
+    board.delete(job)
+    return Answer(job_document(found), [f"“{found.title}” ({found.id}) and its checkpoints are deleted."])
 
 
 @jobs_group.command("check", short_help="See that jobs work on this machine.", epilog="Example: lmcore jobs check")

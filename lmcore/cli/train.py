@@ -16,7 +16,7 @@ from lmcore.settings import MIB
 from lmcore.training.config import TrainConfig
 from lmcore.training.distributed.ray_jobs import RayAccess
 from lmcore.training.distributed.workers import Place, Workers, join_workers
-from lmcore.training.methods import TRAINING
+from lmcore.training.methods import TRAINING, check_workers
 from lmcore.types import SPLITS
 
 if TYPE_CHECKING:
@@ -92,6 +92,7 @@ def train_command(
     place = Place(workers or (session.settings.ray_workers if cluster else 1), cluster)
     if cluster:
         RayAccess.from_environment(session.settings)
+    check_workers(config, place.workers)
     with join_workers(session.settings.device) as joined:
         if joined.size > 1 and (background or not place.alone):
             refuse("torchrun has started the workers already: leave --workers, --cluster and --background out.")

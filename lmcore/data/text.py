@@ -2,7 +2,10 @@
 
 import re
 import unicodedata
+from collections.abc import Iterable
+from itertools import islice
 
+LOOKED_AT = 200
 _SPACE = re.compile(r"\s+")
 _WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 _MARKUP = re.compile(r"([\\`*_\[\]|~<>$])")
@@ -18,6 +21,12 @@ def is_chinese(text: str) -> bool:
     """Say whether at least a fifth of the visible characters are Chinese."""
     visible = sum(not c.isspace() for c in text)
     return visible > 0 and len(_HAN.findall(text)) >= visible / 5
+
+
+def mostly_chinese(texts: Iterable[str]) -> bool:
+    """Say whether more than half of the first texts are Chinese."""
+    looked_at = [is_chinese(text) for text in islice(texts, LOOKED_AT)]
+    return sum(looked_at) > len(looked_at) / 2
 
 
 def words(text: str) -> list[str]:

@@ -5,6 +5,7 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lmcore.audit import audited
@@ -17,7 +18,7 @@ from lmcore.jobs.tending import Tending
 from lmcore.memory import read_memory
 from lmcore.settings import Workspace
 from lmcore.storage import disk_errors
-from lmcore.types import check_name
+from lmcore.types import NAME, check_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -190,7 +191,7 @@ class JobBoard:
         return self.get(job_id)
 
     def delete(self, job_id: str) -> None:
-        """Forget a job that has ended, with its log, its metrics and what it kept in its folder.
+        """Forget a job that has ended, with its log, its metrics, and what it kept in its folder and as checkpoints.
 
         Raises:
             UnknownError: there is no such job.
@@ -206,9 +207,10 @@ class JobBoard:
                 if not job.state.ended:
                     raise JobError(f"“{job.title}” is {job.state}: cancel it before it is deleted.")
                 self._store.remove(db, job.id)
-            with disk_errors(job.folder):
-                if job.folder.exists():
-                    shutil.rmtree(job.folder)
+            for folder in (job.folder, *_checkpoints(job, self._workspace)):
+                with disk_errors(folder):
+                    if folder.exists():
+                        shutil.rmtree(folder)
 
     def log(self, job_id: str, tail_bytes: int = 65536) -> str:
         """Return the end of what the worker printed, over all attempts, in whole lines.
@@ -276,6 +278,14 @@ class JobBoard:
 
 def _facts(job: Job) -> dict[str, str]:
     return {"kind": job.kind, "title": job.title, "submitted_by": job.submitted_by}
+
+
+def _checkpoints(job: Job, workspace: Workspace) -> list[Path]:
+    """Return the folders of checkpoints that a job has to itself: its configuration names them."""
+    name = job.config.get("checkpoints")
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        return []
+    return [workspace.checkpoints / name, workspace.checkpoints / f"{name}-run"]
 
 
 def _as_json(config: Mapping[str, Any]) -> str:

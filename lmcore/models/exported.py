@@ -3,6 +3,8 @@
 import logging
 import os
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -184,5 +186,20 @@ def round_export(path: Path) -> None:
     constant = {item.name for item in graph.initializer if len(item.dims) == 2}
     place = {"MatMul": 1, "Gather": 0}
     chosen = [n.name for n in graph.node if n.op_type in place and n.input[place[n.op_type]] in constant]
-    quantize_dynamic(whole, path, weight_type=QuantType.QInt8, per_channel=True, nodes_to_quantize=chosen)
+    with _unadvised():
+        quantize_dynamic(whole, path, weight_type=QuantType.QInt8, per_channel=True, nodes_to_quantize=chosen)
     whole.unlink()
+
+
+@contextmanager
+def _unadvised() -> Iterator[None]:
+    """Keep from the user what ONNX Runtime advises those who write their own exports."""
+
+    def is_no_advice(record: logging.LogRecord) -> bool:
+        return "pre-processing before quantization" not in record.getMessage()
+
+    logging.getLogger().addFilter(is_no_advice)
+    try:
+        yield
+    finally:
+        logging.getLogger().removeFilter(is_no_advice)

@@ -104,7 +104,7 @@ TASKS = Registry(
                 "source": "the text to reword",
                 "target": "the same in the wanted style",
             },
-            "metrics": ["bleu", "chrf", "content"],
+            "metrics": ["bleu", "chrf", "style", "content"],
             "architectures": ["encoder-decoder", "decoder"],
             "methods": ["full", "lora", "scratch", "continual", "grpo"],
             "models": {"en": "config:marian-small", "zh": "config:marian-small"},

@@ -43,7 +43,7 @@ def tfidf_classes(
 
     if len(np.unique(gold)) == 1:
         return majority_class(gold, len(test))
-    vectorizer = _vectorizer(train)
+    vectorizer = words_or_characters(train)
     x, x_dev = vectorizer.fit_transform(train), vectorizer.transform(dev)
     fits = [LogisticRegression(C=c, max_iter=1000, random_state=seed).fit(x, gold) for c in STRENGTHS]
     best = max(fits, key=lambda fit: float((fit.predict(x_dev) == gold_dev).mean()))
@@ -72,7 +72,7 @@ def tfidf_labels(
         test: texts to predict.
         seed: of the fit.
     """
-    vectorizer = _vectorizer(train)
+    vectorizer = words_or_characters(train)
     x, x_dev, x_test = vectorizer.fit_transform(train), vectorizer.transform(dev), vectorizer.transform(test)
     best: tuple[float, np.ndarray, np.ndarray] | None = None
     for c in STRENGTHS:
@@ -108,7 +108,8 @@ def _label_probabilities(x: Any, has: np.ndarray, others: Sequence[Any], c: floa
     return [fit.predict_proba(other)[:, 1] for other in others]
 
 
-def _vectorizer(texts: Sequence[str]) -> Any:
+def words_or_characters(texts: Sequence[str]) -> Any:
+    """Return a TF-IDF of words and pairs of words, or of up to three characters where most texts are Chinese."""
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     sample = texts[:200]

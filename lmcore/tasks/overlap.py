@@ -73,10 +73,12 @@ def rouge(written: Sequence[str], wanted: Sequence[str]) -> dict[str, Overlap]:
     kinds = {"rouge1": "rouge1", "rouge2": "rouge2", "rouge_l": "rougeL"}
     scorer = RougeScorer(list(kinds.values()), tokenizer=_Pieces())
     scores = [scorer.score(gold, text) for text, gold in zip(written, wanted, strict=True)]
-    return {
-        name: Overlap(np.array([[s[kind].fmeasure, 1.0] for s in scores]).reshape(-1, 2), _mean)
-        for name, kind in kinds.items()
-    }
+    return {name: share(np.array([s[kind].fmeasure for s in scores], dtype=np.float64)) for name, kind in kinds.items()}
+
+
+def share(values: np.ndarray) -> Overlap:
+    """Return the mean of a figure of each sentence, of shape (sentences,)."""
+    return Overlap(np.column_stack([values, np.ones(len(values))]), _mean)
 
 
 def tally_overlaps(overlaps: Mapping[str, Overlap], *, first: str) -> Tally:

@@ -35,16 +35,23 @@ class StyleTransfer(WritingTask):
     metrics: ClassVar[tuple[Metric, ...]] = (
         Metric("bleu", "BLEU to the target", "0 to 100", maximum=100.0),
         Metric("chrf", "chrF to the target", "0 to 100", maximum=100.0),
+        Metric("style", "Style accuracy"),
         Metric("content", "Content kept (chrF to the source)", "0 to 100", maximum=100.0),
     )
 
     def overlaps(
         self, sources: Sequence[str], wanted: Sequence[str], written: Sequence[str]
     ) -> "Mapping[str, Overlap]":
-        """Return BLEU and chrF to the target, and chrF to the source, which says how much was kept."""
+        """Return BLEU and chrF to the target, how many are in its style, and chrF to the source: how much was kept."""
         from lmcore.tasks.overlap import bleu, chrf
+        from lmcore.tasks.styled import styled
 
-        return {"bleu": bleu(written, wanted), "chrf": chrf(written, wanted), "content": chrf(written, sources)}
+        return {
+            "bleu": bleu(written, wanted),
+            "chrf": chrf(written, wanted),
+            "style": styled(sources, wanted, written),
+            "content": chrf(written, sources),
+        }
 
     def baselines(
         self,

@@ -3,14 +3,12 @@
 from typing import Any
 
 from lmcore.data.dataset import TextDataset
-from lmcore.data.text import is_chinese
+from lmcore.data.text import mostly_chinese
 from lmcore.errors import OptionError
 from lmcore.tasks import TASKS, load_task
 from lmcore.training.config import TrainConfig
 from lmcore.training.methods import is_installed, starts_from
 from lmcore.types import ModelRef
-
-LOOKED_AT = 200
 
 
 def fitting_methods(task: str, model: str) -> list[str]:
@@ -47,8 +45,8 @@ def default_config(data: TextDataset, *, model: str = "", method: str = "") -> T
     """
     task = load_task(data.task)
     if not model:
-        chinese = task.texts(data.frame.head(LOOKED_AT)).map(is_chinese).mean() > 0.5
-        model = TASKS[task.name].facts["models"]["zh" if chinese else "en"]
+        language = "zh" if mostly_chinese(task.texts(data.frame)) else "en"
+        model = TASKS[task.name].facts["models"][language]
     fitting = fitting_methods(task.name, model)
     if not method and not fitting:
         raise OptionError(

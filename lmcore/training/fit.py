@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lmcore.data.dataset import TextDataset
+from lmcore.data.text import mostly_chinese
 from lmcore.errors import InputError
 from lmcore.fingerprint import fingerprint
 from lmcore.models.catalogue import resolve_model
@@ -322,6 +323,7 @@ def _register(job: TrainJob, data: TextDataset, trained: Trained, run_id: str) -
         "data": str(data.ref or data.name),
         "data_fingerprint": data.fingerprint,
         "labels": list(job.labels),
+        "chinese": mostly_chinese(job.task.texts(job.train.frame)),
         "choices": dict(trained.choices),
         "learnt_parameters": trained.learnt,
         "unknown_share": trained.encodings.unknown_share,

@@ -87,7 +87,8 @@ def refuse_above(wanted: float, available: int) -> None:
 def check_room(job: TrainJob, model: Any, nbytes: float) -> None:
     """Refuse to begin where a run's model is loaded and what it takes beyond that would not fit.
 
-    Of several processes that train together each sees what the others took already: they are refused before they start.
+    Of several processes that train together each has loaded the model when they meet here, and those of a machine share what is
+    free there; where one has no room none begins.
 
     Args:
         job: the run.
@@ -96,12 +97,16 @@ def check_room(job: TrainJob, model: Any, nbytes: float) -> None:
 
     Raises:
         ResourceError: with the figures.
+        LostWorker: another process of the run has ended.
     """
-    if job.workers.size > 1:
-        return
-    device = pick_device(job.settings.device)
+    device, workers = pick_device(job.settings.device), job.workers
     held = weight_bytes(model) if model.device.type == device.partition(":")[0] else 0
-    refuse_above(nbytes - held, available_bytes(device))
+    wanted = (nbytes - held) * (workers.here if device == "cpu" else 1)
+    workers.wait()
+    available = available_bytes(device)
+    if workers.agree(wanted > available):
+        refuse_above(wanted, available)
+        raise ResourceError("The machine of another worker has no room for this: its log has the figures.")
 
 
 def check_learning_room(job: TrainJob, model: Any, encodings: Encodings, limit: int) -> None:

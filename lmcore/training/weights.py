@@ -59,7 +59,9 @@ def load_start(job: TrainJob) -> StartModel:
     )
 
 
-def train_weights(job: TrainJob, build: Callable[[], Learner], *, penalty: Penalty | None = None) -> Trained:
+def train_weights(
+    job: TrainJob, build: Callable[[], Learner], *, penalty: Callable[[], Penalty | None] = lambda: None
+) -> Trained:
     """Train a model's weights and keep the epoch that does best on dev by the task's own measure.
 
     A checkpoint is written every ``save_steps`` steps and when the run is cancelled. A resumed run takes up the
@@ -69,7 +71,7 @@ def train_weights(job: TrainJob, build: Callable[[], Learner], *, penalty: Penal
     Args:
         job: data, configuration and where to report.
         build: makes the model, the same each time that it is called.
-        penalty: what is added to the loss of each training batch.
+        penalty: makes what is added to the loss of each training batch, once it is known that the run fits into memory.
 
     Raises:
         OptionError: a setting means nothing for the task.
@@ -84,9 +86,9 @@ def train_weights(job: TrainJob, build: Callable[[], Learner], *, penalty: Penal
     job = replace(job, task=job.task.adapted(learner.start.model.config))
     rows = _encode(job, learner.start)
     check_learning_room(job, learner.start.model, rows.train, rows.limit)
-    checkpoint = _checkpoint(job, job.resume)
+    held, checkpoint = penalty(), _checkpoint(job, job.resume)
     at_once = job.config.batch_size
-    while (watch := _attempt(job, learner, rows, penalty, checkpoint, at_once)) is None:
+    while (watch := _attempt(job, learner, rows, held, checkpoint, at_once)) is None:
         at_once = _smaller(at_once)
         job.report.progress(0.02, f"The GPU's memory ran out: going on with {at_once} texts at once")
         checkpoint = _checkpoint(job, True)

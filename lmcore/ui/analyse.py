@@ -6,18 +6,16 @@ from collections.abc import Mapping
 import pandas as pd
 import streamlit as st
 
-from lmcore.data.samples import SAMPLES
-from lmcore.data.text import is_chinese
 from lmcore.errors import LmError
 from lmcore.tasks import load_task
 from lmcore.tasks.base import Task
 from lmcore.types import Input
 from lmcore.ui import cache, show, state
+from lmcore.ui.example import example_texts
 from lmcore.ui.linked import LINK_LENGTH
 
 MAX_CHARACTERS = 100_000
 SHOWN_CHARACTERS = 2000
-EXAMPLE = "The parcel came a week late and nobody answered my emails."
 _TYPED, _ROW = "Type a text", "Row of a data set"
 
 
@@ -109,45 +107,6 @@ def _read_columns(task: Task, version: str) -> list[str]:
         return task.inputs(cache.dataset(data).frame) if data else task.required()
     except LmError:
         return task.required()
-
-
-def example_texts(version: str) -> dict[str, str]:
-    """Return what a version can be tried with: a test row of its own data where that is at hand, else a sample's."""
-    found = cache.registry().get(version)
-    return _example_of(cache.workspace_root(), str(found.ref), found.task, str(found.facts.get("data", "")))
-
-
-@st.cache_data(show_spinner=False)
-def _example_of(root: str, version: str, task: str, data: str) -> dict[str, str]:
-    kind = load_task(task)
-    try:
-        own = cache.dataset(data.partition(":")[0])
-        frame = own.part("test").frame if own.is_split else own.frame
-    except LmError:
-        return _sample(kind, chinese=False)
-    if frame.empty or any(name not in frame for name in kind.required()):
-        return _sample(kind, chinese=False)
-    if kind.name == "text-classification" and not is_chinese(" ".join(frame["text"].head(20))):
-        return {"text": EXAMPLE}
-    return _columns(kind, frame)
-
-
-def _sample(task: Task, *, chinese: bool) -> dict[str, str]:
-    from lmcore.data import load_dataset
-
-    language = "zh" if chinese else "en"
-    for name, sample in SAMPLES.items():
-        if (sample.facts["task"], sample.facts["language"]) == (task.name, language):
-            return _columns(task, load_dataset(f"sample:{name}", task=task.name).frame)
-    return {task.inputs()[0]: EXAMPLE}
-
-
-def _columns(task: Task, frame: pd.DataFrame) -> dict[str, str]:
-    """Return what the task reads of the shortest row among the first ones."""
-    names = task.inputs(frame)
-    first = frame.head(20).to_dict("records")
-    row = min(first, key=lambda row: len(str(row[names[-1]])))
-    return {name: str(row[name]) for name in names}
 
 
 def _row_texts(task: Task) -> dict[str, str]:

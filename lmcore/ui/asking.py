@@ -11,11 +11,12 @@ import pandas as pd
 import streamlit as st
 
 from lmcore.charts import serving as charts
-from lmcore.errors import InputError, LmError
+from lmcore.errors import InputError
 from lmcore.serving import ServerState, send
-from lmcore.tasks import TASKS, load_task
+from lmcore.tasks import TASKS
 from lmcore.types import Input
 from lmcore.ui import cache, show
+from lmcore.ui.example import example_texts
 
 EXAMPLE = "The delivery was quick."
 _ONE, _SEVERAL = "One text", "Several, one a line"
@@ -137,16 +138,9 @@ def _inputs(texts: Mapping[str, str], several: bool) -> list[Input]:
 
 
 def _example(version: str) -> dict[str, str]:
-    """Return what a version reads, with a row of its own test split as an example where that is at hand."""
-    served = next((v for v in cache.versions() if str(v.ref) == version), None)
-    if served is None or served.task not in TASKS:
-        return {"text": EXAMPLE}
-    names = load_task(served.task).required()
-    try:
-        row = cache.dataset(str(served.facts.get("data", ""))).part("test").frame.iloc[0]
-    except (LmError, IndexError):
-        return {name: EXAMPLE if number == 0 else "" for number, name in enumerate(names)}
-    return {name: str(row[name]) for name in names}
+    """Return what a version reads, with an example; a text where it is none that is registered."""
+    known = any(str(v.ref) == version and v.task in TASKS for v in cache.versions())
+    return example_texts(version) if known else {"text": EXAMPLE}
 
 
 def _said(sent: Input, prediction: Mapping[str, Any]) -> str:

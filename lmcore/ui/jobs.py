@@ -113,11 +113,25 @@ def _draw(job: Job) -> None:
         if access.button(label, action=action, key=f"cancel_{job.id}", icon=":material/stop_circle:", disabled=asked):
             board().cancel(job.id)
             st.rerun()
-    elif job.can_resume and access.button(
-        "Resume", action="resume_job", key=f"resume_{job.id}", icon=":material/replay:", type="primary"
-    ):
+    elif job.can_resume:
+        with st.container(horizontal=True):
+            _offer_resuming(job)
+            _offer_deletion(job)
+
+
+def _offer_resuming(job: Job) -> None:
+    if access.button("Resume", action="resume_job", key=f"resume_{job.id}", icon=":material/replay:", type="primary"):
         board().resume(job.id)
         st.rerun()
+
+
+def _offer_deletion(job: Job) -> None:
+    """Let a job that failed or was cancelled be forgotten, rather than gone on with."""
+    with st.popover("Delete", icon=":material/delete:"):
+        st.markdown("Its log, curves and checkpoints go, and it cannot be resumed; versions that it registered stay.")
+        if access.button("Delete this job", action="delete_job", key=f"delete_{job.id}"):
+            board().delete(job.id)
+            st.rerun()
 
 
 def _draw_log(job: Job) -> None:

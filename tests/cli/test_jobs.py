@@ -54,7 +54,14 @@ def test_a_failed_job_says_why(run, board):
     assert "The option to is 0" in run("jobs", "show", job.id).stdout
 
 
-@pytest.mark.parametrize("command", ["show", "log", "cancel", "resume"])
+def test_a_job_that_has_ended_is_deleted(run, refused, board):
+    job = board.wait(submit(board, to=0).id, 30)
+    assert "are deleted" in run("jobs", "delete", job.id).stdout
+    assert board.list() == []
+    assert refused("jobs", "delete", job.id).startswith("There is no job")
+
+
+@pytest.mark.parametrize("command", ["show", "log", "cancel", "resume", "delete"])
 def test_a_job_that_is_not_there(refused, command):
     assert refused("jobs", command, "nosuch") == "There is no job 'nosuch'; known: none yet."
 

@@ -101,7 +101,8 @@ def test_in_the_background_it_is_a_job(ask, trained_home, tiny_folder):
     assert board.wait(job.id, 60).state.ended
 
 
-def test_several_workers_need_a_method_and_a_batch_that_they_can_share(refused, trained_home, tiny_folder):
+def test_several_workers_need_a_method_and_a_batch_that_they_can_share(refused, trained_home, tiny_folder, monkeypatch):
+    monkeypatch.setattr("lmcore.training.estimate.estimate_training", lambda *given: pytest.fail("it was timed first"))
     full = ("train", "topics@1", "--model", tiny_folder, "--method", "full", "--batch-size", "16")
     assert "The method head runs in one process" in refused(*full[:4], "--workers", "2", home=trained_home)
     assert "cannot be shared by 3 workers" in refused(*full, "--workers", "3", home=trained_home)

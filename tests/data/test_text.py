@@ -1,6 +1,6 @@
 import pytest
 
-from lmcore.data.text import comparison_key, is_blank, is_chinese, tidy, words
+from lmcore.data.text import comparison_key, is_blank, is_chinese, mostly_chinese, tidy, words
 
 
 @pytest.mark.parametrize(
@@ -44,6 +44,13 @@ def test_is_chinese_needs_a_fifth_of_the_visible_characters(text, expected):
 )
 def test_words_of_english_are_without_punctuation(text, expected):
     assert words(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"), [(["很好", "不错", "good"], True), (["很好", "good"], False), ([], False)]
+)
+def test_texts_are_mostly_chinese_where_more_than_half_of_them_are(texts, expected):
+    assert mostly_chinese(texts) is expected
 
 
 def test_words_of_chinese_are_whole():

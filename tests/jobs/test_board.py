@@ -162,6 +162,18 @@ def test_only_ended_jobs_are_deleted(board):
         board.get(job.id)
 
 
+@pytest.mark.parametrize(("name", "gone"), [("job-a", True), ("../models", False)])
+def test_the_checkpoints_of_a_deleted_job_go_with_it_and_nothing_else(board, workspace, name, gone):
+    own = [workspace.folder(workspace.checkpoints / folder) for folder in ("job-a", "job-a-run")]
+    others = [workspace.folder(workspace.checkpoints / "job-b"), workspace.folder(workspace.models)]
+    (own[0] / "weights").write_text("many")
+    job = board.submit(TARGET, {"to": 0, "checkpoints": name}, title="Train", kind="train")
+    board.wait(job.id, 30)
+    board.delete(job.id)
+    assert [folder.exists() for folder in own] == [not gone] * 2
+    assert all(folder.is_dir() for folder in others)
+
+
 def test_the_end_of_a_log_is_whole_lines(board):
     job = board.wait(submit(board).id, 30)
     job.log_file.write_text("first\nsecond ü\nthird\n", encoding="utf-8")

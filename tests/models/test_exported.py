@@ -109,3 +109,11 @@ def test_the_runtime_tells_nobody_that_it_is_used(tmp_path: Path) -> None:
     code = "from lmcore.models.exported import load_runtime; load_runtime().SessionOptions()"
     subprocess.run([sys.executable, "-c", code], env=os.environ | home, cwd=ROOT, check=True)
     assert [path for path in tmp_path.rglob("*") if path.is_file() and "onnxruntime" in str(path)] == []
+
+
+def test_rounding_says_nothing_that_is_not_meant_for_users(
+    files: dict[bool, Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    shutil.copy(files[False], tmp_path / "model.onnx")
+    round_export(tmp_path / "model.onnx")
+    assert [record.getMessage() for record in caplog.records if record.name == "root"] == []

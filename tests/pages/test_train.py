@@ -162,6 +162,10 @@ def test_a_failed_run_says_why(open_app, filled, home):
     assert not app.exception
     assert [box.value for box in app.error] == [board.get(job.id).error]
     assert "Resume" in labels(app)
+    app = press(app, "Delete this job")
+    assert not app.exception
+    assert not app.error
+    assert board.list(kind="train") == []
 
 
 def test_a_link_opens_its_run(open_app, home, counting):
@@ -313,9 +317,11 @@ def test_rewards_are_offered_for_decoders_of_tasks_that_write(open_app, filled, 
     assert app.selectbox(key="train_method").options == ["From scratch"]
     app = choose_tiny(app, ref, folder)
     assert "Reinforcement learning (GRPO)" in app.selectbox(key="train_method").options
+    monkeypatch.setenv("LMSCOPE_RAY_ADDRESS", "http://127.0.0.1:1")
     app = app.selectbox(key="train_method").set_value("grpo").run()
     assert not app.exception
     assert not app.error
+    assert not [choice for choice in app.segmented_control if choice.key == "train_place"], "it runs in one process"
     key = f"train_text-generation_grpo_folder:{folder}"
     assert app.number_input(key=f"{key}_learning_rate").value == 1e-5
     assert app.selectbox(key=f"{key}_classifier").options == ["", filled.version]

@@ -7,6 +7,7 @@ from lmcore.errors import DataError, InputError, ResourceError
 from lmcore.memory import Memory
 from lmcore.settings import MIB
 from lmcore.training.config import TrainConfig
+from lmcore.training.distributed.workers import Workers
 from lmcore.training.estimate import Estimate, estimate_training
 from lmcore.training.methods import TRAINING
 from lmcore.training.needs import check_room, weight_bytes
@@ -88,6 +89,29 @@ def test_a_training_that_would_not_fit_does_not_begin(make_job, monkeypatch, met
     ):
         run(job)
     assert not list(job.scratch.glob("checkpoint-*")), "it was refused before the first step"
+
+
+class Both(Workers):
+    """Two processes of one machine, of which the other says the same or, where ``lacks`` is set, has no room."""
+
+    lacks = False
+
+    def agree(self, flag: bool) -> bool:
+        return flag or self.lacks
+
+    def wait(self) -> None:
+        """Go on: the other is here."""
+
+
+@pytest.mark.parametrize(
+    ("free", "lacks", "said"), [(200, False, ""), (199, False, "MiB are free"), (200, True, "another")]
+)
+def test_processes_of_a_machine_share_what_is_free_there(make_job, tiny_loaded, monkeypatch, free, lacks, said):
+    job = replace(make_job(), workers=Both(0, 2, 2))
+    monkeypatch.setattr(Both, "lacks", lacks)
+    monkeypatch.setattr("lmcore.training.needs.read_memory", lambda: Memory(10**13, free))
+    with pytest.raises(ResourceError, match=said) if said else nullcontext():
+        check_room(job, tiny_loaded.model, weight_bytes(tiny_loaded.model) + 100)
 
 
 def test_what_a_loaded_model_holds_already_is_not_asked_for_again(make_job, tiny_loaded, monkeypatch):

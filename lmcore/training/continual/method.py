@@ -32,7 +32,7 @@ def fit_continual(job: TrainJob) -> Trained:
         DataError: the anchor needs earlier data that are not stored any more.
         As `lmcore.training.weights.load_start` and `lmcore.training.weights.train_weights`.
     """
-    return train_weights(job, lambda: Learner(load_start(job)), penalty=_anchor(job))
+    return train_weights(job, lambda: Learner(load_start(job)), penalty=lambda: _anchor(job))
 
 
 def _anchor(job: TrainJob) -> Penalty | None:

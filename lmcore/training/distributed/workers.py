@@ -31,10 +31,12 @@ class Workers:
     Attributes:
         rank: which of them this is, from 0.
         size: how many they are.
+        here: how many of them are on this machine.
     """
 
     rank: int = 0
     size: int = 1
+    here: int = 1
 
     @property
     def leads(self) -> bool:
@@ -165,7 +167,8 @@ def join_workers(device: str = "auto", environ: Mapping[str, str] | None = None)
 
     Args:
         device: where it is computed; with CUDA the gradients travel by NCCL, otherwise by gloo.
-        environ: where the launcher has written ``RANK``, ``WORLD_SIZE``, ``MASTER_ADDR`` and ``MASTER_PORT``.
+        environ: where the launcher has written ``RANK``, ``WORLD_SIZE``, ``MASTER_ADDR``, ``MASTER_PORT`` and, where there are
+            several on a machine, ``LOCAL_WORLD_SIZE``.
 
     Yields:
         The processes; one alone where nothing has launched several.
@@ -190,7 +193,7 @@ def join_workers(device: str = "auto", environ: Mapping[str, str] | None = None)
         except RuntimeError as error:
             raise LostWorker(f"The {options['world_size']} workers did not all meet: one has ended before.") from error
     try:
-        yield Workers(dist.get_rank(), dist.get_world_size())
+        yield Workers(dist.get_rank(), dist.get_world_size(), int(env.get("LOCAL_WORLD_SIZE") or 1))
     finally:
         if not met:
             dist.destroy_process_group()

@@ -58,11 +58,11 @@ def fit_policy(job: TrainJob) -> Trained:
     start = load_start(job)
     check_decoder(job.config, start)
     job = replace(job, task=job.task.adapted(start.model.config))
-    origin = _keep_origin(job, start)
     limit = min(job.config.max_length, start.max_length)
     start = replace(start, max_length=limit)
     prompts = _prompts(job, start, job.train.frame)
     check_room(job, start.model, policy_bytes(job.config, start.model, float(prompts.encodings.lengths.mean())))
+    origin = _keep_origin(job, start)
     trainer, watch = build_policy_trainer(job, start, origin, prompts, reward, _dev_reward(job, start, reward))
     forget_begun(job.scratch)
     checkpoint = newest_whole(job.scratch) if job.resume else None

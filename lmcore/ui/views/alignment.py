@@ -8,7 +8,8 @@ from lmcore.charts import alignment as charts
 from lmcore.charts.figure import Figure
 from lmcore.data.text import is_chinese
 from lmcore.models.linking import ALIGNMENT
-from lmcore.ui import analyse, cache, linked, show
+from lmcore.ui import cache, linked, show
+from lmcore.ui.example import example_texts
 from lmcore.ui.forms import method_choice, option_fields
 from lmcore.ui.share import report_button
 
@@ -97,8 +98,8 @@ def _pair(root: str, version: str) -> dict[str, str]:
 
     found = cache.registry().get(version)
     if found.task == "text-alignment":
-        return analyse.example_texts(version)
-    read = " ".join(analyse.example_texts(version).values())
+        return example_texts(version)
+    read = " ".join(example_texts(version).values())
     frame = load_dataset(_SAMPLES[is_chinese(read)], task="text-alignment").frame
     row = max(frame.head(20).to_dict("records"), key=lambda row: len(str(row["source"])))
     return {name: str(row[name]) for name in ("source", "target")}

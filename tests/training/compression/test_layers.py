@@ -54,6 +54,20 @@ def test_a_layer_that_does_nothing_goes_first_and_changes_no_logit(
     assert job.loaded.model.config.num_hidden_layers == 2
 
 
+def test_fewer_layers_take_fewer_multiplications_in_proportion(
+    make_job: Callable[..., CompressJob], idle_llama: LoadedModel
+) -> None:
+    from torch.utils.flop_counter import FlopCounterMode
+
+    job, counted = make_job(loaded=idle_llama, share=0.33), []
+    for work in (lambda: None, lambda: prune_layers(job)):
+        work()
+        with FlopCounterMode(display=False) as counter:
+            logits_of(job)
+        counted.append(counter.get_total_flops())
+    assert counted[1] / counted[0] == pytest.approx(2 / 3, abs=0.05), "two of three layers are left, and the head"
+
+
 def test_influence_is_one_less_the_cosine(make_job: Callable[..., CompressJob]) -> None:
     job = make_job(rows=1)
     found = influence(job, layer_stacks(job.loaded.model.base_model))["layers"]

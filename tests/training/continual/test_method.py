@@ -10,7 +10,8 @@ import torch
 from lmcore.data.dataset import TextDataset
 from lmcore.data.split import split_dataset
 from lmcore.data.store import DatasetStore
-from lmcore.errors import Cancelled, DataError, OptionError
+from lmcore.errors import Cancelled, DataError, OptionError, ResourceError
+from lmcore.memory import Memory
 from lmcore.models.registry import ModelRegistry
 from lmcore.settings import Settings, Workspace
 from lmcore.tasks import load_task
@@ -292,6 +293,14 @@ def test_the_importance_is_of_the_earlier_task(held_job):
     with torch.no_grad():
         model.classifier.weight[0] += 1
     assert penalty(model, {}, None).item() > 0
+
+
+@pytest.mark.parametrize("anchor", ["lwf", "ewc"])
+def test_what_does_not_fit_into_memory_is_refused_before_the_earlier_data_are_measured(held_job, monkeypatch, anchor):
+    monkeypatch.setattr("lmcore.training.needs.read_memory", lambda: Memory(10**13, 1 << 10))
+    monkeypatch.setattr("lmcore.training.continual.method._anchor", lambda job: pytest.fail("it was measured first"))
+    with pytest.raises(ResourceError, match=r"This takes about [\d,]+ MiB of memory and 0 MiB are free"):
+        fit_continual(held_job("held", anchor=anchor))
 
 
 def test_weights_that_the_earlier_data_hang_on_move_less_where_they_are_held(held_job):

@@ -11,6 +11,7 @@ import torch
 from lmcore.data.dataset import TextDataset
 from lmcore.data.split import split_dataset
 from lmcore.errors import Cancelled, LmError, OptionError, ResourceError
+from lmcore.memory import Memory
 from lmcore.models import load_model
 from lmcore.models.encode import pad_batch
 from lmcore.serving.predictor import Predictor
@@ -256,6 +257,13 @@ def test_memory_that_runs_out_is_one_sentence(run, monkeypatch):
     monkeypatch.setattr("transformers.Trainer.training_step", refuse)
     with pytest.raises(ResourceError, match="ran out of memory with 32 texts at once: halve batch_size"):
         run(steps=1)
+
+
+def test_what_does_not_fit_into_memory_does_not_begin(run, monkeypatch, tmp_path):
+    monkeypatch.setattr("lmcore.training.needs.read_memory", lambda: Memory(10**13, 1 << 10))
+    with pytest.raises(ResourceError, match=r"This takes about [\d,]+ MiB of memory and 0 MiB are free"):
+        run(steps=1)
+    assert not list((tmp_path / "s").iterdir()), "it was refused before anything was written"
 
 
 def test_the_estimate_grows_with_the_texts_that_are_written(data, model, settings):
