@@ -358,6 +358,10 @@ class Task(Teaching):
         """Return what can be explained about a prediction, the most natural first."""
         return []
 
+    def passed_over(self, prediction: Prediction, read: str) -> list[Target]:
+        """Return the words that a model gave no label, for asking why not; ``read`` is the text that spans stand in."""
+        return []
+
     def objective(self, loaded: "LoadedModel", out: Any, reading: "Reading", target: Target) -> "torch.Tensor":
         """Return the value to explain for each row of a batch, shape (batch,), in logits or log probabilities.
 
@@ -385,12 +389,6 @@ class Task(Teaching):
 
     def outcomes(self, loaded: "LoadedModel", out: Any, reading: "Reading", target: Target) -> "Outcomes":
         """Return what the model chooses among for each row of a batch, for a task with a fixed set of choices.
-
-        Args:
-            loaded: the model.
-            out: what it returned; every row of it is a variant of the same reading.
-            reading: where the tokens stand.
-            target: what is explained.
 
         Raises:
             InputError: the task has no fixed set of choices, or the target has no place in the reading.

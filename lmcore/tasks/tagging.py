@@ -176,6 +176,15 @@ class TaggingTask(Task):
             ]
         return found
 
+    def passed_over(self, prediction: Prediction, read: str) -> list[Target]:
+        """Return no tag at each word outside the stretches that were found."""
+        return [
+            Target("tag", OUTSIDE, start, end)
+            for start, end in cut_words(read)
+            if any(map(str.isalnum, read[start:end]))
+            and not any(start < span.end and span.start < end for span in prediction.spans)
+        ]
+
     def objective(self, loaded: "LoadedModel", out: Any, reading: "Reading", target: Target) -> "torch.Tensor":
         """Return the logit of a tag at the first token of a stretch, less that of the tag it is held against.
 

@@ -7,6 +7,7 @@ import streamlit as st
 
 from lmcore.models.load import LoadedModel
 from lmcore.tasks.base import Task
+from lmcore.tasks.bio import OUTSIDE
 from lmcore.tasks.links import LinkName
 from lmcore.types import Input, Prediction, Target
 from lmcore.ui import state
@@ -37,7 +38,8 @@ def target_choice(
     Returns:
         The target; None where there is nothing to be explained.
     """
-    found = pick_target(task.targets(prediction), prediction, read, lambda target: task.rivals(loaded, target))
+    offered = [*task.targets(prediction), *task.passed_over(prediction, read)]
+    found = pick_target(offered, prediction, read, lambda target: task.rivals(loaded, target))
     return link_choice(task, loaded, found, text) if found is not None and found.kind == "link" else found
 
 
@@ -100,7 +102,8 @@ def target_name(target: Target, prediction: Prediction, read: str) -> str:
     if target.kind == "token":
         return f"Why “{target.label.strip() or target.label}”{against}"
     if target.kind == "tag":
-        return f"Why {target.label} at “{read[target.start : target.end]}”{against}"
+        label = "nothing" if target.label == OUTSIDE else target.label
+        return f"Why {label} at “{read[target.start : target.end]}”{against}"
     if target.kind == "span" and target.end:
         words = f"“{read[target.start : target.end]}”"
         said = {"start": f"it begins where {words} does", "end": f"it ends where {words} does"}

@@ -51,6 +51,21 @@ def test_each_task_is_explained(open_app, version, task):
         assert any("nothing" in box.value for box in app.info)
 
 
+@pytest.mark.parametrize("version", ["named-entity-recognition"], indirect=True)
+def test_a_word_that_was_passed_over_is_explained_too(open_app, version):
+    app = open_app(PAGE, version=version, analyse_method="Input times gradient", text="Anna told us of apples")
+    box = next(box for box in app.selectbox if box.label == "What to explain")
+    passed = next(option for option in box.options if option.startswith("Why nothing at"))
+    box.set_value(passed).run()
+    next(box for box in app.selectbox if box.label == "Rather than").set_value("B-person").run()
+    assert not app.exception
+    assert app.query_params["analyse_against"] == "B-person"
+    assert app.query_params["target"].startswith("tag:O@")
+    assert any(
+        alt.startswith(f"What speaks for {passed.removeprefix('Why ')} rather than B-person") for alt in words(app)
+    ), words(app)
+
+
 @pytest.mark.parametrize("version", ["translation"], indirect=True)
 def test_an_output_is_explained_token_by_token(open_app, version):
     app = open_app(PAGE, version=version, analyse_method="Input times gradient", text="one two three")

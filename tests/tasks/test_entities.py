@@ -9,6 +9,7 @@ from lmcore.tasks.entities import NamedEntityRecognition
 from lmcore.tasks.tagging import UNIGRAM
 from lmcore.training.evaluation import evaluate
 from lmcore.training.verdict import verdict
+from lmcore.types import Prediction, Span
 
 TASK = NamedEntityRecognition()
 
@@ -79,3 +80,10 @@ def test_all_windows_are_learnt_from(loaded, orders):
     wanted = np.array([index[tag] for tag in frame.loc[0, "tags"].split(" ")])
     for labels, words in zip(encodings.fields["labels"], encodings.notes["words"], strict=True):
         assert [n for n in labels if n >= 0] == wanted[words].tolist()
+
+
+def test_words_without_a_label_can_be_asked_about():
+    text = "Anna, of 北京!"
+    found = TASK.passed_over(Prediction(0, spans=(Span(0, 4, "person", 1.0),)), text)
+    assert [text[target.start : target.end] for target in found] == ["of", "北", "京"]
+    assert {(target.kind, target.label) for target in found} == {("tag", "O")}

@@ -23,11 +23,11 @@ def target_choice(version: str, text: Input, key: str) -> tuple[Target, str]:
     """
     prediction, task, writes = _predicted(cache.workspace_root(), version, _frozen(text))
     kind = load_task(task)
-    targets = kind.targets(prediction)
+    read = read_of(kind, text)
+    targets = [*kind.targets(prediction), *kind.passed_over(prediction, read)]
     if not targets:
         st.info("The model predicts nothing here that could be explained: take another text.")
         st.stop()
-    read = read_of(kind, text)
     target = offered_choice(targets, prediction, read, f"{key}_target_{hash(tuple(targets))}")
     if target.kind in ("token", "phrase") and not target.against:
         other = linked.text(
