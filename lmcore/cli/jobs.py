@@ -70,7 +70,9 @@ def resume_job(session: Session, job: str) -> Answer:
     return Answer(job_document(found), _describe(found))
 
 
-@jobs_group.command("delete", epilog="Example: lmcore jobs delete 20260101-120000-a1b2c3")
+@jobs_group.command(
+    "delete", short_help="Forget a job that has ended.", epilog="Example: lmcore jobs delete 20260101-120000-a1b2c3"
+)
 @click.argument("job")
 @click.pass_obj
 def delete_job(session: Session, job: str) -> Answer:

@@ -64,7 +64,18 @@ def test_the_tree_is_complete():
         *(
             f"analyse {name}"
             for name in (
-                *("why", "ablate", "align", "attention", "concepts", "counterfactuals", "head-map", "lens", "logits"),
+                *(
+                    "why",
+                    "ablate",
+                    "activations",
+                    "align",
+                    "attention",
+                    "concepts",
+                    "counterfactuals",
+                    "head-map",
+                    "lens",
+                    "logits",
+                ),
                 *(
                     "neighbours",
                     "neurons",
@@ -81,7 +92,7 @@ def test_the_tree_is_complete():
         ),
         *(f"analyse suite {name}" for name in ("compare", "export", "list", "make", "run")),
         *(f"models {name}" for name in ("list", "promote", "card", "calibrate")),
-        *(f"jobs {name}" for name in ("list", "show", "log", "cancel", "resume", "check")),
+        *(f"jobs {name}" for name in ("list", "show", "log", "cancel", "resume", "delete", "check")),
     }
 
 
