@@ -25,6 +25,7 @@ _WORDS = {
     "food": ["bread", "soup", "apple", "cheese", "rice", "tea"],
     "travel": ["train", "ticket", "hotel", "plane", "map", "road"],
 }
+_LONG = {"browser", "faults", "training"}
 _MODULES = pytest.StashKey[int]()
 _FILLER = ["the", "a", "was", "very", "today", "we", "had", "some", "and", "it"]
 
@@ -32,6 +33,11 @@ _FILLER = ["the", "a", "was", "very", "today", "we", "had", "some", "and", "it"]
 def pytest_configure() -> None:
     """Let small models run on one thread: on two they are slower, and the tests share the machine."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the folders that take long, so that at the end no process waits for another one's long file."""
+    items.sort(key=lambda item: item.path.relative_to(ROOT).parts[1] not in _LONG)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
