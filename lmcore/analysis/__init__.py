@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from lmcore.analysis.lens.kept import KeptLens, keep_lens, kept_lenses, load_lens
     from lmcore.analysis.lens.logit_lens import LogitLens, logit_lens
     from lmcore.analysis.lens.tuned import TunedLens, train_lens
+    from lmcore.analysis.link_errors import AlignmentErrors, alignment_errors
     from lmcore.analysis.neurons.find import find_neurons, neuron_tokens
     from lmcore.analysis.neurons.report import NeuronConfig, NeuronReport
     from lmcore.analysis.over_data.word_influence import InfluenceConfig, WordInfluence, word_influence
@@ -64,6 +65,7 @@ _EXPORTS = {
     "SIMILARITY": "lmcore.analysis.similarity.methods",
     "Ablation": "lmcore.analysis.causal.ablation",
     "Activations": "lmcore.analysis.activations",
+    "AlignmentErrors": "lmcore.analysis.link_errors",
     "AttentionMaps": "lmcore.analysis.attention.maps",
     "Attribution": "lmcore.analysis.attribution.attribute",
     "AttributionCost": "lmcore.analysis.attribution.cost",
@@ -107,6 +109,7 @@ _EXPORTS = {
     "WordInfluence": "lmcore.analysis.over_data.word_influence",
     "ablate": "lmcore.analysis.causal.ablation",
     "align_words": "lmcore.analysis.alignment",
+    "alignment_errors": "lmcore.analysis.link_errors",
     "attention_flow": "lmcore.analysis.attention.flow",
     "attention_maps": "lmcore.analysis.attention.maps",
     "attention_rollout": "lmcore.analysis.attention.maps",
@@ -170,6 +173,7 @@ __all__ = [
     "SIMILARITY",
     "Ablation",
     "Activations",
+    "AlignmentErrors",
     "AttentionMaps",
     "Attribution",
     "AttributionCost",
@@ -213,6 +217,7 @@ __all__ = [
     "WordInfluence",
     "ablate",
     "align_words",
+    "alignment_errors",
     "attention_flow",
     "attention_maps",
     "attention_rollout",

@@ -1,10 +1,14 @@
 """Charts of which words of two texts belong together."""
 
 import altair as alt
+import pandas as pd
 
 from lmcore.analysis.alignment import WordAlignment
+from lmcore.analysis.link_errors import AlignmentErrors
 from lmcore.charts.analysis import MAX_TOKENS
 from lmcore.charts.figure import Figure, bar_height, token_axis
+
+LAYER = "Layer (0: embeddings)"
 
 
 def word_links(found: WordAlignment) -> Figure:
@@ -39,6 +43,26 @@ def word_links(found: WordAlignment) -> Figure:
     dots = base.transform_filter("datum.linked").mark_text(text="●", fontSize=14)
     height = bar_height(min(len(found.source), MAX_TOKENS)) + 40
     return Figure((cells + dots).properties(height=height), f"{title}. {_said(found)}", frame)
+
+
+def layer_errors(found: AlignmentErrors) -> Figure:
+    """Draw the alignment error rate of each layer with its 95 % interval, and that of the diagonal as a dashed line."""
+    frame = found.to_frame()
+    base = alt.Chart(frame, title="Alignment error rate by layer, with 95 % intervals").encode(
+        x=alt.X("layer:Q", title=LAYER, axis=alt.Axis(tickMinStep=1, format="d"), scale=alt.Scale(nice=False))
+    )
+    scale = alt.Scale(domain=[0, 1])
+    hover = ["layer:Q", *(alt.Tooltip(f"{name}:Q", format=".3f") for name in frame.columns if name != "layer")]
+    band = base.mark_area(opacity=0.25).encode(
+        y=alt.Y("low:Q", title="Alignment error rate (0 to 1)", scale=scale), y2="high:Q"
+    )
+    lines = base.mark_line().encode(y="aer:Q")
+    points = base.mark_point(filled=True, size=60, opacity=1).encode(y="aer:Q", tooltip=hover)
+    level = pd.DataFrame({"diagonal": [found.diagonal["aer"]]})
+    rule = alt.Chart(level).mark_rule(strokeDash=[4, 4], opacity=0.8).encode(
+        y="diagonal:Q", tooltip=[alt.Tooltip("diagonal:Q", format=".3f")]
+    )  # fmt: skip
+    return Figure((band + rule + lines + points).properties(height=320), found.verdict(), frame)
 
 
 def _said(found: WordAlignment) -> str:

@@ -1,7 +1,9 @@
 """Text alignment: which words of a sentence and its translation belong together, without any training."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -9,8 +11,17 @@ import numpy as np
 from lmcore.errors import DataError
 from lmcore.tasks.base import Column, Task
 from lmcore.tasks.figures import Metric, Scores
-from lmcore.tasks.links import LinkName, Links, read_links, word_stretches, write_links
-from lmcore.tasks.predicted import Predicted, row_number
+from lmcore.tasks.link_counts import (
+    COUNTS,
+    gold_links,
+    link_bootstrap,
+    link_figures,
+    matrix_links,
+    pair_counts,
+    prediction_counts,
+)
+from lmcore.tasks.links import LinkName, Stretch, read_links, word_stretches, write_links
+from lmcore.tasks.predicted import Predicted
 from lmcore.types import Prediction, Report, Span, Target
 
 if TYPE_CHECKING:
@@ -23,6 +34,7 @@ if TYPE_CHECKING:
     from lmcore.tasks.tally import Tally
 
 LAYER = "alignment_layer"
+WORDS_AT_ONCE = 4096
 
 
 class TextAlignment(Task):
@@ -116,14 +128,13 @@ class TextAlignment(Task):
         from lmcore.models.linking import find_links
         from lmcore.models.word_vectors import cosines
 
-        raw = "links" not in frame.columns
-        layer = self.layer_of(loaded)
-        pairs, vectors, encodings = _vectors(loaded, frame, [layer], raw, batch_size, report)
+        pairs = _stretches(frame, raw="links" not in frame.columns)
+        encodings, vectors = _vectors(loaded, frame, pairs, [self.layer_of(loaded)], batch_size, report)
         found: list[Prediction] = []
-        for row, (source, target) in enumerate(pairs):
-            similarity = cosines(vectors[0][row][0], vectors[1][row][0])
+        for row, (source, target) in enumerate(vectors):
+            similarity = cosines(source[0], target[0])
             linked = find_links(similarity, self.method, self.options)
-            found.append(_prediction(frame, row, source, target, linked, similarity))
+            found.append(_prediction(frame, row, *pairs[row], linked, similarity))
         return Predicted(found, encodings)
 
     def encode_apart(self, loaded: "LoadedModel", frame: "pd.DataFrame") -> "Encodings":
@@ -175,39 +186,53 @@ class TextAlignment(Task):
 
     def layer_errors(self, loaded: "LoadedModel", frame: "pd.DataFrame") -> list[float]:
         """Return the alignment error rate of each layer, the embeddings first."""
+        counts, _ = self.layer_counts(loaded, frame)
+        errors: list[float] = link_figures(counts.sum(axis=1))["aer"].tolist()
+        return errors
+
+    def layer_counts(
+        self, loaded: "LoadedModel", frame: "pd.DataFrame", *, batch_size: int = 32, report: Report | None = None
+    ) -> "tuple[np.ndarray, Encodings]":
+        """Count, for each layer, the links that it makes in each pair and those of them that are right.
+
+        Args:
+            loaded: the model; it reads each sentence once for all layers.
+            frame: pairs with links.
+            batch_size: sentences in one pass.
+            report: progress and cancellation.
+
+        Returns:
+            float64 of shape (layers, pairs, 4), the embeddings first, see `lmcore.tasks.link_counts.COUNTS`; and what the
+            model read, the sources first and then the targets.
+
+        Raises:
+            DataError: a row's links cannot be read.
+        """
         from lmcore.models.linking import find_links
         from lmcore.models.word_vectors import cosines
 
-        layers = list(range(loaded.layers + 1))
-        _, (sources, targets), _ = _vectors(loaded, frame, layers, False, 32, None)
         gold = [gold_links(frame, row) for row in range(len(frame))]
-        errors = []
-        for layer in layers:
-            sums = np.zeros(4)
-            for row, links in enumerate(gold):
-                linked = find_links(cosines(sources[row][layer], targets[row][layer]), self.method, self.options)
-                sums += _counts(set(zip(*(n.tolist() for n in np.nonzero(linked)), strict=True)), links)
-            errors.append(float(_figures(sums)["aer"]))
-        return errors
+        layers = list(range(loaded.layers + 1))
+        encodings, vectors = _vectors(loaded, frame, _stretches(frame, raw=False), layers, batch_size, report)
+        counts = np.zeros((len(layers), len(frame), len(COUNTS)))
+        for row, (source, target) in enumerate(vectors):
+            for layer in layers:
+                linked = find_links(cosines(source[layer], target[layer]), self.method, self.options)
+                counts[layer, row] = pair_counts(set(matrix_links(linked)), gold[row])
+        return counts, encodings
 
     def measure(
         self, frame: "pd.DataFrame", predictions: Sequence[Prediction], labels: Sequence[str]
     ) -> dict[str, float]:
         """Return alignment error rate, precision and recall over the links of all rows together."""
-        counts = _all_counts(frame, predictions).sum(axis=0)
-        return {name: float(value) for name, value in _figures(counts).items()}
+        counts = prediction_counts(frame, predictions).sum(axis=0)
+        return {name: float(value) for name, value in link_figures(counts).items()}
 
     def score(
         self, frame: "pd.DataFrame", predictions: Sequence[Prediction], labels: Sequence[str], *, seed: int
     ) -> Scores:
         """Return the metrics with their intervals over resampled pairs."""
-        from lmcore.tasks.ratios import bootstrap
-
-        counts = _all_counts(frame, predictions)
-        statistics = {str(n): counts[:, n] for n in range(4)}
-        ends = bootstrap(
-            statistics, lambda sums: _figures(np.stack([sums[str(n)] for n in range(4)], axis=-1)), seed=seed
-        )
+        (ends,) = link_bootstrap(prediction_counts(frame, predictions)[None], seed=seed)
         return Scores(self.measure(frame, predictions, labels), ends, {})
 
     def table(self, frame: "pd.DataFrame", predictions: Sequence[Prediction]) -> "pd.DataFrame":
@@ -224,9 +249,9 @@ class TextAlignment(Task):
                 "score": [p.score for p in predictions],
             }
         )
-        counts = _all_counts(frame, predictions)
+        counts = prediction_counts(frame, predictions)
         table["correct"] = (counts[:, 0] == counts[:, 3]) & (counts[:, 1] == counts[:, 2])
-        for place, name in enumerate(_COUNTS):
+        for place, name in enumerate(COUNTS):
             table[name] = counts[:, place]
         return table
 
@@ -234,7 +259,7 @@ class TextAlignment(Task):
         """Return the counts of links that the metrics are made of."""
         from lmcore.tasks.tally import Tally
 
-        return Tally(table[list(_COUNTS)].to_numpy(dtype=float), _figures)
+        return Tally(table[list(COUNTS)].to_numpy(dtype=float), link_figures)
 
     def baselines(
         self,
@@ -246,38 +271,20 @@ class TextAlignment(Task):
         seed: int,
     ) -> dict[str, list[Prediction]]:
         """Return the diagonal: words linked by their place alone."""
+        return {"diagonal": self.diagonal(test)}
+
+    def diagonal(self, frame: "pd.DataFrame") -> list[Prediction]:
+        """Link the words of each pair by their place alone, without a model."""
         from lmcore.models.linking import diagonal_links
 
         found: list[Prediction] = []
-        for row, (source, target) in enumerate(_stretches(test, raw=False)):
+        for row, (source, target) in enumerate(_stretches(frame, raw=False)):
             linked = diagonal_links(len(source), len(target))
-            found.append(_prediction(test, row, source, target, linked, linked.astype(float)))
-        return {"diagonal": found}
+            found.append(_prediction(frame, row, source, target, linked, linked.astype(float)))
+        return found
 
 
-_COUNTS = ("found", "sure", "sure_found", "possible_found")
-_Pair = tuple[list[tuple[int, int]], list[tuple[int, int]]]
-
-
-def gold_links(frame: "pd.DataFrame", place: int) -> Links:
-    """Return the links of one row.
-
-    Raises:
-        DataError: they cannot be read, or name a word that the row does not have; the message names the row.
-    """
-    row, number = frame.iloc[place], row_number(frame, place)
-    try:
-        links = read_links(str(row["links"]))
-    except DataError as error:
-        raise DataError(f"Row {number}: {error}") from error
-    sizes = [len(word_stretches(str(row[name]), raw=False)) for name in ("source", "target")]
-    for link in sorted(links.possible):
-        if link[0] >= sizes[0] or link[1] >= sizes[1]:
-            raise DataError(
-                f"Row {number} links word {link[0]} and word {link[1]}, but has {sizes[0]} and {sizes[1]} words, counted from "
-                "0: words are set apart by white space, and each Chinese character is one."
-            )
-    return links
+_Pair = tuple[list[Stretch], list[Stretch]]
 
 
 def _stretches(frame: "pd.DataFrame", *, raw: bool) -> list[_Pair]:
@@ -290,21 +297,39 @@ def _stretches(frame: "pd.DataFrame", *, raw: bool) -> list[_Pair]:
 def _vectors(
     loaded: "LoadedModel",
     frame: "pd.DataFrame",
+    pairs: Sequence[_Pair],
     layers: Sequence[int],
-    raw: bool,
     batch_size: int,
     report: Report | None,
-) -> "tuple[list[_Pair], tuple[list[np.ndarray], list[np.ndarray]], Encodings]":
-    """Return each pair's words as stretches, their vectors on both sides, and all sentences as the model saw them."""
-    from lmcore.models.word_vectors import word_vectors
+) -> "tuple[Encodings, Iterator[tuple[np.ndarray, np.ndarray]]]":
+    """Return all sentences as the model saw them, and pair by pair the vectors of the words on both sides.
 
-    pairs = _stretches(frame, raw=raw)
-    sides = [
-        [[text[start:end] for start, end in pair[side]] for text, pair in zip(frame[name], pairs, strict=True)]
+    Pairs are read in groups that do not depend on the layers, so that one layer's vectors are the same to the last bit
+    whichever layers are asked for with it.
+    """
+    from lmcore.models.word_vectors import stream_word_vectors
+
+    words = [
+        [text[start:end] for start, end in pair[side]]
         for side, name in enumerate(("source", "target"))
+        for text, pair in zip(frame[name], pairs, strict=True)
     ]
-    found = word_vectors(loaded, [*sides[0], *sides[1]], layers, batch_size=batch_size, report=report)
-    return pairs, (found.values[: len(pairs)], found.values[len(pairs) :]), found.encodings
+    groups = _groups(pairs)
+    both = [[*group, *(len(pairs) + row for row in group)] for group in groups]
+    encodings, streamed = stream_word_vectors(loaded, words, layers, both, batch_size=batch_size, report=report)
+
+    def read() -> "Iterator[tuple[np.ndarray, np.ndarray]]":
+        for group, found in zip(groups, streamed, strict=True):
+            yield from zip(found[: len(group)], found[len(group) :], strict=True)
+
+    return encodings, read()
+
+
+def _groups(pairs: Sequence[_Pair]) -> list[list[int]]:
+    """Return which pairs are read together, in their order: as many as have about `WORDS_AT_ONCE` words."""
+    before = np.cumsum([len(source) + len(target) for source, target in pairs])
+    places = (before // WORDS_AT_ONCE).tolist()
+    return [[row for row, _ in group] for _, group in groupby(enumerate(places), key=itemgetter(1))]
 
 
 def _prediction(
@@ -315,7 +340,7 @@ def _prediction(
     linked: np.ndarray,
     similarity: np.ndarray,
 ) -> Prediction:
-    links = list(zip(*(n.tolist() for n in np.nonzero(linked)), strict=True))
+    links = matrix_links(linked)
     text = str(frame["target"].iloc[row])
     spans = tuple(
         Span(source[i][0], source[i][1], text[slice(*target[j])], float(np.clip(similarity[i, j], 0, 1)))
@@ -323,28 +348,3 @@ def _prediction(
     )
     score = float(np.mean([span.score for span in spans])) if spans else 0.0
     return Prediction(int(frame["id"].iloc[row]), score=score, spans=spans, text=write_links(links))
-
-
-def _all_counts(frame: "pd.DataFrame", predictions: Sequence[Prediction]) -> np.ndarray:
-    """Return what each row adds: links found, sure links, and found ones that are sure and that are possible."""
-    if "links" not in frame.columns or frame.empty:
-        return np.zeros((len(frame), 4))
-    return np.stack(
-        [_counts(set(read_links(p.text).sure), gold_links(frame, row)) for row, p in enumerate(predictions)]
-    )
-
-
-def _counts(found: set[tuple[int, int]], gold: Links) -> np.ndarray:
-    return np.array([len(found), len(gold.sure), len(found & gold.sure), len(found & gold.possible)], dtype=float)
-
-
-def _figures(sums: np.ndarray) -> dict[str, np.ndarray]:
-    """Turn sums (…, 4) into the metrics (Och & Ney 2003)."""
-    from lmcore.tasks.ratios import divided
-
-    found, sure, sure_found, possible_found = (sums[..., n] for n in range(4))
-    return {
-        "aer": 1 - divided(sure_found + possible_found, found + sure, 1.0),
-        "precision": divided(possible_found, found),
-        "recall": divided(sure_found, sure),
-    }

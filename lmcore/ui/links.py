@@ -1,15 +1,27 @@
-"""What is asked about a link between two texts: by which layer, in what measure, and rather than which other link."""
+"""What is asked about links between two texts: how they are made, by which layer, and one rather than which other."""
 
 from dataclasses import replace
+from typing import Any
 
 import streamlit as st
 
+from lmcore.models.linking import ALIGNMENT
 from lmcore.models.load import LoadedModel
 from lmcore.tasks.alignment import TextAlignment
 from lmcore.tasks.base import Task
 from lmcore.tasks.links import MEASURES, LinkName, word_stretches
 from lmcore.types import Input, Target
 from lmcore.ui import linked, show
+from lmcore.ui.forms import method_choice, option_fields
+
+
+def linking_method() -> tuple[str, dict[str, Any]]:
+    """Ask how links are made of similarities; returns the method and its options."""
+    method = method_choice("Method", ALIGNMENT, "alignment_method", in_link=True)
+    if not ALIGNMENT[method].options:
+        return method, {}
+    with st.expander("Settings", icon=":material/tune:"):
+        return method, option_fields(ALIGNMENT[method].options, f"alignment_{method}", in_link=True)
 
 
 def link_choice(task: Task, loaded: LoadedModel, target: Target, text: Input) -> Target:

@@ -25,6 +25,12 @@ RECIPES = Registry(
             ("probabilities", "Probabilities", "How probable each token is.", "reading:probabilities"),
             ("activations", "Activations", "How large each token's vector is in each layer.", "reading:activations"),
             ("alignment", "Alignment", "Which words of two texts belong together.", "reading:alignment"),
+            (
+                "alignment_errors",
+                "Alignment over a data set",
+                "How often each layer links other words than people did.",
+                "over_data:alignment_errors",
+            ),
             ("patching", "Patching", "What another text's parts change.", "causes:patching"),
             ("ablation", "Ablation", "What is lost without each part.", "causes:ablation"),
             ("steering", "Steering", "What a direction changes, by strength.", "causes:steering"),

@@ -1,4 +1,4 @@
-"""Recipes of what is found over a stored data set: words, neurons, probes, maps of heads, concepts, factors, likeness."""
+"""Recipes of what is found over a stored data set: words, neurons, probes, heads, concepts, factors, likeness, links."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from lmcore.analysis.concepts.factors import Factors
     from lmcore.analysis.concepts.sets import Concept
     from lmcore.analysis.concepts.testing import ConceptTest
+    from lmcore.analysis.link_errors import AlignmentErrors
     from lmcore.analysis.neurons.report import NeuronReport
     from lmcore.analysis.over_data.word_influence import WordInfluence
     from lmcore.analysis.probes.probing import ProbeResult
@@ -144,6 +145,16 @@ def similarity(
             loaded, texts, other=second, method=method, options=options, pooling=pooling, batch=batch, seed=seed,
             report=stored.report,
         )  # fmt: skip
+
+
+def alignment_errors(
+    loaded: LoadedModel, stored: Stored, *, data: Named, split: str, method: str, options: Mapping[str, Any], seed: int
+) -> "AlignmentErrors":
+    """Measure the links of every layer against gold ones; see `lmcore.analysis.link_errors.alignment_errors`."""
+    from lmcore.analysis.link_errors import alignment_errors
+
+    pairs = part(stored.dataset(data), split)
+    return alignment_errors(loaded, pairs, method=method, seed=seed, report=stored.report, **options)
 
 
 def part(data: TextDataset, split: str) -> TextDataset:

@@ -1,4 +1,4 @@
-"""Which words of two texts a version's encoder holds to belong together."""
+"""Which words of two texts a version's encoder holds to belong together; over a data set, how often it is wrong."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -7,25 +7,35 @@ import streamlit as st
 from lmcore.charts import alignment as charts
 from lmcore.charts.figure import Figure
 from lmcore.data.text import is_chinese
-from lmcore.models.linking import ALIGNMENT
 from lmcore.ui import cache, linked, show
 from lmcore.ui.example import example_texts
-from lmcore.ui.forms import method_choice, option_fields
+from lmcore.ui.links import linking_method
 from lmcore.ui.share import report_button
+from lmcore.ui.views.link_errors import draw_errors
 
 if TYPE_CHECKING:
     from lmcore.analysis.alignment import WordAlignment
 
 LONGEST = 2000
+SEEN = {"pair": "A pair", "data": "A data set with gold links"}
 _SAMPLES = {False: "sample:words-en-fr", True: "sample:words-zh-en"}
 
 
 def draw(version: str) -> None:
-    """Ask for two texts, a layer and a method, and show which words are linked."""
+    """Ask whether a pair or a data set is looked at, and look at it."""
     layers, default, reads_both_ways = _encoder(cache.workspace_root(), version)
     if not reads_both_ways:
         st.info("The words of two texts are linked by an encoder, and this version's model is none: choose another.")
         return
+    seen = linked.segments("What is linked", list(SEEN), "alignment_of", format_func=SEEN.__getitem__, hidden=True)
+    if seen == "data":
+        draw_errors(version)
+    else:
+        _draw_pair(version, layers, default)
+
+
+def _draw_pair(version: str, layers: int, default: int) -> None:
+    """Ask for two texts, a layer and a method, and show which words are linked."""
     source, target = _texts(version)
     left, right = show.side_by_side()
     with left:
@@ -34,11 +44,7 @@ def draw(version: str) -> None:
             help="Whose word vectors are compared; those in the middle are mostly best.",
         )  # fmt: skip
     with right:
-        method = method_choice("Method", ALIGNMENT, "alignment_method", in_link=True)
-        options = {}
-        if ALIGNMENT[method].options:
-            with st.expander("Settings", icon=":material/tune:"):
-                options = option_fields(ALIGNMENT[method].options, f"alignment_{method}", in_link=True)
+        method, options = linking_method()
     if not source.strip() or not target.strip():
         st.info("Type both texts to see which of their words belong together.")
         return
