@@ -81,8 +81,8 @@ class AlignmentErrors:
             found.append(f"{number} no gold link: all that is linked there counts as wrong.")
         if self.truncated:
             found.append(
-                f"In {self.truncated:,} of {self.pairs:,} pairs a sentence is longer than the model's limit: its last words have no "
-                "link."
+                f"In {self.truncated:,} of {self.pairs:,} pairs a sentence is longer than the model's limit: its last words "
+                "have no link."
             )
         return found
 

@@ -84,7 +84,7 @@ def link_bootstrap(counts: np.ndarray, *, seed: int) -> list[dict[str, tuple[flo
     statistics = {f"{place} {n}": counts[place, :, n] for place in range(size) for n in range(4)}
 
     def figures(sums: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        found = {}
+        found: dict[str, np.ndarray] = {}
         for place in range(size):
             own = link_figures(np.stack([sums[f"{place} {n}"] for n in range(4)], axis=-1))
             found |= {f"{place} {name}": values for name, values in own.items()}

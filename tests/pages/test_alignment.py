@@ -1,10 +1,19 @@
 """The view of the Analyse page that links the words of two texts, and which views are offered."""
 
-import pytest
+import shutil
 
+import pytest
+import streamlit as st
+
+from lmcore.data.dataset import TextDataset
+from lmcore.data.split import split_dataset
+from lmcore.data.store import DatasetStore
 from lmcore.models.registry import ModelRegistry
 from tests.pages.test_analyse import PAGE, words
+from tests.tasks.linked import reversed_frame
 from tests.tasks.speakers import speaker
+
+DATA = {"analyse_view": "alignment", "alignment_of": "data"}
 
 
 def keep(workspace, task, *, encoder):
@@ -68,6 +77,87 @@ def test_a_decoder_links_no_words(open_app, home):
     app = open_app(PAGE, version=keep(home.workspace, "completion", encoder=False), analyse_view="Alignment")
     assert not app.exception
     assert "by an encoder, and this version's model is none" in app.info[0].value
+
+
+@pytest.fixture
+def pairs(filled, home):
+    """Pairs with gold links, split, and the same without links."""
+    store = DatasetStore(home.workspace)
+    data = TextDataset("turned", "text-alignment", reversed_frame(30))
+    store.save(TextDataset("bare", "text-alignment", data.frame.assign(links="")))
+    return str(store.save(split_dataset(data, seed=0)).ref)
+
+
+def said(app):
+    return " ".join(caption.value for caption in app.caption)
+
+
+def test_every_layer_is_measured_over_a_data_set_at_a_click(open_app, filled, pairs):
+    app = open_app(PAGE, version=filled.version, **DATA)
+    assert not app.exception
+    assert app.selectbox(key="pick_dataset").options == [pairs, "bare@1"]
+    assert not words(app)
+    assert "Reads both sentences of 30 pairs once, and links their words by each of 3 layers." in said(app)
+    app.button(key="alignment_measure").click().run()
+    assert not app.exception
+    assert not app.error
+    assert words(app)[0].startswith("Layer ")
+    assert f"{words(app)[0]} That is the dashed line." in said(app)
+    assert "Choose on one half (dev) and report on the other (test)" in said(app)
+    assert list(app.dataframe[0].value.columns) == [
+        "layer", "error rate", "from", "to", "precision", "recall", "diagonal",
+    ]  # fmt: skip
+    assert not [button for button in app.button if button.key == "alignment_measure_stop"]
+
+
+def test_a_link_carries_what_is_measured_and_another_choice_waits_for_a_click(open_app, filled, pairs):
+    link = {
+        "dataset": pairs,
+        "alignment_split": "test",
+        "alignment_method": "itermax",
+        "alignment_itermax_iterations": "3",
+    }
+    app = open_app(PAGE, version=filled.version, **DATA, **link)
+    assert app.segmented_control(key="alignment_of").value == "data"
+    assert app.segmented_control(key="alignment_split").value == "test"
+    assert app.number_input(key="alignment_itermax_iterations").value == 3
+    app.button(key="alignment_measure").click().run()
+    assert "over 3 pairs" in words(app)[0]
+    app.segmented_control(key="alignment_split").set_value("dev").run()
+    assert not app.exception
+    assert not words(app)
+    assert app.query_params["alignment_split"] == "dev"
+    app.segmented_control(key="alignment_of").set_value("pair").run()
+    assert "alignment_of" not in app.query_params
+    assert app.selectbox(key="alignment_method").value == "itermax"
+    assert words(app)[0].startswith("Similarity of the words, and their links. ")
+
+
+def test_measuring_can_be_stopped(open_app, filled, pairs, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr("lmcore.analysis.link_errors.alignment_errors", lambda *_, **__: st.stop())
+        app = open_app(PAGE, version=filled.version, **DATA)
+        app.button(key="alignment_measure").click().run()
+        app.button(key="alignment_measure_stop").click().run()
+    assert [box.value for box in app.info] == ["Stopped: nothing was kept."]
+    assert not words(app)
+
+
+def test_pairs_without_links_and_a_workspace_without_pairs(open_app, filled, pairs, home):
+    app = open_app(PAGE, version=filled.version, dataset="bare@1", **DATA)
+    assert not app.exception
+    assert app.info[0].value.startswith(
+        "No pair of bare@1 has links yet: choose another data set; the samples words-en-fr"
+    )
+    for name in ("bare", "turned"):
+        shutil.rmtree(home.workspace.datasets / name)
+    app = open_app(PAGE, version=filled.version, **DATA)
+    assert not app.exception
+    assert (
+        "There is no data set whose words people have linked yet: the samples words-en-fr and words-zh-en"
+        in " ".join(text.value for text in app.markdown)
+    )
+    assert "alignment_measure" not in [button.key for button in app.button]
 
 
 def test_the_views_that_fit_are_offered_and_one_of_a_link_stays(open_app, filled, home):

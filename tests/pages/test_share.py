@@ -10,6 +10,7 @@ from lmcore.analysis.over_data.kept import keep as keep_found
 from lmcore.analysis.over_data.word_influence import KIND, InfluenceConfig, influence_tables
 from lmcore.analysis.recipes import Stored, compare_frames, follow
 from lmcore.charts.report import read_report
+from lmcore.data.dataset import TextDataset
 from lmcore.data.store import DatasetStore
 from lmcore.models import load_model
 from lmcore.models.registry import ModelRegistry
@@ -17,6 +18,7 @@ from lmcore.settings import Settings
 from tests.analysis.readers import CASES
 from tests.analysis.recipes.cases import WORDS
 from tests.pages.test_analyse_tasks import keep
+from tests.tasks.linked import reversed_frame
 
 PAGE = "3_Analyse.py"
 TEXT = "we had some bread and soup today"
@@ -37,6 +39,7 @@ SHARED: dict[str, tuple[dict[str, str], str]] = {
     "steering": ({**CAUSAL, "analyse_test": "Steering"}, "Steer"),
     "activations": ({"analyse_view": "Activations"}, ""),
     "alignment": ({"analyse_view": "Alignment"}, ""),
+    "alignment_errors": ({"analyse_view": "Alignment", "alignment_of": "data"}, "Measure the layers"),
     "edits": ({**EXAMPLES, "analyse_edit_budget": "30"}, ""),
     "nearest_rows": ({**EXAMPLES, "analyse_examples": "Nearest rows"}, ""),
     "influential_rows": ({**EXAMPLES, "analyse_examples": "influence", "analyse_answer": "weather"}, ""),
@@ -58,6 +61,8 @@ def test_the_reports_of_a_view_are_made_again(
     if shared == "suite_run":
         data = DatasetStore(home.workspace).load(filled.split)
         SuiteStore(home.workspace, filled.split).save(make_suite(data, name="small", rows=2, edits=("typos",)))
+    if shared == "alignment_errors":
+        DatasetStore(home.workspace).save(TextDataset("linked", "text-alignment", reversed_frame()))
     app = open_app(PAGE, version="models:/topics/1", text=TEXT, **query)
     if pressed:
         app = next(button for button in app.button if button.label.startswith(pressed)).click().run()

@@ -1,7 +1,5 @@
 import numpy as np
-import pandas as pd
 import pytest
-import torch
 
 from lmcore.data.dataset import TextDataset
 from lmcore.data.split import split_dataset
@@ -9,34 +7,12 @@ from lmcore.errors import DataError, OptionError
 from lmcore.models.word_vectors import word_vectors
 from lmcore.serving.predictor import Predictor
 from lmcore.tasks.alignment import LAYER, TextAlignment
+from lmcore.tasks.link_counts import prediction_counts
 from lmcore.training.evaluation import evaluate
-from lmcore.types import Prediction
-from tests.tasks.speakers import rule_frame, speaker
+from lmcore.types import Prediction, Silent
+from tests.tasks.linked import encoder, frame_of, reversed_frame
 
 TASK = TextAlignment()
-
-
-def frame_of(*rows):
-    frame = pd.DataFrame(rows, columns=["source", "target", "links"], dtype="str")
-    frame.insert(0, "id", np.arange(len(frame)))
-    return frame
-
-
-def reversed_frame(rows=12):
-    """Sentences and the same words in the opposite order: only a word's own vector can link them."""
-    texts = rule_frame(rows)["text"]
-    turned = texts.str.split().map(lambda words: " ".join(words[::-1]))
-    count = texts.str.split().map(len)
-    links = [" ".join(f"{n}-{size - 1 - n}" for n in range(size)) for size in count]
-    return frame_of(*zip(texts, turned, links, strict=True))
-
-
-def encoder(max_length=64):
-    """A model whose layers mix places in, so that its embeddings alone know the words."""
-    loaded = speaker("text-alignment", encoder=True, max_length=max_length)
-    with torch.no_grad():
-        loaded.model.embeddings.position_embeddings.weight.zero_()
-    return loaded
 
 
 def test_known_values():
@@ -120,3 +96,27 @@ def test_links_that_do_not_fit_are_named_by_row(links, sentence):
         TASK.check(frame_of(("a b c", "x y z", links)), "It")
     with pytest.raises(DataError, match="It has no column links"):
         TASK.check(frame_of(("a b c", "x y z", "")).drop(columns="links"), "It")
+
+
+def test_pairs_that_are_read_in_groups_get_the_same_links_by_one_layer_as_by_all(monkeypatch):
+    frame, loaded, reports = reversed_frame(9), encoder(), Told()
+    whole, _ = TASK.layer_counts(loaded, frame)
+    monkeypatch.setattr("lmcore.tasks.alignment.WORDS_AT_ONCE", 60)
+    counts, read = TASK.layer_counts(loaded, frame, batch_size=4, report=reports)
+    np.testing.assert_array_equal(counts, whole)
+    assert len(read) == 18
+    assert reports.said[-1] == (1.0, "18 of 18 texts read by the model")
+    assert reports.said == sorted(reports.said, key=lambda item: item[0])
+    for layer in range(3):
+        found = TextAlignment(layer=layer).predict(loaded, frame, batch_size=4).predictions
+        np.testing.assert_array_equal(prediction_counts(frame, found), counts[layer])
+
+
+class Told(Silent):
+    """What a report was told."""
+
+    def __init__(self):
+        self.said = []
+
+    def progress(self, fraction, message=""):
+        self.said.append((fraction, message))

@@ -9,6 +9,7 @@ from lmcore.analysis.link_errors import CHOSEN_HERE, has_links, reading_cost
 from lmcore.analysis.recipes import named_data
 from lmcore.analysis.recipes.over_data import alignment_errors, part
 from lmcore.charts import alignment as charts
+from lmcore.charts.figure import Figure
 from lmcore.types import SPLITS, Report
 from lmcore.ui import cache, linked, show, state
 from lmcore.ui.links import linking_method
@@ -90,7 +91,7 @@ def _own_data(version: str) -> str:
     return str(cache.registry().get(version).facts.get("data", "")).partition(":")[0]
 
 
-def _show(found: "AlignmentErrors") -> charts.Figure:
+def _show(found: "AlignmentErrors") -> Figure:
     """Show the error rate of every layer as a chart and in a table, with what has to be known of it."""
     for note in found.notes():
         st.warning(note)

@@ -1,6 +1,7 @@
 """For every shared analysis the model that it looks into, and what it is asked.
 
-``DATA``, ``SUITE`` and ``OTHER`` stand for the data set, the suite and the second version of the test's workspace.
+``DATA``, ``LINKED``, ``SUITE`` and ``OTHER`` stand for the data set, the pairs with gold links, the suite and the second
+version of the test's workspace.
 """
 
 from collections.abc import Mapping
@@ -12,7 +13,7 @@ from lmcore.types import Target
 from tests.analysis.readers import CASES as READ
 
 TOPICS = "topics"  # the small classifier of the topics; else a task of `tests.analysis.readers`
-DATA, SUITE, OTHER = "<data>", "<suite>", "<other>"
+DATA, LINKED, SUITE, OTHER = "<data>", "<linked>", "<suite>", "<other>"
 TEXT = "we had some bread and rain today"
 PAIR = {"text": TEXT, "output": ""}
 MAP = {**PAIR, "kind": "encoder"}
@@ -57,6 +58,9 @@ RECIPE_CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "activations": (TOPICS, {"text": TEXT, "component": "mlp", "stack": "layers"}),
     "alignment": (
         TOPICS, {"source": TEXT, "target": "some rain today", "layer": 1, "method": "argmax", "options": {}},
+    ),
+    "alignment_errors": (
+        TOPICS, {"data": LINKED, "split": "", "method": "itermax", "options": {"iterations": 3, "discount": 0.8}, "seed": 2},
     ),
     "patching": (
         TOPICS,

@@ -13,12 +13,14 @@ from lmcore.analysis import SuiteStore, make_suite
 from lmcore.analysis.recipes import RECIPES, Recipe, Stored, compare_frames, follow, named_data, named_suite
 from lmcore.charts.figure import Figure
 from lmcore.charts.report import Shared, html_report, read_report
+from lmcore.data.dataset import TextDataset
 from lmcore.data.store import DatasetStore
 from lmcore.errors import InputError
 from lmcore.models import load_model
 from lmcore.settings import MIB, Settings, Workspace
 from tests.analysis.readers import reader
-from tests.analysis.recipes.cases import DATA, OTHER, RECIPE_CASES, SUITE, TOPICS
+from tests.analysis.recipes.cases import DATA, LINKED, OTHER, RECIPE_CASES, SUITE, TOPICS
+from tests.tasks.linked import reversed_frame
 
 FIGURE = Figure(alt.Chart(pd.DataFrame({"x": [1]})).mark_point().encode(x="x:Q"), "a point", pd.DataFrame({"x": [1]}))
 SECOND = "models:/topics/2"
@@ -30,6 +32,7 @@ class Shop:
     def __init__(self, workspace, topics, classifier):
         store = DatasetStore(workspace)
         self.data = store.save(topics)
+        self.linked = store.save(TextDataset("linked", "text-alignment", reversed_frame()))
         suites = SuiteStore(workspace, str(self.data.ref))
         made = make_suite(self.data, name="robust", rows=4, each=1, edits=("typos", "deletion"), seed=2)
         self.suite = suites.save(made)
@@ -50,6 +53,7 @@ class Shop:
             return {name: self.named(item) for name, item in value.items()}
         names = {
             DATA: lambda: named_data(self.data),
+            LINKED: lambda: named_data(self.linked),
             SUITE: lambda: named_suite(self.suite),
             OTHER: lambda: {"version": SECOND, "fingerprint": "second"},
         }
