@@ -100,13 +100,13 @@ def _show(found: "AlignmentErrors") -> Figure:
     with left:
         show.figure(figure, "alignment_errors")
     with right:
-        names = {"aer": "error rate", "low": "from", "high": "to", "diagonal": "diagonal"}
+        names = {"aer": "error rate", "low": "from", "high": "to"}
         numbers = dict.fromkeys((*names.values(), "precision", "recall"), "%.3f")
         show.table(
-            found.to_frame().rename(columns=names), "alignment_layers",
+            found.layers.rename(columns=names), "alignment_layers",
             alt="The figures of every layer: error rate with its interval, precision, recall.", formats=numbers,
         )  # fmt: skip
-    st.caption(f"{found.verdict()} That is the dashed line. {CHOSEN_HERE}")
+    st.caption(f"{found.verdict()} The dashed line is that of place alone, the diagonal. {CHOSEN_HERE}")
     return figure
 
 
