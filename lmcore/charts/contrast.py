@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 import altair as alt
+import numpy as np
 import pandas as pd
 
 from lmcore.analysis.attribution.contrast import Contrast
@@ -43,7 +44,8 @@ def side_by_side_scores(found: Contrast, names: tuple[str, str]) -> Figure:
 
 def _three_sides(frame: pd.DataFrame, sides: dict[str, str]) -> Any:
     """Return the three sides in one plot, each around a zero of its own: facets would not become narrower with a page."""
-    limit = float(frame[list(sides)].abs().to_numpy().max(initial=0.0)) or 1.0
+    sizes = frame[list(sides)].abs().to_numpy(dtype=float)
+    limit = float(sizes[np.isfinite(sizes)].max(initial=0.0)) or 1.0
     step = _APART * limit
     zeros = pd.DataFrame({"side": list(sides.values()), "zero": [step * place for place in range(len(sides))]})
     # A place in front of each name keeps units apart that are written alike; the axis shows the name alone.
@@ -73,7 +75,7 @@ def _three_sides(frame: pd.DataFrame, sides: dict[str, str]) -> Any:
 def _axis(zeros: list[float], limit: float, step: float) -> Any:
     """Return an axis that counts anew around each zero."""
     tick = 10 ** math.floor(math.log10(limit))
-    tick *= next(times for times in (5, 2, 1) if times * tick <= limit)
+    tick *= next((times for times in (5, 2, 1) if times * tick <= limit), 0.5)
     return alt.Axis(
         values=[zero + sign * tick for zero in zeros for sign in (-1, 0, 1)],
         labelExpr=f"format(datum.value - {step} * round(datum.value / {step}), '~g')",

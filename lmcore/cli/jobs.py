@@ -80,7 +80,7 @@ def delete_job(session: Session, job: str) -> Answer:
     board = _board(session)
     found = board.get(job)
     board.delete(job)
-    return Answer(job_document(found), [f"“{found.title}” ({found.id}) and its checkpoints are deleted."])
+    return Answer(job_document(found), [f"“{found.title}” ({found.id}) and its own checkpoints are deleted."])
 
 
 @jobs_group.command("check", short_help="See that jobs work on this machine.", epilog="Example: lmcore jobs check")

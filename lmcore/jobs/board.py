@@ -201,16 +201,15 @@ class JobBoard:
         """
         self._tending.tend()
         found = self._find(job_id)
-        with audited(self._workspace, "delete_job", found.id, **_facts(found)):
-            with self._store.writing() as db:
-                job = self._known(db, job_id)
-                if not job.state.ended:
-                    raise JobError(f"“{job.title}” is {job.state}: cancel it before it is deleted.")
-                self._store.remove(db, job.id)
-            for folder in (job.folder, *_checkpoints(job, self._workspace)):
+        with audited(self._workspace, "delete_job", found.id, **_facts(found)), self._store.writing() as db:
+            job = self._known(db, job_id)
+            if not job.state.ended:
+                raise JobError(f"“{job.title}” is {job.state}: cancel it before it is deleted.")
+            for folder in (*_checkpoints(job, self._workspace), job.folder):
                 with disk_errors(folder):
                     if folder.exists():
                         shutil.rmtree(folder)
+            self._store.remove(db, job.id)
 
     def log(self, job_id: str, tail_bytes: int = 65536) -> str:
         """Return the end of what the worker printed, over all attempts, in whole lines.

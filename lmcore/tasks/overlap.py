@@ -76,9 +76,9 @@ def rouge(written: Sequence[str], wanted: Sequence[str]) -> dict[str, Overlap]:
     return {name: share(np.array([s[kind].fmeasure for s in scores], dtype=np.float64)) for name, kind in kinds.items()}
 
 
-def share(values: np.ndarray) -> Overlap:
-    """Return the mean of a figure of each sentence, of shape (sentences,)."""
-    return Overlap(np.column_stack([values, np.ones(len(values))]), _mean)
+def share(values: np.ndarray, counted: np.ndarray | None = None) -> Overlap:
+    """Return the mean of a figure of each sentence, of shape (sentences,); where ``counted`` is 0, it counts in no way."""
+    return Overlap(np.column_stack([values, np.ones(len(values)) if counted is None else counted]), _mean)
 
 
 def tally_overlaps(overlaps: Mapping[str, Overlap], *, first: str) -> Tally:

@@ -20,8 +20,8 @@ def styled(sources: Sequence[str], wanted: Sequence[str], written: Sequence[str]
 
     The classifier is a logistic regression on TF-IDF of words (of characters in Chinese), fitted on the sources and targets
     of the rows themselves, and a row is judged by one that has seen neither its source nor another row with that source.
-    Where there are no other rows to learn from, no text is taken for a target. What it says of copied sources, a
-    baseline, is how often it errs on them.
+    A text without any word that it knows is in no style, and a row that nothing could be learnt for counts in neither way.
+    What it says of copied sources, a baseline, is how often it errs on them.
 
     Args:
         sources: what was read.
@@ -29,12 +29,14 @@ def styled(sources: Sequence[str], wanted: Sequence[str], written: Sequence[str]
         written: what is judged, one for each source.
     """
     judges = _judges(tuple(sources), tuple(wanted))
-    right = np.zeros(len(written))
+    right, judged = np.zeros(len(written)), np.zeros(len(written))
     folds = _folds(sources)
     for fold, judge in judges.items():
         rows = np.flatnonzero(folds == fold)
-        right[rows] = judge.predict([written[int(row)] for row in rows])
-    return share(right)
+        words = judge[0].transform([written[int(row)] for row in rows])
+        right[rows] = (judge[1].predict(words) == 1) & (words.getnnz(axis=1) > 0)
+        judged[rows] = 1
+    return share(right, judged)
 
 
 @lru_cache(maxsize=2)
@@ -55,4 +57,4 @@ def _judges(sources: tuple[str, ...], wanted: tuple[str, ...]) -> dict[int, Any]
 
 def _folds(sources: Sequence[str]) -> np.ndarray:
     """Return the fold of each row, which follows from its source alone: rows with the same source stay together."""
-    return np.array([zlib.crc32(comparison_key(text).encode()) % FOLDS for text in sources], dtype=int)
+    return np.array([zlib.crc32(comparison_key(text).encode(errors="replace")) % FOLDS for text in sources], dtype=int)

@@ -4,6 +4,7 @@ import json
 from abc import abstractmethod
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from lmcore.models.reading import Reading
     from lmcore.tasks.outcomes import Outcomes
 
+PASSED_OVER = 200
 UNIGRAM, ALL_OUTSIDE = "most frequent tag of each word", "no tag at all"
 
 
@@ -177,13 +179,14 @@ class TaggingTask(Task):
         return found
 
     def passed_over(self, prediction: Prediction, read: str) -> list[Target]:
-        """Return no tag at each word outside the stretches that were found."""
-        return [
-            Target("tag", OUTSIDE, start, end)
-            for start, end in cut_words(read)
-            if any(map(str.isalnum, read[start:end]))
-            and not any(start < span.end and span.start < end for span in prediction.spans)
-        ]
+        """Return no tag at each word outside the stretches that were found; of a long text at the first 200 such words."""
+        within = {place for span in prediction.spans for place in range(span.start, span.end)}
+        words = (
+            place
+            for place in cut_words(read)
+            if any(map(str.isalnum, read[slice(*place)])) and within.isdisjoint(range(*place))
+        )
+        return [Target("tag", OUTSIDE, start, end) for start, end in islice(words, PASSED_OVER)]
 
     def objective(self, loaded: "LoadedModel", out: Any, reading: "Reading", target: Target) -> "torch.Tensor":
         """Return the logit of a tag at the first token of a stretch, less that of the tag it is held against.

@@ -128,7 +128,8 @@ def _offer_resuming(job: Job) -> None:
 def _offer_deletion(job: Job) -> None:
     """Let a job that failed or was cancelled be forgotten, rather than gone on with."""
     with st.popover("Delete", icon=":material/delete:"):
-        st.markdown("Its log, curves and checkpoints go, and it cannot be resumed; versions that it registered stay.")
+        kept = "what it tried" if job.kind == "search" else "versions that it registered"
+        st.markdown(f"Its log, curves and checkpoints of its own go, and it cannot be resumed; {kept} will stay.")
         if access.button("Delete this job", action="delete_job", key=f"delete_{job.id}"):
             board().delete(job.id)
             st.rerun()

@@ -1,5 +1,6 @@
 """What to explain: the choices that a prediction offers, named so that people know them."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -147,8 +148,12 @@ def _rather_than(target: Target, rivals: Sequence[str]) -> str:
 
 def distinct(names: Sequence[str]) -> list[str]:
     """Return names of which none stands twice: later ones are numbered."""
-    found: list[str] = []
+    found: dict[str, None] = {}
+    counts: Counter[str] = Counter()
     for name in names:
-        count = sum(n == name or n.startswith(f"{name} (") for n in found)
-        found.append(f"{name} ({count + 1})" if count else name)
-    return found
+        unlike = name
+        while unlike in found:
+            counts[name] += 1
+            unlike = f"{name} ({counts[name] + 1})"
+        found[unlike] = None
+    return list(found)

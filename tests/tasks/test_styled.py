@@ -38,6 +38,15 @@ def test_the_styles_of_the_samples_are_told_apart(sample):
     sources, targets = frame["source"].tolist(), frame["target"].tolist()
     assert styled(sources, targets, targets).value > 0.8
     assert styled(sources, targets, sources).value < 0.2
+    for nothing in ("", "zzqx qqq"):
+        assert styled(sources, targets, [nothing] * len(sources)).value == 0.0
+        assert styled(targets, sources, [nothing] * len(sources)).value == 0.0
+
+
+def test_rows_that_nothing_is_learnt_for_count_in_neither_way():
+    alone = styled(["hi there"], ["good day"], ["good day"])
+    assert alone.counts.sum() == 0
+    assert styled(["a\ud800b c"] * 3, ["x y"] * 3, ["x y"] * 3).value == 0.0
 
 
 def test_it_stands_among_the_tasks_figures():

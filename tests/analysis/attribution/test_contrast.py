@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -44,6 +46,13 @@ def test_two_models_are_compared_at_the_same_words():
     assert (reach.max(axis=1)[:-1] < reach.min(axis=1)[1:]).all(), "the sides stand apart"
     assert figure.alt.startswith("one beside two. The largest difference is at ")
     assert len(figure.data) == len(found.units)
+
+
+@pytest.mark.parametrize("largest", [0.9 - 0.8, 999.9999999999999, 0.0, np.nan, np.inf])
+def test_any_largest_score_has_an_axis(largest):
+    found = contrast(explained("Anna told"), explained("Ben told"))
+    units = found.units.assign(first=[largest, *[0.0] * (len(found.units) - 1)], second=0.0, difference=-largest)
+    side_by_side_scores(replace(found, units=units), ("one", "two")).chart.to_dict()
 
 
 def test_too_few_words_have_no_agreement():
