@@ -40,6 +40,8 @@ def count(config: Mapping[str, Any], *, workspace: Workspace, report: JobReport,
     done = int(json.loads(checkpoint.read_text())["count"]) if resume and checkpoint.exists() else 0
     for number in range(done + 1, last + 1):
         report.check()
+        if number == done + 1:
+            report.progress(done / last, f"Counting on from {done}.")
         time.sleep(values["pause"])
         write_json(checkpoint, {"count": number})
         report.metrics(number, {"count": number})

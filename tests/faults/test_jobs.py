@@ -123,7 +123,7 @@ def test_a_killed_worker_makes_room_for_the_next_job(board):
 def test_a_worker_that_does_not_stop_is_killed_after_the_grace_period(workspace):
     board = JobBoard(workspace, grace_seconds=0.3)
     job = submit(board, to=2, pause=60)  # it asks whether to stop only once a minute
-    until(lambda: "Attempt 1 begins" in board.log(job.id))
+    until(lambda: board.get(job.id).message.startswith("Counting"))
     asked = time.monotonic()
     board.cancel(job.id)
     job = board.wait(job.id, 30)
@@ -145,7 +145,7 @@ def test_a_stopped_worker_is_killed_by_a_client(workspace):
 def test_a_worker_that_does_not_stop_ends_itself_when_nobody_looks(workspace):
     board = JobBoard(workspace, grace_seconds=0.3)
     job = submit(board, to=2, pause=60)
-    until(lambda: "Attempt 1 begins" in board.log(job.id))
+    until(lambda: board.get(job.id).message.startswith("Counting"))
     board.cancel(job.id)
     until(lambda: not job.worker.alive())  # reads the process table alone
     assert board.get(job.id).state == JobState.CANCELLED
