@@ -12,6 +12,9 @@ from lmcore.models.load import LoadedModel
 from lmcore.models.word_vectors import cosines, word_vectors
 from lmcore.tasks.alignment import TextAlignment
 from lmcore.tasks.links import word_stretches
+from lmcore.types import Part, Report, Silent
+
+_READ = 0.9  # of the way: both sentences were read
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +59,14 @@ class WordAlignment:
 
 
 def align_words(
-    model: LoadedModel, source: str, target: str, *, layer: int | None = None, method: str = "argmax", **options: object
+    model: LoadedModel,
+    source: str,
+    target: str,
+    *,
+    layer: int | None = None,
+    method: str = "argmax",
+    report: Report | None = None,
+    **options: object,
 ) -> WordAlignment:
     """Link the words of two sentences.
 
@@ -68,13 +78,16 @@ def align_words(
         target: the same in another language or in other words.
         layer: whose vectors are compared, 0 being the embeddings; the middle one where None.
         method: a name out of `lmcore.models.linking.ALIGNMENT`.
-        options: its options.
+        report: progress and cancellation, between the sentences.
+        options: of the method.
 
     Raises:
         InputError: a sentence has no words.
         UnknownError: there is no such method.
         OptionError: the model has no such layer, or an option is not valid.
+        Cancelled: the report asked to stop.
     """
+    report = report or Silent()
     chosen = ALIGNMENT[method].check(options)
     layer = TextAlignment(layer=layer).layer_of(model)
     words = []
@@ -82,9 +95,11 @@ def align_words(
         words.append([text[start:end] for start, end in word_stretches(text, raw=True)])
         if not words[-1]:
             raise InputError(f"The {name} has no words: give a sentence.")
-    found = word_vectors(model, words, [layer])
+    found = word_vectors(model, words, [layer], batch_size=1, report=Part(report, 0.0, _READ))
     similarity = cosines(found.values[0][0], found.values[1][0])
+    report.check()
     i, j = np.nonzero(find_links(similarity, method, chosen))
+    report.progress(1.0, f"{len(i)} links found")
     return WordAlignment(
         source=tuple(words[0]),
         target=tuple(words[1]),

@@ -10,7 +10,7 @@ from lmcore.models.load import LoadedModel
 from lmcore.models.predict import predict_texts
 from lmcore.models.reading import Reading, columns_of, read_row
 from lmcore.tasks import load_task
-from lmcore.types import Input, Prediction, Target
+from lmcore.types import Input, Prediction, Report, Silent, Target
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +35,7 @@ def ask(
     outputs: Sequence[str] | None = None,
     *,
     links: bool = False,
+    report: Report | None = None,
 ) -> list[Asked]:
     """Read texts for what is to be explained about each; what is not given is what the model predicts.
 
@@ -46,13 +47,16 @@ def ask(
         targets: what is explained of each; a text names a class, a token or a phrase that the model can give.
         outputs: for a model that writes, what it is taken to have written for each.
         links: whether the caller can explain a link, for which two texts are read one by one.
+        report: progress and cancellation of the predicting.
 
     Raises:
         InputError: a text is empty, the model has no head or predicts nothing that can be explained, or a target has no
             place in what it reads or writes.
         UnknownError: there is no such class.
         ResourceError: the longest text would not fit into memory.
+        Cancelled: the report asked to stop.
     """
+    report = report or Silent()
     if not loaded.task:
         raise InputError(f"{loaded.ref} has no trained head: choose a registered version, or name a task for it.")
     loaded = loaded.widest
@@ -61,7 +65,8 @@ def ask(
     wanted = list(targets) if targets is not None else [None] * len(texts)
     written: list[str | None] = list(outputs) if outputs is not None else [None] * len(texts)
     unknown = [n for n, target in enumerate(wanted) if _is_open(target, written[n])]
-    found = predict_texts(loaded, [texts[n] for n in unknown]) if unknown else []
+    found = predict_texts(loaded, [texts[n] for n in unknown], report=report) if unknown else []
+    report.check()
     predicted = dict(zip(unknown, found, strict=True))
     asked = [
         _ask_one(loaded, text, target, output, predicted.get(n))

@@ -10,6 +10,7 @@ from lmcore.models.generate import write_texts
 from lmcore.models.load import LoadedModel
 from lmcore.models.text_tokens import TextTokens
 from lmcore.models.written import decoder_inputs
+from lmcore.types import Report
 
 MAX_NEW_TOKENS = 128
 
@@ -31,22 +32,26 @@ class WrittenOutput:
     own: bool
 
 
-def read_output(loaded: LoadedModel, encodings: Encodings, output: str | None) -> WrittenOutput:
+def read_output(
+    loaded: LoadedModel, encodings: Encodings, output: str | None, *, report: Report | None = None
+) -> WrittenOutput:
     """Return the decoder's side of one input.
 
     Args:
         loaded: an encoder-decoder.
         encodings: what its encoder reads, one window.
         output: what is written; None takes what the model itself writes, greedily.
+        report: progress and cancellation of the writing.
 
     Raises:
         InputError: the output is empty, or the model has no head to write one with.
+        Cancelled: the report asked to stop.
     """
     tokenizer, own = loaded.tokenizer, output is None
     if output is None:
         if not hasattr(loaded.model, "lm_head"):
             raise InputError(f"{loaded.ref} has no head that writes: give the output, or load the model with its task.")
-        item = write_texts(loaded, encodings, greedy(loaded))[0]
+        item = write_texts(loaded, encodings, greedy(loaded), report=report)[0]
         text, ids = item.text, list(item.ids)
     else:
         if not output.strip():

@@ -81,8 +81,7 @@ def _linked(
 
     with session.report() as report:
         loaded = _encoder(session, model, report)
-        report.progress(0.7, "Linking the words")
-        found = align_words(loaded, *texts, layer=layer, method=method, **options)
+        found = align_words(loaded, *texts, layer=layer, method=method, report=Part(report, 0.2, 1.0), **options)
     return Answer(_document(found, str(loaded.ref), options), _shown(found))
 
 

@@ -76,7 +76,7 @@ def attention_command(session: Session, /, version: str, text: str, **given: Any
         elif given["what"] == "importance":
             document, shown = _importance(loaded, row, given, part)
         elif given["what"] == "contributions":
-            document, shown = shares_answer(loaded, row, given)
+            document, shown = shares_answer(loaded, row, given, part)
         else:
             document, shown = _maps(loaded, row, given, part)
     return Answer({"version": str(loaded.ref), "what": given["what"], **document}, shown)
@@ -97,7 +97,11 @@ def _maps(loaded: "LoadedModel", row: Input, given: dict[str, Any], report: Part
     from lmcore.analysis import attention_maps
 
     limit = given["max_mib"] * MIB
-    maps = attention_maps(loaded, row, kind=given["kind"], output=given["output"], max_bytes=limit)
+    flow = given["what"] == "flow"
+    maps = attention_maps(
+        loaded, row, kind=given["kind"], output=given["output"], max_bytes=limit,
+        report=Part(report, 0.0, 0.5 if flow else 1.0),
+    )  # fmt: skip
     document: dict[str, Any] = {
         "kind": maps.kind,
         "tokens": maps.tokens,
@@ -105,8 +109,8 @@ def _maps(loaded: "LoadedModel", row: Input, given: dict[str, Any], report: Part
         "truncated": maps.truncated,
     }
     document |= {"output": maps.output} if maps.output else {}
-    if given["what"] == "flow":
-        more, shown = _flow(maps, given["token"], report)
+    if flow:
+        more, shown = _flow(maps, given["token"], Part(report, 0.5, 1.0))
     else:
         more, shown = _one_map(maps, given["layer"], given["head"])
     cut = [maps.text_tokens.cut_note] if maps.truncated else []

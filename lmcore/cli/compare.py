@@ -59,7 +59,7 @@ def compare_command(session: Session, /, version: str, text: str, **given: Any) 
         loaded = load_model(version, settings=session.settings)
         part = Part(report, 0.2, 1.0)
         if heads:
-            return _heads(loaded, _row(loaded, text, given["columns"]), heads, given)
+            return _heads(loaded, _row(loaded, text, given["columns"]), heads, given, part)
         return _attributions(session, loaded, text, given, part)
 
 
@@ -78,10 +78,12 @@ def _head(name: str) -> tuple[int, int]:
     return int(layer), int(place)
 
 
-def _heads(loaded: "LoadedModel", row: Input, heads: list[tuple[int, int]], given: dict[str, Any]) -> Answer:
+def _heads(
+    loaded: "LoadedModel", row: Input, heads: list[tuple[int, int]], given: dict[str, Any], report: "Report"
+) -> Answer:
     from lmcore.analysis import attention_maps, contrast_heads
 
-    maps = attention_maps(loaded, row, kind=given["kind"], output=given["output"])
+    maps = attention_maps(loaded, row, kind=given["kind"], output=given["output"], report=report)
     found = contrast_heads(maps, heads[0], heads[1])
     names = ["{}.{}".format(*head) for head in heads]
     document = {

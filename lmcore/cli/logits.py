@@ -7,6 +7,7 @@ import click
 from lmcore.cli.asked import asked_question, described, input_of, load_asked, named_target, question_flags, titled
 from lmcore.cli.command import AnswerCommand, Session
 from lmcore.cli.output import Answer, records, table
+from lmcore.types import Part
 
 if TYPE_CHECKING:
     from lmcore.analysis.residual.direct_logits import LogitAttribution
@@ -35,10 +36,10 @@ def logits_command(session: Session, /, version: str, text: str, shown: int, **f
     with session.report() as report:
         report.progress(0.0, "Loading the model")
         loaded = load_asked(session, version, question.task, question.max_tokens)
-        report.progress(0.5, "Taking the logit apart")
         found = attribute_logits(
-            loaded, input_of(loaded, question.text), named_target(loaded, question), output=question.output
-        )
+            loaded, input_of(loaded, question.text), named_target(loaded, question), output=question.output,
+            report=Part(report, 0.2, 1.0),
+        )  # fmt: skip
     document = {
         "version": str(loaded.ref),
         "target": described(found.target),

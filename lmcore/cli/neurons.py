@@ -73,12 +73,14 @@ def neurons_command(
         report.progress(0.0, "Loading the model")
         loaded = load_model(version, settings=session.settings)
         labels = None if strata is None else strata.astype(str).tolist()
-        found = find_neurons(loaded, texts, labels, config=config, report=Part(report, 0.1, 1.0))
+        found = find_neurons(loaded, texts, labels, config=config, report=Part(report, 0.1, 0.9 if asked else 1.0))
         answers: list[NeuronTokens] = []
         top = found.top_texts(*asked) if asked else []
         if asked and top:
             chosen = [texts[row] for row, _ in top]
-            answers = neuron_tokens(loaded, chosen, *asked, component=config.component)
+            answers = neuron_tokens(
+                loaded, chosen, *asked, component=config.component, batch_size=1, report=Part(report, 0.9, 1.0)
+            )
     ids = frame["id"].tolist()
     shown = [(int(ids[row]), answer) for (row, _), answer in zip(top, answers, strict=True)]
     return Answer(_document(found, str(loaded.ref), str(dataset.ref), shown), _show(found, neuron, shown))

@@ -7,7 +7,7 @@ import pandas as pd
 
 from lmcore.cli.output import table
 from lmcore.errors import OptionError
-from lmcore.types import Input
+from lmcore.types import Input, Report
 
 if TYPE_CHECKING:
     from lmcore.models.load import LoadedModel
@@ -16,20 +16,24 @@ _BLOCKS = {"attention": "attention", "cross_attention": "cross-attention", "mlp"
 _STRONGEST = 3
 
 
-def shares_answer(loaded: "LoadedModel", row: Input, given: Mapping[str, Any]) -> tuple[dict[str, Any], list[Any]]:
+def shares_answer(
+    loaded: "LoadedModel", row: Input, given: Mapping[str, Any], report: Report
+) -> tuple[dict[str, Any], list[Any]]:
     """Return the shares of every block, and a table of the parts that add most after each.
 
     Args:
         loaded: the model.
         row: what it reads.
         given: ``output``, ``layer`` (every one where None) and ``token`` (from 1; all, and their mean printed, where None).
+        report: progress and cancellation.
 
     Raises:
         OptionError: there is no such layer or token.
+        Cancelled: the report asked to stop.
     """
     from lmcore.analysis import stream_contributions
 
-    found = stream_contributions(loaded, row, output=given["output"])
+    found = stream_contributions(loaded, row, output=given["output"], report=report)
     frame = found.to_frame()
     layers, size = int(frame["layer"].max()), int(frame["position"].max()) + 1
     layer, token = given["layer"], given["token"]

@@ -9,7 +9,7 @@ import numpy as np
 from lmcore.models.decoding import Decoding
 from lmcore.models.encode import Encodings, length_sorted_batches, pad_batch
 from lmcore.models.load import LoadedModel
-from lmcore.types import Report, Silent
+from lmcore.types import Part, Report, Silent
 
 if TYPE_CHECKING:
     import torch
@@ -74,16 +74,18 @@ def write_texts(
         torch.manual_seed(decoding.seed)
         for rows in length_sorted_batches(encodings.lengths, batch_size):
             report.check()
-            for row, item in zip(rows, _write(loaded, [encodings.ids[r] for r in rows], decoding), strict=True):
+            part = Part(report, done / len(encodings), (done + len(rows)) / len(encodings))
+            for row, item in zip(rows, _write(loaded, [encodings.ids[r] for r in rows], decoding, part), strict=True):
                 found[row] = item
             done += len(rows)
             report.progress(done / len(encodings), f"{done} of {len(encodings)} texts written")
     return [item for item in found if item is not None]
 
 
-def _write(loaded: LoadedModel, ids: Sequence[Sequence[int]], decoding: Decoding) -> list[Written]:
-    """Write one batch."""
+def _write(loaded: LoadedModel, ids: Sequence[Sequence[int]], decoding: Decoding, report: Report) -> list[Written]:
+    """Write one batch, telling the report of every token."""
     import torch
+    from transformers import StoppingCriteriaList
 
     model, tokenizer = loaded.model, loaded.tokenizer
     encoder_decoder = bool(model.config.is_encoder_decoder)
@@ -92,9 +94,18 @@ def _write(loaded: LoadedModel, ids: Sequence[Sequence[int]], decoding: Decoding
     room = loaded.max_length if encoder_decoder else max(1, loaded.max_length - width)
     ends = _ends(model, tokenizer)
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0
-    generation = decoding.to_generation(min(decoding.max_new_tokens, room), pad=pad, end=ends or None)
+    most = min(decoding.max_new_tokens, room)
+    generation = decoding.to_generation(most, pad=pad, end=ends or None)
+    begun = 1 if encoder_decoder else width
+
+    def go_on(tokens: "torch.Tensor", *_: object, **__: object) -> bool:
+        report.check()
+        written = int(tokens.shape[1]) - begun
+        report.progress(written / most, f"{written} of at most {most} tokens written")
+        return False
+
     with torch.inference_mode():
-        out = model.generate(**batch, generation_config=generation)
+        out = model.generate(**batch, generation_config=generation, stopping_criteria=StoppingCriteriaList([go_on]))
     new = out[:, 1:] if encoder_decoder else out[:, width:]
     rows = [_until_end(row, ends) for row in new.tolist()]
     scores = _mean_probabilities(loaded, batch, rows)

@@ -89,16 +89,20 @@ def predict_rows(
     return load_task(loaded.task).predict(loaded, frame, batch_size=batch_size, report=report).predictions
 
 
-def predict_texts(loaded: LoadedModel, texts: Sequence[Input]) -> list[Prediction]:
+def predict_texts(loaded: LoadedModel, texts: Sequence[Input], *, report: Report | None = None) -> list[Prediction]:
     """Predict inputs; the ids are their positions.
 
     Args:
         loaded: a model with a task's head.
         texts: plain texts for a task that reads one column, or a mapping from each of its columns to a text.
+        report: progress and cancellation.
+
+    Raises:
+        Cancelled: the report asked to stop.
     """
     names = load_task(loaded.task).required()
     rows = [{names[0]: item} if isinstance(item, str) else dict(item) for item in texts]
     columns = list(dict.fromkeys([*names, *(name for row in rows for name in row)]))
     frame = pd.DataFrame({name: pd.Series([row.get(name, "") for row in rows], dtype="str") for name in columns})
     frame.insert(0, "id", np.arange(len(rows)))
-    return predict_rows(loaded, frame)
+    return predict_rows(loaded, frame, report=report)

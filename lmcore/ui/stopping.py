@@ -28,23 +28,22 @@ def stoppable(label: str, key: str, work: Callable[[Report], Found]) -> Found | 
 
 
 def agreed(label: str, key: str, said: str, *, slow: bool, work: Callable[[Report], Found]) -> Found | None:
-    """Say what some work costs, and do it: at once, or after a click where it is slow.
+    """Say what some work costs, and do it beside a button that stops it: at once, or after a click where it is slow.
 
     Args:
         label: of the button and the progress bar.
         key: tells this work from any other, unique on the page.
         said: what it costs.
-        slow: whether to wait for the click, and to offer a way to stop.
+        slow: whether to wait for the click.
         work: what is done; it is told where to report. It keeps its own results.
 
     Returns:
-        What it found; None while nobody has asked for it.
+        What it found; None while nobody has asked for it, or where it was stopped.
     """
     asked: set[str] = st.session_state.setdefault("agreed", set())
     st.caption(said)
     if not slow:
-        with PageReport(label) as report:
-            return work(report)
+        return stoppable(label, f"now_{key}", work)
     if key not in asked:
         if not st.button(label, key=f"agreed_{key}", icon=START):
             return None

@@ -4,6 +4,7 @@ import pytest
 from lmcore.analysis import align_words
 from lmcore.errors import InputError, OptionError
 from lmcore.models.linking import find_links
+from tests.analysis.told import rises_and_stops
 from tests.tasks.speakers import speaker
 
 
@@ -38,3 +39,8 @@ def test_what_cannot_be_aligned_is_refused(loaded):
         align_words(loaded, "Anna", "Ben", layer=9)
     with pytest.raises(OptionError, match="threshold"):
         align_words(loaded, "Anna", "Ben", threshold=0.1)
+
+
+def test_it_can_be_stopped_between_the_two_texts(loaded):
+    told = rises_and_stops(lambda report: align_words(loaded, "Anna told us", "Ben told us on day 7", report=report))
+    assert told.links == align_words(loaded, "Anna told us", "Ben told us on day 7").links

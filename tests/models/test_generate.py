@@ -15,6 +15,7 @@ from lmcore.models.generate import write_texts
 from lmcore.models.load import load_model, reading_config
 from lmcore.tasks.adapters import WritingModel
 from lmcore.types import Silent
+from tests.analysis.told import Told
 
 TEXTS = ["one two three four", "one", "two two 三", "four three"]
 LEARNT = ["one two three four", "eins zwei drei vier", "一二三四"] * 3
@@ -139,6 +140,16 @@ def test_a_report_can_stop_it(loaded, encodings):
 
     with pytest.raises(Cancelled):
         write_texts(loaded, encodings, report=Stop())
+    with pytest.raises(Cancelled):  # between two tokens of one batch
+        write_texts(loaded, encodings, report=Told(0.05))
+
+
+def test_every_token_is_told(loaded, encodings):
+    told = Told()
+    write_texts(loaded, encodings, Decoding(max_new_tokens=7), report=told)
+    assert told.shares == sorted(told.shares)
+    assert len(told.shares) > 2
+    assert told.shares[-1] == 1
 
 
 @pytest.mark.parametrize("wrong", [{"beams": 0}, {"temperature": 0.0}, {"top_p": 1.5}, {"beams": 2, "sample": True}])

@@ -14,7 +14,9 @@ from lmcore.errors import InputError
 from lmcore.fingerprint import fingerprint
 from lmcore.models.load import LoadedModel
 from lmcore.models.text_tokens import TextTokens
-from lmcore.types import Input
+from lmcore.types import Input, Part, Report, Silent
+
+WRITING = 0.8  # of the way, where an output is written first
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,6 +102,7 @@ def attention_maps(
     kind: Kind | Literal["self"] = "self",
     output: str | None = None,
     max_bytes: int = MAX_BYTES,
+    report: Report | None = None,
 ) -> AttentionMaps:
     """Read the attention of every head over one text.
 
@@ -113,17 +116,19 @@ def attention_maps(
             also ``decoder`` (over the output) and ``cross`` (from the output to the source).
         output: what an encoder-decoder is to have written; None takes what it writes by itself, greedily.
         max_bytes: how much the maps may take in float32.
+        report: progress and cancellation.
 
     Raises:
         InputError: the text is empty; the model has no such attention or does not give its weights; or the eager run gives
             other outputs than the plain one by more than 1e-4.
         ResourceError: the maps would take more than the limit; nothing was run.
+        Cancelled: the report asked to stop.
     """
     kinds = attention_kinds(loaded)
     wanted = kinds[0] if kind == "self" else kind
     if wanted not in kinds:
         raise InputError(f"{loaded.ref} has no {wanted} attention; it has: {', '.join(kinds)}.")
-    return read_attention(loaded, text, [wanted], output=output, max_bytes=max_bytes)[wanted]
+    return read_attention(loaded, text, [wanted], output=output, max_bytes=max_bytes, report=report)[wanted]
 
 
 def read_attention(
@@ -133,6 +138,7 @@ def read_attention(
     *,
     output: str | None = None,
     max_bytes: int = MAX_BYTES,
+    report: Report | None = None,
 ) -> dict[Kind, AttentionMaps]:
     """Read several kinds of a model's attention in one run; all that it has where ``kinds`` is None.
 
@@ -145,34 +151,45 @@ def read_attention(
             f"{loaded.ref} is no encoder-decoder and has no output apart from its text: write it behind it."
         )
     tokens, encodings = read_input(loaded, text)
-    side = read_output(loaded, encodings, output) if {"decoder", "cross"} & set(kinds) and len(own) > 1 else None
+    report, side, written = report or Silent(), None, 0.0
+    if {"decoder", "cross"} & set(kinds) and len(own) > 1:
+        written = WRITING if output is None else 0.0
+        side = read_output(loaded, encodings, output, report=Part(report, 0.0, written))
     decoder_ids = None if side is None else [side.read.ids.tolist()]
-    run = stream_attention(loaded, encodings, kinds, decoder_ids=decoder_ids, max_bytes=max_bytes)
+    run = stream_attention(
+        loaded, encodings, kinds, decoder_ids=decoder_ids, max_bytes=max_bytes, report=Part(report, written, 1.0)
+    )
     (maps,) = (found for _, found in run)
     return {kind: _named(loaded, kind, maps[kind], tokens, side) for kind in kinds}
 
 
-def attention_rollout(attentions: np.ndarray) -> np.ndarray:
+def attention_rollout(attentions: np.ndarray, *, report: Report | None = None) -> np.ndarray:
     """Follow attention through all layers: add the identity, halve, multiply (Abnar & Zuidema 2020).
 
     Args:
         attentions: shape (layers, heads, tokens, tokens) or, with heads averaged already, (layers, tokens, tokens).
+        report: progress and cancellation, layer by layer.
 
     Returns:
         Shape (tokens, tokens): row = output token, column = input token; rows sum to 1.
 
     Raises:
         InputError: the shape is another.
+        Cancelled: the report asked to stop.
     """
-    maps = mean_heads(attentions)
+    maps, report = mean_heads(attentions), report or Silent()
     identity = np.eye(maps.shape[1])
     rolled = identity
-    for layer in maps:
+    for number, layer in enumerate(maps, 1):
+        report.check()
         rolled = (layer + identity) / 2 @ rolled
+        report.progress(number / len(maps), f"Rollout: {number} of {len(maps)} layers followed")
     return rolled
 
 
-def cross_rollout(encoder: np.ndarray, decoder: np.ndarray, cross: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def cross_rollout(
+    encoder: np.ndarray, decoder: np.ndarray, cross: np.ndarray, *, report: Report | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Follow attention through an encoder-decoder: how much of each output token comes from where.
 
     The same rule as `attention_rollout`, for both sublayers of each layer of the decoder: half stays, and half comes from
@@ -182,6 +199,7 @@ def cross_rollout(encoder: np.ndarray, decoder: np.ndarray, cross: np.ndarray) -
         encoder: the encoder's self-attention, shape (layers, heads, source, source).
         decoder: the decoder's, shape (layers, heads, output, output).
         cross: shape (layers, heads, output, source).
+        report: progress and cancellation, layer by layer.
 
     Returns:
         What comes from the source, shape (output, source), and from the output read so far, shape (output, output); the
@@ -189,8 +207,10 @@ def cross_rollout(encoder: np.ndarray, decoder: np.ndarray, cross: np.ndarray) -
 
     Raises:
         InputError: the shapes do not fit each other.
+        Cancelled: the report asked to stop.
     """
-    source, own = attention_rollout(encoder), mean_heads(decoder)
+    report = report or Silent()
+    source, own = attention_rollout(encoder, report=Part(report, 0.0, 0.5)), mean_heads(decoder)
     across = np.asarray(cross, dtype=np.float64)
     across = across.mean(axis=1) if across.ndim == 4 else across
     if across.shape != (len(own), own.shape[1], len(source)):
@@ -199,9 +219,11 @@ def cross_rollout(encoder: np.ndarray, decoder: np.ndarray, cross: np.ndarray) -
             "self-attention of encoder and decoder."
         )
     read, prefix = np.zeros(across.shape[1:]), np.eye(own.shape[1])
-    for looks, crosses in zip(own, across, strict=True):
+    for number, (looks, crosses) in enumerate(zip(own, across, strict=True), 1):
+        report.check()
         read, prefix = (read + looks @ read) / 2, (prefix + looks @ prefix) / 2
         read, prefix = (read + crosses @ source) / 2, prefix / 2
+        report.progress(0.5 + number / len(own) / 2, f"Rollout: {number} of {len(own)} layers of the decoder followed")
     return read, prefix
 
 
@@ -211,9 +233,8 @@ def mean_heads(attentions: np.ndarray) -> np.ndarray:
     Raises:
         InputError: the shape is neither (layers, heads, tokens, tokens) nor this.
     """
-    maps = np.asarray(attentions, dtype=np.float64)
-    if maps.ndim == 4:
-        maps = maps.mean(axis=1)
+    maps = np.asarray(attentions)
+    maps = maps.mean(axis=1, dtype=np.float64) if maps.ndim == 4 else maps.astype(np.float64)
     if maps.ndim != 3 or maps.shape[1] != maps.shape[2] or not len(maps):
         raise InputError(f"The attention has the shape {np.shape(attentions)}: give (layers, heads, tokens, tokens).")
     return maps

@@ -10,10 +10,11 @@ import numpy as np
 from lmcore.analysis.parity import check_parity, model_output
 from lmcore.errors import InputError, ResourceError
 from lmcore.models.encode import Encodings, batch_of, length_sorted_batches, pad_batch
+from lmcore.models.layer_steps import layer_steps
 from lmcore.models.load import LoadedModel, reading_config
 from lmcore.models.structure import HEADS
 from lmcore.settings import MIB
-from lmcore.types import Report, Silent
+from lmcore.types import Part, Report, Silent
 
 if TYPE_CHECKING:
     import torch
@@ -134,7 +135,8 @@ def stream_attention(
             report.check()
             batch = batch_of(loaded.tokenizer, encodings, rows.tolist(), loaded.device, labels=False)
             written = None if decoder_ids is None else [decoder_ids[row] for row in rows]
-            maps = _run(loaded, twin, batch, kinds, written, compare=not done)
+            part = Part(report, done / len(encodings), (done + len(rows)) / len(encodings))
+            maps = _run(loaded, twin, batch, kinds, written, part, compare=not done)
             for place, row in enumerate(rows.tolist()):
                 yield row, {kind: _cut(maps[kind], place, *sizes[row][kind]) for kind in kinds}
             done += len(rows)
@@ -156,6 +158,7 @@ def _run(
     batch: "dict[str, torch.Tensor]",
     kinds: Sequence[Kind],
     written: Sequence[Sequence[int]] | None,
+    report: Report,
     *,
     compare: bool,
 ) -> "dict[Kind, list[torch.Tensor]]":
@@ -175,7 +178,9 @@ def _run(
         }
     with torch.inference_mode():
         plain = model_output(model(**batch)) if compare else None
-        out = twin(**batch, output_attentions=True)
+        report.check()
+        with layer_steps(twin, report, "Attention"):
+            out = twin(**batch, output_attentions=True)
     if plain is not None:
         check_parity(loaded, plain, model_output(out), "eager attention")
     found = {}

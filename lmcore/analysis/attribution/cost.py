@@ -15,7 +15,7 @@ from lmcore.types import Input, Target
 _TEXT = frozenset({"unit", "baseline"})
 # A call over a token takes about two floating-point operations for each weight, and a gradient as much again. Where points
 # are added until the sum is right, a tenth of the most is typical.
-_SLOW = 2e11
+SLOW = 2e11
 _SLOW_AT_MOST = 1e12
 
 
@@ -42,7 +42,7 @@ class AttributionCost:
     @property
     def slow(self) -> bool:
         """Whether a page should ask before it begins."""
-        return self.operations > (_SLOW_AT_MOST if self.most else _SLOW)
+        return self.operations > (_SLOW_AT_MOST if self.most else SLOW)
 
     def sentence(self) -> str:
         """Say it in a sentence."""

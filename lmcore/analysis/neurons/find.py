@@ -79,19 +79,32 @@ def neuron_tokens(
     *,
     component: str = "neurons",
     stack: str | None = None,
+    batch_size: int = BATCH_SIZE,
+    report: Report | None = None,
 ) -> list[NeuronTokens]:
     """Return a neuron's value at every token of some texts, for showing them.
+
+    Args:
+        loaded: a model whose parts are known.
+        texts: what it reads.
+        layer: whose neuron.
+        neuron: its number, from 0.
+        component: ``neurons``, or the features of what else a layer gives.
+        stack: of an encoder-decoder ``encoder`` (where None) or ``decoder``.
+        batch_size: texts in one forward pass.
+        report: progress and cancellation.
 
     Raises:
         InputError: there are no texts, or no such neuron.
         OptionError: the model has no such component or layer.
+        Cancelled: the report asked to stop.
     """
     source = _open(loaded, list(texts), NeuronConfig(component=component, stack=stack, layers=(layer,)))
     if not 0 <= neuron < source.width:
         raise InputError(f"There is no neuron {neuron} in layer {layer}: give 0 to {source.width - 1}.")
     special = set(loaded.tokenizer.all_special_ids) - {loaded.tokenizer.unk_token_id}
     found: list[NeuronTokens | None] = [None] * len(texts)
-    for batch in source.stream(BATCH_SIZE, None):
+    for batch in source.stream(batch_size, report):
         for place, row in enumerate(batch.rows.tolist()):
             ids = source.own.ids[row]
             values = batch.states[0][place, : len(ids), neuron].float().cpu().numpy()

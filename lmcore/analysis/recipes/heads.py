@@ -28,7 +28,7 @@ def attention(
     loaded: LoadedModel, stored: Stored, *, text: Input, kind: "Kind", output: str, layer: int, head: int | None
 ) -> pd.DataFrame:
     """Return a head's map, or with no head the average of the layer's; both count from 0."""
-    return _maps(loaded, text, kind, output).to_frame(layer, head)
+    return _maps(loaded, stored, text, kind, output).to_frame(layer, head)
 
 
 def two_heads(
@@ -38,7 +38,7 @@ def two_heads(
     """Set two heads side by side, each as its layer and head counted from 1."""
     from lmcore.analysis.attention.head_contrast import contrast_heads
 
-    maps = _maps(loaded, text, kind, output)
+    maps = _maps(loaded, stored, text, kind, output)
     return contrast_heads(maps, (first[0], first[1]), (second[0], second[1]))
 
 
@@ -46,7 +46,7 @@ def rollout(loaded: LoadedModel, stored: Stored, *, text: Input, kind: "Kind", o
     """Return the rollout of all layers, of cross-attention that to the source, as ``row``, ``column``, ``weight``."""
     from lmcore.analysis.attention.maps import attention_rollout, cross_rollout, read_attention
 
-    found = read_attention(loaded, text, output=output or None, max_bytes=MAX_BYTES)
+    found = read_attention(loaded, text, output=output or None, max_bytes=MAX_BYTES, report=stored.report)
     if kind == "cross":
         maps = (found[name].attentions for name in ("encoder", "decoder", "cross"))
         return map_frame(cross_rollout(*maps)[0])
@@ -57,7 +57,7 @@ def contributions(loaded: LoadedModel, stored: Stored, *, text: Input, output: s
     """Return what each head and MLP adds; see `lmcore.analysis.residual.shares.stream_contributions`."""
     from lmcore.analysis.residual.shares import stream_contributions
 
-    return stream_contributions(loaded, text, output=output or None)
+    return stream_contributions(loaded, text, output=output or None, report=stored.report)
 
 
 def flow(
@@ -66,7 +66,7 @@ def flow(
     """Return the flow from one token, counted from 0, or from all where None, as shares of it."""
     from lmcore.analysis.attention.flow import attention_flow
 
-    maps = _maps(loaded, text, kind, output)
+    maps = _maps(loaded, stored, text, kind, output)
     if token is not None and not 0 <= token < len(maps.tokens):
         raise InputError(f"There is no token {token}: the text has {len(maps.tokens)}, counted from 0.")
     return flow_frame(attention_flow(maps.attentions, tokens=None if token is None else [token], report=stored.report))
@@ -117,7 +117,7 @@ def row_inputs(data: "TextDataset", task: str, rows: int) -> list[Input]:
     return [{name: str(row[name]) for name in names} for row in frame.to_dict("records")]
 
 
-def _maps(loaded: LoadedModel, text: Input, kind: "Kind", output: str) -> "AttentionMaps":
+def _maps(loaded: LoadedModel, stored: Stored, text: Input, kind: "Kind", output: str) -> "AttentionMaps":
     from lmcore.analysis.attention.maps import attention_maps
 
-    return attention_maps(loaded, text, kind=kind, output=output or None, max_bytes=MAX_BYTES)
+    return attention_maps(loaded, text, kind=kind, output=output or None, max_bytes=MAX_BYTES, report=stored.report)

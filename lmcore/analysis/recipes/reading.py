@@ -33,7 +33,7 @@ def logit_parts(
     """Take a logit apart; see `lmcore.analysis.residual.direct_logits.attribute_logits`."""
     from lmcore.analysis.residual.direct_logits import attribute_logits
 
-    return attribute_logits(loaded, text, Target(**target), output=output or None)
+    return attribute_logits(loaded, text, Target(**target), output=output or None, report=stored.report)
 
 
 def probabilities(
@@ -66,4 +66,4 @@ def alignment(
     """Link the words of two texts; see `lmcore.analysis.alignment.align_words`."""
     from lmcore.analysis.alignment import align_words
 
-    return align_words(loaded, source, target, layer=layer, method=method, **options)
+    return align_words(loaded, source, target, layer=layer, method=method, report=stored.report, **options)

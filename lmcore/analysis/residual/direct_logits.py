@@ -16,16 +16,19 @@ from lmcore.errors import InputError
 from lmcore.fingerprint import fingerprint
 from lmcore.models.components import Component, components, record
 from lmcore.models.components import replace as replaced
+from lmcore.models.layer_steps import layer_steps
 from lmcore.models.load import LoadedModel
 from lmcore.models.text_tokens import TextTokens
 from lmcore.tasks import load_task
-from lmcore.types import Input, Target
+from lmcore.types import Input, Part, Report, Silent, Target
 
 if TYPE_CHECKING:
     import torch
 
 HEAD_BIAS = "head bias"
-_COPIES = 3  # of what each part gave: in single precision, and in double
+COPIES = 3  # of what each part gave: in single precision, and in double
+RUNS = 3
+_ASKED, _RUN = 0.1, 0.8  # of the way: what is read is known, and the model has run
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +74,12 @@ class LogitAttribution:
 
 
 def attribute_logits(
-    loaded: LoadedModel, text: Input, target: Target | str | None = None, *, output: str | None = None
+    loaded: LoadedModel,
+    text: Input,
+    target: Target | str | None = None,
+    *,
+    output: str | None = None,
+    report: Report | None = None,
 ) -> LogitAttribution:
     """Split a logit into what each part of the model adds to it directly.
 
@@ -86,26 +94,38 @@ def attribute_logits(
         target: what is explained, or the name of a class, token or phrase; what the model predicts where None. A phrase alone
             counts as its tokens' logits.
         output: for a model that writes, the text that is explained as if it had written it; its own where None.
+        report: progress and cancellation.
 
     Raises:
         InputError: the text is empty, the model has no head, its head is not linear or reads another layer than the last,
             or the parts do not add up.
         OptionError: the parts of the model are not known.
+        Cancelled: the report asked to stop.
     """
+    report = report or Silent()
+    outputs = None if output is None else [output]
+    asked = ask(loaded, [text], [target], outputs, report=Part(report, 0.0, _ASKED))[0]
+    return attribute_asked_logits(loaded, asked, report=Part(report, _ASKED, 1.0))
+
+
+def attribute_asked_logits(loaded: LoadedModel, asked: Asked, *, report: Report | None = None) -> LogitAttribution:
+    """Split the logit of a text that was read; arguments and errors are those of `attribute_logits`."""
     import torch
 
-    asked = ask(loaded, [text], [target], None if output is None else [output])[0]
+    report = report or Silent()
     twin = replace(loaded, model=loaded.twin())
     every = components(twin.model)
     parts = [part for part in every if part.stack == every[-1].stack and part.kind != "neurons"]
     last = next((p for p in parts if p.kind == "normed"), next(p for p in reversed(parts) if p.kind == "residual"))
     few = read_where_written(twin, [asked.reading])
-    check_room(loaded, len(asked.reading), read=read_count(twin, [asked.reading]), kept=_COPIES * len(parts))
-    with torch.no_grad(), record(twin.model, parts) as kept:
-        run_tokens(twin, [asked.reading], **few)
-        values = {part: kept[part][0].double() for part in parts}
-    value, direction, rest = _head_direction(twin, asked, last, values[last])
-    shares = walk_back(twin.model, values, direction)
+    check_room(loaded, len(asked.reading), read=read_count(twin, [asked.reading]), kept=COPIES * len(parts))
+    # The whole model runs for its parts, and twice more for its head: at the last vectors, and at none.
+    with layer_steps(twin.model, Part(report, 0.0, _RUN), "Taking the logit apart", passes=RUNS):
+        with torch.no_grad(), record(twin.model, parts) as kept:
+            run_tokens(twin, [asked.reading], **few)
+            values = {part: kept[part][0].double() for part in parts}
+        value, direction, rest = _head_direction(twin, asked, last, values[last])
+    shares = walk_back(twin.model, values, direction, report=Part(report, _RUN, 1.0))
     shares.append(Share(HEAD_BIAS, 0, 0, _only(rest, len(direction))))
     scores = torch.stack([share.scores for share in shares]).cpu().numpy()
     error = abs(float(scores.sum()) - value)

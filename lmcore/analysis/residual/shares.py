@@ -13,17 +13,19 @@ from lmcore.analysis.runs import read_count, read_where_written, run_tokens
 from lmcore.errors import InputError, OptionError
 from lmcore.fingerprint import fingerprint
 from lmcore.models.components import Component, components, head_outputs, projection_bias, record
+from lmcore.models.layer_steps import layer_steps
 from lmcore.models.layouts import layout_of
 from lmcore.models.load import LoadedModel
 from lmcore.models.stacks import find_stacks
 from lmcore.models.text_tokens import TextTokens
-from lmcore.types import Input
+from lmcore.types import Input, Part, Report, Silent, Target
 
 if TYPE_CHECKING:
     import torch
 
 STREAM = "stream"
-_COPIES = 1
+COPIES = 1  # of what each part gave
+_ASKED, _READ = 0.2, 0.5  # of the way: what is read is known, and it was read
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +90,9 @@ def _length(vectors: np.ndarray, order: int) -> np.ndarray:
     return found
 
 
-def stream_contributions(loaded: LoadedModel, text: Input, *, output: str | None = None) -> StreamShares:
+def stream_contributions(
+    loaded: LoadedModel, text: Input, *, output: str | None = None, report: Report | None = None
+) -> StreamShares:
     """Say of what the residual stream consists after each block: what came in, each head, the MLP.
 
     The stack that the head reads is looked at; where norms stand after the blocks, the sums before them are.
@@ -97,24 +101,30 @@ def stream_contributions(loaded: LoadedModel, text: Input, *, output: str | None
         loaded: a model with a head, whose parts are known.
         text: what it reads: a text, or each of the columns that its task reads.
         output: for a model that writes, the text that is explained as if it had written it; its own where None.
+        report: progress and cancellation.
 
     Raises:
         InputError: the text is empty, or the model has no head.
         OptionError: the parts of the model are not known.
+        Cancelled: the report asked to stop.
     """
     import torch
 
-    asked = ask(loaded, [text], None, None if output is None else [output])[0]
+    report = report or Silent()
+    outputs = None if output is None else [output]
+    whole = None if output is None else [Target("phrase")]  # the model is not asked to write what is given
+    asked = ask(loaded, [text], whole, outputs, report=Part(report, 0.0, _ASKED))[0]
     twin = replace(loaded, model=loaded.twin())
     every = components(twin.model)
     parts = [part for part in every if part.stack == every[-1].stack and part.kind not in ("neurons", "normed")]
-    check_room(loaded, len(asked.reading), read=read_count(twin, [asked.reading]), kept=_COPIES * len(parts))
+    check_room(loaded, len(asked.reading), read=read_count(twin, [asked.reading]), kept=COPIES * len(parts))
     with torch.inference_mode(), record(twin.model, parts) as kept:
-        run_tokens(twin, [asked.reading], **read_where_written(twin, [asked.reading]))
+        with layer_steps(twin.model, Part(report, _ASKED, _READ), "Reading the stream"):
+            run_tokens(twin, [asked.reading], **read_where_written(twin, [asked.reading]))
         values: dict[tuple[str, int], tuple[Component, torch.Tensor]] = {
             (part.kind, part.layer): (part, kept[part].float()) for part in parts
         }
-        frames = list(_frames(twin.model, parts[-1].stack, values))
+        frames = list(_frames(twin.model, parts[-1].stack, values, Part(report, _READ, 1.0)))
     tokens = asked.reading.tokens.tokens
     shares = pd.concat(frames, ignore_index=True)
     own = np.array(tokens[len(tokens) - 1 - int(shares["position"].max()) :], dtype=object)
@@ -124,7 +134,7 @@ def stream_contributions(loaded: LoadedModel, text: Input, *, output: str | None
 
 
 def _frames(
-    model: Any, name: str, values: "Mapping[tuple[str, int], tuple[Component, torch.Tensor]]"
+    model: Any, name: str, values: "Mapping[tuple[str, int], tuple[Component, torch.Tensor]]", report: Report
 ) -> Iterator[pd.DataFrame]:
     layout = layout_of(str(model.base_model.config.model_type))[name]
     stack = next(each for each in find_stacks(model.base_model) if each.name == name)
@@ -133,10 +143,13 @@ def _frames(
         blocks.insert(1, ("cross_attention", "cross_heads", layout.cross_norm))
     for number, layer in enumerate(stack.layers, 1):
         stream = values["residual", number - 1][1]
-        for block, heads, norm in blocks:
+        for place, (block, heads, norm) in enumerate(blocks, 1):
+            report.check()
             total = stream + values[block, number][1]
             parts = {STREAM: stream, **(_heads(model, *values[heads, number]) if heads else {block: total - stream})}
             yield _frame(number, block, {part: found[0] for part, found in parts.items()}, total[0])
+            done = (number - 1 + place / len(blocks)) / len(stack)
+            report.progress(done, f"Adding up the stream: {number} of {len(stack)} layers")
             stream = total if layout.before else layer.get_submodule(norm)(total)
 
 

@@ -8,6 +8,7 @@ from lmcore.analysis.residual.frozen_norms import pull_back
 from lmcore.models.components import Component, head_outputs, projection_bias
 from lmcore.models.layouts import Layout, layout_of
 from lmcore.models.stacks import Stack, find_stacks
+from lmcore.types import Report, Silent
 
 if TYPE_CHECKING:
     import torch
@@ -40,7 +41,9 @@ class Share:
         return f"{self.kind} of {at}" if self.layer else self.kind
 
 
-def walk_back(model: Any, values: "Mapping[Component, torch.Tensor]", direction: "torch.Tensor") -> list[Share]:
+def walk_back(
+    model: Any, values: "Mapping[Component, torch.Tensor]", direction: "torch.Tensor", *, report: Report | None = None
+) -> list[Share]:
     """Return what each part of a stack adds in a direction, from the embedding up.
 
     The shares sum to the dot product of the last vectors (after the final norm, where there is one) with the direction.
@@ -49,7 +52,12 @@ def walk_back(model: Any, values: "Mapping[Component, torch.Tensor]", direction:
         model: whose parts they are.
         values: what all parts of one stack gave, float64 of shape (tokens, width), of heads (tokens, heads, size).
         direction: float64 of shape (tokens, features).
+        report: progress and cancellation, layer by layer.
+
+    Raises:
+        Cancelled: the report asked to stop.
     """
+    report = report or Silent()
     stack = next(s for s in find_stacks(model.base_model) if s.name == next(iter(values)).stack)
     layout = layout_of(str(model.base_model.config.model_type))[stack.name]
     by_place: dict[tuple[str, int], Component] = {(part.kind, part.layer): part for part in values}
@@ -59,7 +67,9 @@ def walk_back(model: Any, values: "Mapping[Component, torch.Tensor]", direction:
         norm = model.get_submodule(by_place["normed", last].path)
         direction = walk.through(norm, values[by_place["residual", last]], direction, last)
     for layer in range(last, 0, -1):
+        report.check()
         direction = walk.layer(layer, direction)
+        report.progress((last - layer + 1) / last, f"Taking the logit apart: layer {layer}")
     walk.add(by_place["embedding", 0], direction)
     return walk.shares[::-1]
 

@@ -7,10 +7,12 @@ import streamlit as st
 from lmcore.charts import alignment as charts
 from lmcore.charts.figure import Figure
 from lmcore.data.text import is_chinese
+from lmcore.types import Report
 from lmcore.ui import cache, linked, show
 from lmcore.ui.example import example_texts
 from lmcore.ui.links import linking_method
 from lmcore.ui.share import report_button
+from lmcore.ui.stopping import stoppable
 from lmcore.ui.views.link_errors import draw_errors
 
 if TYPE_CHECKING:
@@ -48,8 +50,11 @@ def _draw_pair(version: str, layers: int, default: int) -> None:
     if not source.strip() or not target.strip():
         st.info("Type both texts to see which of their words belong together.")
         return
-    asked = tuple(sorted(options.items()))
-    found = _links(cache.workspace_root(), version, source, target, int(layer), method, asked)
+    asked = cache.workspace_root(), version, source, target, int(layer), method, tuple(sorted(options.items()))
+    st.caption("Reads both texts once, and compares every word of one with every word of the other.")
+    found = stoppable("Linking the words", "alignment_linking", lambda report: _links(*asked, report))
+    if found is None:
+        return
     figure = charts.word_links(found)
     _show(found, figure)
     arguments = {"source": source, "target": target, "layer": int(layer), "method": method, "options": options}
@@ -111,11 +116,18 @@ def _pair(root: str, version: str) -> dict[str, str]:
     return {name: str(row[name]) for name in ("source", "target")}
 
 
-@st.cache_data(show_spinner="Linking the words …")
+@st.cache_data(show_spinner=False)
 def _links(
-    root: str, version: str, source: str, target: str, layer: int, method: str, options: tuple[tuple[str, Any], ...]
+    root: str,
+    version: str,
+    source: str,
+    target: str,
+    layer: int,
+    method: str,
+    options: tuple[tuple[str, Any], ...],
+    _report: Report,
 ) -> "WordAlignment":
     from lmcore.analysis import align_words
 
     with cache.pool().lease(version) as loaded:
-        return align_words(loaded, source, target, layer=layer, method=method, **dict(options))
+        return align_words(loaded, source, target, layer=layer, method=method, report=_report, **dict(options))

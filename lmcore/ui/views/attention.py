@@ -11,16 +11,19 @@ from lmcore.charts import attention as head_charts
 from lmcore.charts.analysis import MAX_TOKENS
 from lmcore.charts.figure import Figure
 from lmcore.settings import MIB
-from lmcore.types import Input
+from lmcore.types import Input, Report
 from lmcore.ui import cache, linked, show
 from lmcore.ui.share import report_button
+from lmcore.ui.stopping import agreed, stoppable
 from lmcore.ui.stretch import stretch_choice, stretch_name
 from lmcore.ui.views import contributions, heads
 from lmcore.ui.views.explained import frozen, thawed
+from lmcore.ui.views.heads import rollouts
 
 if TYPE_CHECKING:
     from lmcore.analysis.attention.maps import AttentionMaps
     from lmcore.analysis.attention.run import Kind
+    from lmcore.analysis.reading_cost import ReadingCost
 
 PAGE_BYTES = 128 * MIB
 PARTS = {
@@ -52,7 +55,9 @@ def draw(version: str, text: Input) -> None:
     elif part == "importance":
         heads.draw_importance(version, given, kind, output)
     else:
-        found = _attention(cache.workspace_root(), version, given, output)
+        found = _read(version, given, output)
+        if found is None:
+            return
         if found[kind].truncated:
             st.warning(found[kind].text_tokens.cut_note)
         if part == "flow":
@@ -61,10 +66,21 @@ def draw(version: str, text: Input) -> None:
             _draw_maps(version, found, kind, text)
 
 
-def read_maps(version: str, text: Input) -> "tuple[dict[Kind, AttentionMaps], Kind]":
-    """Ask which attention is meant, where there are several kinds; returns the maps of all, and the kind."""
+def read_maps(version: str, text: Input) -> "AttentionMaps | None":
+    """Ask which attention is meant, where there are several kinds, and read it; None where it was not begun or was stopped."""
     kind, output = _kind_and_output(_kinds(cache.workspace_root(), version))
-    return _attention(cache.workspace_root(), version, frozen(text), output), kind
+    found = _read(version, frozen(text), output)
+    return None if found is None else found[kind]
+
+
+def _read(version: str, given: "heads.Frozen", output: str | None) -> "dict[Kind, AttentionMaps] | None":
+    """Say what reading the attention costs, and read it: at once, or after a click where it is slow."""
+    asked = cache.workspace_root(), version, given, output
+    cost = _cost(*asked)
+    return agreed(
+        "Read the attention", f"attention_{hash(asked)}", cost.sentence(), slow=cost.slow,
+        work=lambda report: _attention(*asked, report),
+    )  # fmt: skip
 
 
 def _kind_and_output(kinds: "tuple[Kind, ...]") -> "tuple[Kind, str | None]":
@@ -116,8 +132,9 @@ def _draw_maps(version: str, found: "dict[Kind, AttentionMaps]", kind: "Kind", t
             maps.distances, title="How far each head looks", unit="Mean distance (tokens)", most="farthest look"
         )
         show.figure(figure, "analyse_distance")
-    weights, figure = _draw_rollout(found, kind, drawn)
-    report_button("rollout", version, map_frame(weights), asked, [figure])
+    rolled = _draw_rollout(found, kind, drawn)
+    if rolled is not None:
+        report_button("rollout", version, map_frame(rolled[0]), asked, [rolled[1]])
 
 
 def _draw_map(maps: "AttentionMaps", weights: Any, title: str, key: str, drawn: slice) -> Figure:
@@ -130,21 +147,27 @@ def _draw_map(maps: "AttentionMaps", weights: Any, title: str, key: str, drawn: 
     return figure
 
 
-def _draw_rollout(found: "dict[Kind, AttentionMaps]", kind: "Kind", drawn: slice) -> tuple[np.ndarray, Figure]:
-    from lmcore.analysis import attention_rollout, cross_rollout
-
+def _draw_rollout(found: "dict[Kind, AttentionMaps]", kind: "Kind", drawn: slice) -> tuple[np.ndarray, Figure] | None:
     st.subheader("Rollout")
+    rolled = stoppable(
+        "Following the attention", "analyse_rolling",
+        lambda report: rollouts(found[kind].fingerprint, kind, found, report),
+    )  # fmt: skip
+    if rolled is None:
+        return None
     if kind == "cross":
-        source, prefix = cross_rollout(*(found[name].attentions for name in ("encoder", "decoder", "cross")))
+        source, prefix = rolled
         st.caption(
             "Attention of encoder and decoder multiplied through, with half kept at each step (after Abnar & Zuidema 2020). "
             f"On the mean {source.sum(axis=1).mean():.0%} of a token comes from the source and {prefix.sum(axis=1).mean():.0%} "
             "from what was written before it."
         )
         return source, _draw_map(found[kind], source, "Attention rollout to the source", "rollout", drawn)
-    st.caption("Attention of all layers multiplied through, with half kept on each token (Abnar & Zuidema 2020).")
-    weights = attention_rollout(found[kind].attentions)
-    return weights, _draw_map(found[kind], weights, "Attention rollout", "rollout", drawn)
+    st.caption(
+        "Attention of all layers multiplied through, with half kept on each token (Abnar & Zuidema 2020). The model does not "
+        "run again for it."
+    )
+    return rolled[0], _draw_map(found[kind], rolled[0], "Attention rollout", "rollout", drawn)
 
 
 @st.cache_data(show_spinner="Loading the model …")
@@ -155,9 +178,19 @@ def _kinds(root: str, version: str) -> "tuple[Kind, ...]":
         return attention_kinds(loaded)
 
 
-@st.cache_data(show_spinner="Reading the attention …")
-def _attention(root: str, version: str, given: "heads.Frozen", output: str | None) -> "dict[Kind, AttentionMaps]":
+@st.cache_data(show_spinner=False)
+def _cost(root: str, version: str, given: "heads.Frozen", output: str | None) -> "ReadingCost":
+    from lmcore.analysis.reading_cost import attention_cost
+
+    with cache.pool().lease(version) as loaded:
+        return attention_cost(loaded, thawed(given), output=output, max_bytes=PAGE_BYTES)
+
+
+@st.cache_data(show_spinner=False)
+def _attention(
+    root: str, version: str, given: "heads.Frozen", output: str | None, _report: Report
+) -> "dict[Kind, AttentionMaps]":
     from lmcore.analysis import read_attention
 
     with cache.pool().lease(version) as loaded:
-        return read_attention(loaded, thawed(given), output=output, max_bytes=PAGE_BYTES)
+        return read_attention(loaded, thawed(given), output=output, max_bytes=PAGE_BYTES, report=_report)

@@ -5,12 +5,15 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from lmcore.charts import contributions as charts
+from lmcore.types import Report
 from lmcore.ui import cache, linked, show
 from lmcore.ui.share import report_button
+from lmcore.ui.stopping import agreed
 from lmcore.ui.views import heads
 from lmcore.ui.views.explained import thawed
 
 if TYPE_CHECKING:
+    from lmcore.analysis.reading_cost import ReadingCost
     from lmcore.analysis.residual.shares import StreamShares
 
 BLOCK_NAMES = {"attention": "Attention", "cross_attention": "Cross-attention", "mlp": "MLP"}
@@ -23,7 +26,14 @@ def draw(version: str, given: heads.Frozen, output: str | None) -> None:
         "measured in L2 lengths and scaled to sum to 1 over the parts (after Ferrando et al. 2022). Attention weights say "
         "where a head looks; this says how much it adds."
     )
-    found = _shares(cache.workspace_root(), version, given, output)
+    asked = cache.workspace_root(), version, given, output
+    cost = _cost(*asked)
+    found = agreed(
+        "Add up the stream", f"contributions_{hash(asked)}", cost.sentence(), slow=cost.slow,
+        work=lambda report: _shares(*asked, report),
+    )  # fmt: skip
+    if found is None:
+        return
     if found.text_tokens.truncated:
         st.warning(found.text_tokens.cut_note)
     if found.output:
@@ -55,9 +65,17 @@ def draw(version: str, given: heads.Frozen, output: str | None) -> None:
     report_button("contributions", version, frame, arguments, figures)
 
 
-@st.cache_data(show_spinner="Adding up the stream …")
-def _shares(root: str, version: str, given: heads.Frozen, output: str | None) -> "StreamShares":
+@st.cache_data(show_spinner=False)
+def _cost(root: str, version: str, given: heads.Frozen, output: str | None) -> "ReadingCost":
+    from lmcore.analysis.reading_cost import contributions_cost
+
+    with cache.pool().lease(version) as loaded:
+        return contributions_cost(loaded, thawed(given), output=output)
+
+
+@st.cache_data(show_spinner=False)
+def _shares(root: str, version: str, given: heads.Frozen, output: str | None, _report: Report) -> "StreamShares":
     from lmcore.analysis import stream_contributions
 
     with cache.pool().lease(version) as loaded:
-        return stream_contributions(loaded, thawed(given), output=output)
+        return stream_contributions(loaded, thawed(given), output=output, report=_report)

@@ -5,18 +5,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import streamlit as st
 
+from lmcore.analysis.attention.flow import flow_seconds
 from lmcore.analysis.attention.importance_methods import IMPORTANCE
 from lmcore.analysis.attention.role_scores import HEAD_ROLES
 from lmcore.analysis.recipes import named_data
 from lmcore.analysis.recipes.heads import flow_frame, row_inputs
 from lmcore.charts import analysis as charts
 from lmcore.charts import attention as head_charts
-from lmcore.types import Input, Report
+from lmcore.types import Input, Part, Report
 from lmcore.ui import cache, linked, show
 from lmcore.ui.analyse import split_data_choice
 from lmcore.ui.forms import method_choice, option_fields
 from lmcore.ui.share import report_button
-from lmcore.ui.stopping import stoppable
+from lmcore.ui.stopping import agreed, stoppable
 from lmcore.ui.views.explained import thawed
 
 if TYPE_CHECKING:
@@ -29,8 +30,8 @@ Frozen = str | tuple[tuple[str, str], ...]
 
 OVER = {"text": "This text", "data": "Test rows of a data set"}
 ROLE_ROWS = 64
-FLOW_SECONDS = 0.0015
 FLOW_TOKENS = 64
+SLOW_FLOW = 3.0  # seconds
 UNITS = {"logits": "Logits", "nats": "Nats", "share": "Share of the vector"}
 
 
@@ -82,8 +83,6 @@ def draw_roles(version: str, given: Frozen, kind: "Kind") -> None:
 
 def draw_flow(version: str, found: "dict[Kind, AttentionMaps]", kind: "Kind", text: Input) -> None:
     """Show how much can flow to one output token from each input token, beside the rollout; or to all of them."""
-    from lmcore.analysis import attention_rollout
-
     if kind == "cross":
         st.info("Flow goes through one stack: choose the encoder's or the decoder's self-attention.")
         return
@@ -96,8 +95,11 @@ def draw_flow(version: str, found: "dict[Kind, AttentionMaps]", kind: "Kind", te
     first = size if kind == "decoder" else 1
     number = st.number_input("Output token", 1, size, first, key=f"analyse_flow_token_{size}", bind="query-params")
     chosen = int(number) - 1
-    flow = _flow(maps.fingerprint, chosen, maps)[0]
-    shares = {"Rollout": attention_rollout(maps.attentions)[chosen], "Flow": flow / flow.sum()}
+    both = _flow_and_rollout(found, kind, chosen)
+    if both is None:
+        return
+    flow, rolled = both
+    shares = {"Rollout": rolled, "Flow": flow / flow.sum()}
     title = f"What token {number}, {maps.tokens[chosen]!r}, takes from each input token"
     figure = head_charts.token_shares(shares, maps.tokens, title=title, unit="Share (0 to 1)")
     show.figure(figure, "analyse_flow")
@@ -108,9 +110,9 @@ def draw_flow(version: str, found: "dict[Kind, AttentionMaps]", kind: "Kind", te
             f"The flow between all tokens is offered for texts of up to {FLOW_TOKENS} tokens; this one has {size}."
         )
         return
-    seconds = size * size * FLOW_SECONDS * len(maps.attentions) / 6
+    seconds = flow_seconds(len(maps.attentions), size, size * size)
     if st.toggle(
-        f"Between all tokens ({size * size:,} flows, about {max(1, round(seconds))} s)",
+        f"Between all tokens ({size * size:,} flows, {_duration(seconds)})",
         key="analyse_flow_all",
         bind="query-params",
     ):
@@ -121,6 +123,25 @@ def draw_flow(version: str, found: "dict[Kind, AttentionMaps]", kind: "Kind", te
             return
         whole = whole / whole.sum(axis=1, keepdims=True)
         show.figure(charts.token_by_token(whole, maps.tokens, title="Attention flow"), "analyse_flow_map")
+
+
+def _flow_and_rollout(
+    found: "dict[Kind, AttentionMaps]", kind: "Kind", token: int
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Say what the flows to one token cost, and return them with its rollout; None where there are none yet."""
+    maps, size = found[kind], len(found[kind].tokens)
+    seconds = flow_seconds(len(maps.attentions), size, size)
+
+    def work(report: Report) -> tuple[np.ndarray, np.ndarray]:
+        rolled = rollouts(maps.fingerprint, kind, found, Part(report, 0.0, 0.1))[0]
+        return _flow(maps.fingerprint, token, maps, Part(report, 0.1, 1.0))[0], rolled[token]
+
+    said = f"This finds {size:,} flows, {_duration(seconds)}; the model does not run again."
+    return agreed("Find the flows", f"flow_{maps.fingerprint}_{token}", said, slow=seconds > SLOW_FLOW, work=work)
+
+
+def _duration(seconds: float) -> str:
+    return "less than a second" if seconds < 1 else f"about {seconds:,.0f} s"
 
 
 def draw_importance(version: str, given: Frozen, kind: "Kind", output: str | None) -> None:
@@ -188,7 +209,20 @@ def _roles_of(
 
 
 @st.cache_data(show_spinner=False)
-def _flow(fingerprint: str, token: int, _maps: "AttentionMaps", _report: Report | None = None) -> np.ndarray:
+def rollouts(
+    fingerprint: str, kind: "Kind", _found: "dict[Kind, AttentionMaps]", _report: Report
+) -> tuple[np.ndarray, ...]:
+    """Return the rollout of one kind of attention; of cross-attention what comes from the source, and from the output."""
+    from lmcore.analysis import attention_rollout, cross_rollout
+
+    if kind == "cross":
+        maps = [_found[name].attentions for name in ("encoder", "decoder", "cross")]
+        return cross_rollout(maps[0], maps[1], maps[2], report=_report)
+    return (attention_rollout(_found[kind].attentions, report=_report),)
+
+
+@st.cache_data(show_spinner=False)
+def _flow(fingerprint: str, token: int, _maps: "AttentionMaps", _report: Report) -> np.ndarray:
     from lmcore.analysis import attention_flow
 
     return attention_flow(_maps.attentions, tokens=None if token < 0 else [token], report=_report)

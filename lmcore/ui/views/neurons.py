@@ -91,8 +91,14 @@ def _show_neuron(version: str, ref: str, found: "NeuronReport") -> None:
     if found.dead[place, neuron]:
         st.info("This neuron is dead: it is active at no token of these texts.")
     top = [row for row, _ in found.top_texts(layer, neuron)]
-    component = found.config.component
-    items = _tokens_of(cache.workspace_root(), version, ref, component, layer, neuron, tuple(top), ROWS)
+    if not top:
+        return
+    number = "the text" if len(top) == 1 else f"the {len(top)} texts"
+    st.caption(f"Reads {number} that it answers to most once more.")
+    asked = cache.workspace_root(), version, ref, found.config.component, layer, neuron, tuple(top), ROWS
+    items = stoppable("Reading the neuron", "analyse_neuron_texts", lambda report: _tokens_of(*asked, report))
+    if items is None:
+        return
     largest = max((float(np.abs(item.values[~item.special]).max(initial=0.0)) for item in items), default=0.0)
     ids = _rows(ref)[2]
     for row, item in zip(top, items, strict=True):
@@ -135,14 +141,21 @@ def _report_of(root: str, version: str, ref: str, component: str, rows: int, _re
         return neuron_report(loaded, cache.stored(_report), **_asked(ref), settings=settings)
 
 
-@st.cache_data(show_spinner="Reading the neuron …")
+@st.cache_data(show_spinner=False)
 def _tokens_of(
-    root: str, version: str, ref: str, component: str, layer: int, neuron: int, top: tuple[int, ...], rows: int
+    root: str,
+    version: str,
+    ref: str,
+    component: str,
+    layer: int,
+    neuron: int,
+    top: tuple[int, ...],
+    rows: int,
+    _report: Report,
 ) -> "list[NeuronTokens]":
     from lmcore.analysis import neuron_tokens
 
-    if not top:
-        return []
     texts, _, _ = _rows(ref)
     with cache.pool().lease(version) as loaded:
-        return neuron_tokens(loaded, [texts[row] for row in top], layer, neuron, component=component)
+        chosen = [texts[row] for row in top]
+        return neuron_tokens(loaded, chosen, layer, neuron, component=component, batch_size=1, report=_report)

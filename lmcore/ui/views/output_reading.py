@@ -1,7 +1,7 @@
 """What the model would say after each layer, where that is decided, and what adds to it."""
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
@@ -20,7 +20,11 @@ from lmcore.ui.views.explained import frozen, target_choice, thawed
 if TYPE_CHECKING:
     from lmcore.analysis.attribution.cost import AttributionCost
     from lmcore.analysis.lens.logit_lens import LogitLens
+    from lmcore.analysis.reading_cost import ReadingCost
     from lmcore.analysis.residual.direct_logits import LogitAttribution
+
+Text = str | tuple[tuple[str, str], ...]
+Asked = tuple[str, Text, Target, str]
 
 _OFF = (
     "This head was trained to read the last layer alone: what it says about the layers below is what it makes of vectors "
@@ -44,7 +48,8 @@ def draw(version: str, text: Input) -> None:
         lens = _lens_choice(version) if name == "tuned" else ""
     if lens is None:
         return
-    root, asked = cache.workspace_root(), (version, frozen(text), target, output)
+    root = cache.workspace_root()
+    asked: Asked = (version, frozen(text), target, output)
     cost = _lens_cost(root, *asked)
     found = agreed(
         "Read the layers", f"lens_{hash((asked, lens))}", f"{cost.sentence()} The head is read after every layer.",
@@ -65,17 +70,28 @@ def draw(version: str, text: Input) -> None:
     arguments = {"text": text, "target": asdict(target), "output": output}
     read = {**arguments, "lens": lens, "top": found.parameters["top"]}
     report_button("lens", version, found, read, [figure, way])
+    _draw_parts(asked, arguments)
+
+
+def _draw_parts(asked: Asked, arguments: dict[str, Any]) -> None:
+    """Say what taking the logit apart costs, do it, and show the parts."""
+    root = cache.workspace_root()
     st.subheader("What adds to the logit")
     st.caption(
         "The embedding, every head and every MLP, with each norm's scale as it is here: they sum to the logit, or to the "
         "difference of two. What a part does by way of later layers counts for those."
     )
     try:
-        parts = _parts(root, *asked)
+        cost = _parts_cost(root, *asked)
+        parts = agreed(
+            "Take the logit apart", f"logit_{hash(asked)}", cost.sentence(), slow=cost.slow,
+            work=lambda report: _parts(root, *asked, report),
+        )  # fmt: skip
     except InputError as error:
         st.info(str(error))
         return
-    report_button("logit_parts", version, parts, arguments, _show_parts(parts))
+    if parts is not None:
+        report_button("logit_parts", asked[0], parts, arguments, _show_parts(parts))
 
 
 def _lens_choice(version: str) -> str | None:
@@ -142,9 +158,7 @@ def _show_parts(parts: "LogitAttribution") -> list[Figure]:
 
 
 @st.cache_data(show_spinner=False)
-def _lens_cost(
-    root: str, version: str, text: "str | tuple[tuple[str, str], ...]", target: Target, output: str
-) -> "AttributionCost":
+def _lens_cost(root: str, version: str, text: Text, target: Target, output: str) -> "AttributionCost":
     from lmcore.analysis.attribution.cost import lens_cost
 
     with cache.pool().lease(version) as loaded:
@@ -155,7 +169,7 @@ def _lens_cost(
 def _lens(
     root: str,
     version: str,
-    text: "str | tuple[tuple[str, str], ...]",
+    text: Text,
     target: Target,
     output: str,
     lens: str,
@@ -168,11 +182,24 @@ def _lens(
         return logit_lens(loaded, thawed(text), target, output=output or None, lens=tuned, report=_report)
 
 
-@st.cache_data(show_spinner="Taking the logit apart …")
+@st.cache_data(show_spinner=False)
+def _parts_cost(root: str, version: str, text: Text, target: Target, output: str) -> "ReadingCost":
+    from lmcore.analysis.reading_cost import logit_parts_cost
+
+    with cache.pool().lease(version) as loaded:
+        return logit_parts_cost(loaded, thawed(text), target, output=output or None)
+
+
+@st.cache_data(show_spinner=False)
 def _parts(
-    root: str, version: str, text: "str | tuple[tuple[str, str], ...]", target: Target, output: str
+    root: str,
+    version: str,
+    text: Text,
+    target: Target,
+    output: str,
+    _report: Report,
 ) -> "LogitAttribution":
     from lmcore.analysis import attribute_logits
 
     with cache.pool().lease(version) as loaded:
-        return attribute_logits(loaded, thawed(text), target, output=output or None)
+        return attribute_logits(loaded, thawed(text), target, output=output or None, report=_report)

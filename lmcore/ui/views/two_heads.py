@@ -23,8 +23,9 @@ def draw_two_heads(version: str, text: Input) -> None:
     from lmcore.analysis import contrast_heads
 
     st.caption("Attention shows where information may flow; it is no explanation of the answer by itself.")
-    found, kind = read_maps(version, text)
-    maps = found[kind]
+    maps = read_maps(version, text)
+    if maps is None:
+        return
     if maps.truncated:
         st.warning(maps.text_tokens.cut_note)
     names = _choose(maps)
@@ -44,7 +45,7 @@ def draw_two_heads(version: str, text: Input) -> None:
         for place, cell in enumerate(show.side_by_side(), start):
             with cell:
                 show.figure(figures[place], f"compare_heads_{place}")
-    arguments = {"text": text, "kind": kind, "output": maps.output, "first": list(first), "second": list(second)}
+    arguments = {"text": text, "kind": maps.kind, "output": maps.output, "first": list(first), "second": list(second)}
     report_button("two_heads", version, both, arguments, figures)
 
 

@@ -3,8 +3,10 @@ import numpy as np
 import pytest
 
 from lmcore.analysis import attention_flow, attention_rollout
+from lmcore.analysis.attention.flow import flow_seconds
 from lmcore.errors import Cancelled, InputError
 from lmcore.types import Silent
+from tests.analysis.told import rises_and_stops
 
 FIRST = np.array([[1, 0], [0.5, 0.5]])
 SECOND = np.array([[1, 0], [0.25, 0.75]])
@@ -83,3 +85,15 @@ def test_the_work_stops_when_asked():
 
     with pytest.raises(Cancelled):
         attention_flow(np.array([FIRST, SECOND]), report=Stop())
+
+
+def test_a_flow_can_be_stopped_between_two_tokens_of_one():
+    maps = np.array([FIRST, SECOND])
+    found = rises_and_stops(lambda report: attention_flow(maps, tokens=[1], report=report))
+    assert found == pytest.approx(attention_flow(maps)[1:])
+
+
+def test_what_flows_take_grows_with_their_number_and_the_edges():
+    assert flow_seconds(6, 64, 10) == pytest.approx(10 * flow_seconds(6, 64, 1))
+    assert flow_seconds(12, 512, 1) > 1.9 * flow_seconds(6, 512, 1)
+    assert flow_seconds(6, 512, 1) > 3 * flow_seconds(6, 256, 1)

@@ -12,6 +12,7 @@ from lmcore.analysis.model_input import encode_inputs
 from lmcore.errors import InputError, ResourceError
 from lmcore.models.encode import pad_batch
 from tests.analysis.readers import reader
+from tests.analysis.told import rises_and_stops
 
 TEXT = "rain and bread on the train"
 
@@ -257,3 +258,24 @@ def test_one_head_or_the_mean_of_a_layer(tiny_loaded):
     for place in ((2, 0), (0, 4), (-1, 0)):
         with pytest.raises(InputError, match="2 layers of 4 heads"):
             maps.head(*place)
+
+
+def test_progress_rises_layer_by_layer_and_a_stop_leaves_the_model_as_it_was(tiny_loaded):
+    plain = attention_maps(tiny_loaded, TEXT).attentions
+    told = rises_and_stops(lambda report: attention_maps(tiny_loaded, TEXT, report=report))
+    assert (told.attentions == plain).all()
+    hooks = [len(module._forward_hooks) + len(module._forward_pre_hooks) for module in tiny_loaded.model.modules()]
+    assert max(hooks) <= 1  # transformers' own, for the states that it returns
+
+
+def test_an_encoder_decoder_can_be_stopped_while_it_writes():
+    loaded = reader("translation")
+    rises_and_stops(lambda report: read_attention(loaded, "one two three", report=report), stop_at=0.1)
+    rises_and_stops(lambda report: read_attention(loaded, "one two three", output="eins", report=report))
+
+
+def test_a_rollout_can_be_stopped_between_layers():
+    maps = np.random.default_rng(0).dirichlet(np.ones(5), size=(4, 2, 5))
+    found = rises_and_stops(lambda report: attention_rollout(maps, report=report))
+    assert (found == attention_rollout(maps)).all()
+    rises_and_stops(lambda report: cross_rollout(maps, maps, maps, report=report), stop_at=0.6)

@@ -16,6 +16,7 @@ from lmcore.models.encode import encode_texts, pad_batch
 from lmcore.models.load import LoadedModel
 from lmcore.types import Silent
 from tests.analysis.test_component_activations import translator
+from tests.analysis.told import rises_and_stops
 from tests.tasks.speakers import rule_frame, speaker
 
 PLANTED = (1, 7)
@@ -256,3 +257,11 @@ def test_two_users_at_once_get_what_each_gets_alone(planted: LoadedModel, topic_
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+def test_a_neurons_texts_are_read_one_by_one_and_can_be_stopped_between_them(planted: LoadedModel) -> None:
+    texts = ["rain and snow", "we had soup and bread today", "tea"]
+    told = rises_and_stops(lambda report: neuron_tokens(planted, texts, 2, 7, batch_size=1, report=report))
+    for one, other in zip(told, neuron_tokens(planted, texts, 2, 7), strict=True):
+        assert one.tokens == other.tokens
+        assert one.values == pytest.approx(other.values, abs=1e-5)

@@ -13,6 +13,7 @@ from lmcore.models.load import LoadedModel
 from lmcore.types import ModelRef, Target
 from tests.analysis.inside import ASKED, model
 from tests.analysis.readers import CASES, reader
+from tests.analysis.told import rises_and_stops
 
 LINEAR = ("named-entity-recognition", "slot-filling", "question-answering", "translation", "completion")
 
@@ -132,3 +133,12 @@ def test_the_strongest_parts_come_first():
     sizes = found.strongest(4)["score"].abs().tolist()
     assert sizes == sorted(sizes, reverse=True)
     assert sizes[0] == found.parts["score"].abs().max()
+
+
+def test_progress_rises_over_the_runs_and_the_way_back_and_it_can_be_stopped():
+    loaded, (text, _, target, output) = model("llama"), ASKED["llama"]
+    for stop_at in (0.3, 0.85):
+        told = rises_and_stops(
+            lambda report: attribute_logits(loaded, text, target, output=output, report=report), stop_at=stop_at
+        )
+    assert (told.scores == attribute_logits(loaded, text, target, output=output).scores).all()

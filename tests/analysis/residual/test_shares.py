@@ -3,6 +3,7 @@ import pytest
 
 from lmcore.analysis import part_contributions, stream_contributions
 from lmcore.errors import InputError
+from tests.analysis.told import rises_and_stops
 from tests.tasks.speakers import speaker
 
 
@@ -46,3 +47,24 @@ def test_a_head_that_adds_nothing_has_no_share():
     first = frame[(frame["layer"] == 1) & (frame["part"] == "head 1")]
     assert first["share"].to_numpy() == pytest.approx(0, abs=1e-6)
     assert frame[(frame["layer"] == 2) & (frame["part"] == "head 1")]["share"].max() > 0
+
+
+def test_progress_rises_block_by_block_and_it_can_be_stopped():
+    loaded = speaker("text-generation")
+
+    def work(report):
+        return stream_contributions(loaded, "Anna told us", output="on day", report=report)
+
+    told = rises_and_stops(work)
+    assert told.to_frame().equals(stream_contributions(loaded, "Anna told us", output="on day").to_frame())
+    rises_and_stops(work, stop_at=0.6)
+
+
+def test_what_is_given_as_written_is_not_written_anew(monkeypatch):
+    loaded = speaker("text-generation")
+
+    def write(*given, **named):
+        raise AssertionError("the model wrote")
+
+    monkeypatch.setattr(type(loaded.model), "generate", write)
+    assert stream_contributions(loaded, "Anna told us", output="on day").output == "on day"
