@@ -13,6 +13,7 @@ import pytest
 
 from lmcore.data.dataset import TextDataset
 from lmcore.data.split import split_dataset
+from lmcore.garbage import collect_seldom
 from lmcore.models.load import LoadedModel
 from lmcore.settings import MIB, Settings, Workspace
 from lmcore.types import ModelRef
@@ -31,8 +32,15 @@ _FILLER = ["the", "a", "was", "very", "today", "we", "had", "some", "and", "it"]
 
 
 def pytest_configure() -> None:
-    """Let small models run on one thread: on two they are slower, and the tests share the machine."""
+    """Prepare the process.
+
+    Small models run on one thread: on two they are slower, and the tests share the machine. The coverage of processes that
+    tests start is not measured: that would take a third of their time once more, and most of what they run is also run here.
+    """
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
+    collect_seldom()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -19,6 +19,7 @@ _BASE = {
     "storage",
     "audit",
     "fingerprint",
+    "garbage",
     "hub",
     "memory",
     "methods",

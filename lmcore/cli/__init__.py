@@ -23,6 +23,7 @@ from lmcore.cli.project import project_command
 from lmcore.cli.serve import serve_command
 from lmcore.cli.train import evaluate_command, train_command
 from lmcore.cli.tuning import search_command
+from lmcore.garbage import collect_seldom
 from lmcore.settings import Settings, Workspace
 
 __all__ = ["main"]
@@ -58,6 +59,7 @@ def main(context: click.Context, home: Path | None) -> None:
     # The libraries below have bars and remarks of their own, which would stand in the way of the answer.
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
+    collect_seldom()
     settings = Settings.from_environment()
     if home:
         settings = replace(settings, workspace=Workspace(Path(os.path.expanduser(home)).absolute()))

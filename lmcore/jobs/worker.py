@@ -18,6 +18,7 @@ from typing import Any
 import psutil
 
 from lmcore.errors import Cancelled
+from lmcore.garbage import collect_seldom
 from lmcore.jobs.end import note_end
 from lmcore.jobs.failure import explain
 from lmcore.jobs.job import Job, JobState, check_target
@@ -133,6 +134,7 @@ def _stopped_from_outside(job: Job) -> str:
 def _prepare() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     faulthandler.enable()
+    collect_seldom()
     # The dashboard stays quick beside a job. Set rather than added, since a worker may start the next one.
     os.setpriority(os.PRIO_PROCESS, 0, max(NICENESS, os.getpriority(os.PRIO_PROCESS, 0)))
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lmcore.errors import LmError, OptionError
+from lmcore.garbage import collect_seldom
 from lmcore.serving.server import ServerState, write_state
 from lmcore.settings import Settings, Workspace
 
@@ -81,6 +82,7 @@ def _server(app: "FastAPI", workspace: Workspace, state: ServerState) -> Any:
 
 def main() -> int:
     """Take the settings from the standard input, which the starting process closes once they are complete."""
+    collect_seldom()
     given = sys.stdin.buffer.read()
     return run_server(json.loads(given)) if given else 2
 

@@ -8,6 +8,7 @@ import streamlit as st
 
 from lmcore import __version__
 from lmcore.errors import LmError
+from lmcore.garbage import collect_seldom
 from lmcore.ui.cache import board, machine, settings
 from lmcore.ui.signin import account, gate, may_read
 
@@ -65,6 +66,7 @@ _FAVICON = (
 
 def open_page(title: str) -> None:
     """Configure the page, let in whoever may read it, draw its header and the navigation; the first call of every page."""
+    collect_seldom()
     stage = next((s for s in STAGES if s.title == title), HOME)
     st.set_page_config(page_title=f"{stage.title} · LMScope", page_icon=_FAVICON, layout="wide")
     gate(machine, stage.file, HOME.file)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from lmcore.errors import InputError, JobError
+from lmcore.garbage import collect_seldom
 from lmcore.storage import write_json
 from lmcore.training.distributed.following import STALLED_SECONDS, HangingWorkers, follow_run
 from lmcore.training.distributed.ray_jobs import ENDED, RayJobs, SilentCluster
@@ -167,6 +168,7 @@ def main(arguments: Sequence[str]) -> int:
     Returns:
         0, or 1 where the run failed or was stopped.
     """
+    collect_seldom()
     os.environ.update(QUIET)
     try:
         import ray
@@ -207,6 +209,7 @@ def train_on_ray(folder: RunFolder) -> bool:
 
 def _work(config: Mapping[str, str]) -> None:
     """Do one worker's part, in a process that Ray Train has made one of a group."""
+    collect_seldom()
     folder = RunFolder(Path(config["run"]))
     if not work(folder, FolderReport(folder)):
         raise RuntimeError(

@@ -13,6 +13,7 @@ from lmcore.access import Actor, Role
 from lmcore.data.store import DatasetStore
 from lmcore.errors import Cancelled, LmError, OptionError
 from lmcore.fingerprint import fingerprint
+from lmcore.garbage import collect_seldom
 from lmcore.settings import Settings, Workspace
 from lmcore.training.config import TrainConfig
 from lmcore.training.distributed.rundir import FolderReport, Plan, RunFolder, orphaned
@@ -32,6 +33,7 @@ def main(arguments: Sequence[str]) -> int:
     Returns:
         0, or 1 where it failed or was stopped.
     """
+    collect_seldom()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     signal.signal(
         signal.SIGINT, signal.SIG_IGN
