@@ -102,7 +102,9 @@ def contributions_cost(loaded: LoadedModel, text: Input, *, output: str | None =
     return _parts_cost(loaded, text, None, output, 2 if output else 3, shares.COPIES)
 
 
-def logit_parts_cost(loaded: LoadedModel, text: Input, target: Target, *, output: str | None = None) -> ReadingCost:
+def logit_parts_cost(
+    loaded: LoadedModel, text: Input, target: Target | str | None = None, *, output: str | None = None
+) -> ReadingCost:
     """Say what `attribute_logits` with the same arguments will cost.
 
     Raises:
@@ -110,8 +112,9 @@ def logit_parts_cost(loaded: LoadedModel, text: Input, target: Target, *, output
         OptionError: the parts of the model are not known.
         ResourceError: the text would not fit into memory.
     """
-    opened = target.kind == "phrase" and output is None
-    return _parts_cost(loaded, text, target, output, 1 + opened + direct_logits.RUNS, direct_logits.COPIES)
+    named = target if isinstance(target, Target) else None
+    predicted = named is None or (named.kind == "phrase" and output is None)
+    return _parts_cost(loaded, text, named, output, 1 + predicted + direct_logits.RUNS, direct_logits.COPIES)
 
 
 def _parts_cost(

@@ -71,6 +71,7 @@ def attention_command(session: Session, /, version: str, text: str, **given: Any
         loaded = load_model(version, task=given["task"], settings=session.settings, max_tokens=given["max_tokens"])
         row = _row(loaded, text, given["field"])
         part = Part(report, 0.2, 1.0)
+        _note_cost(session, loaded, row, given)
         if given["what"] == "roles":
             document, shown = _roles(loaded, row, given, part)
         elif given["what"] == "importance":
@@ -80,6 +81,20 @@ def attention_command(session: Session, /, version: str, text: str, **given: Any
         else:
             document, shown = _maps(loaded, row, given, part)
     return Answer({"version": str(loaded.ref), "what": given["what"], **document}, shown)
+
+
+def _note_cost(session: Session, loaded: "LoadedModel", row: Input, given: dict[str, Any]) -> None:
+    """Say what reading the text will cost, for what reads it once."""
+    from lmcore.analysis.attention.run import attention_kinds
+    from lmcore.analysis.reading_cost import attention_cost, contributions_cost
+
+    if given["what"] == "contributions":
+        session.note(contributions_cost(loaded, row, output=given["output"]).sentence())
+    elif given["what"] in ("maps", "flow"):
+        kinds = attention_kinds(loaded)
+        kind = kinds[0] if given["kind"] == "self" else given["kind"]
+        limit = given["max_mib"] * MIB
+        session.note(attention_cost(loaded, row, [kind], output=given["output"], max_bytes=limit).sentence())
 
 
 def _row(loaded: "LoadedModel", text: str, fields: tuple[tuple[str, str], ...]) -> Input:

@@ -31,15 +31,16 @@ def logits_command(session: Session, /, version: str, text: str, shown: int, **f
     Of a task that reads several texts, TEXT is JSON of them by column.
     """
     from lmcore.analysis import attribute_logits
+    from lmcore.analysis.reading_cost import logit_parts_cost
 
     question = asked_question(text, flags)
     with session.report() as report:
         report.progress(0.0, "Loading the model")
         loaded = load_asked(session, version, question.task, question.max_tokens)
-        found = attribute_logits(
-            loaded, input_of(loaded, question.text), named_target(loaded, question), output=question.output,
-            report=Part(report, 0.2, 1.0),
-        )  # fmt: skip
+        given, target = input_of(loaded, question.text), named_target(loaded, question)
+        session.note(logit_parts_cost(loaded, given, target, output=question.output).sentence())
+        part = Part(report, 0.2, 1.0)
+        found = attribute_logits(loaded, given, target, output=question.output, report=part)
     document = {
         "version": str(loaded.ref),
         "target": described(found.target),
