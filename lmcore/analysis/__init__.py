@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from lmcore.analysis.suites.making import make_suite
     from lmcore.analysis.suites.running import SuiteRun, run_suite
     from lmcore.analysis.suites.suite_store import SuiteStore
+    from lmcore.analysis.trust.attention_map import TokenAttention, judged_attention
     from lmcore.analysis.trust.faithfulness import Faithfulness, TrustSettings, measure_faithfulness
 
 _EXPORTS = {
@@ -102,6 +103,7 @@ _EXPORTS = {
     "SuiteComparison": "lmcore.analysis.suites.comparing",
     "SuiteRun": "lmcore.analysis.suites.running",
     "SuiteStore": "lmcore.analysis.suites.suite_store",
+    "TokenAttention": "lmcore.analysis.trust.attention_map",
     "TokenProbabilities": "lmcore.analysis.probabilities",
     "TrustSettings": "lmcore.analysis.trust.faithfulness",
     "TunedLens": "lmcore.analysis.lens.tuned",
@@ -137,6 +139,7 @@ _EXPORTS = {
     "importance_passes": "lmcore.analysis.attention.importance",
     "influential_examples": "lmcore.analysis.examples.influence",
     "integrated_gradients": "lmcore.analysis.attribution.plain_gradients",
+    "judged_attention": "lmcore.analysis.trust.attention_map",
     "keep_lens": "lmcore.analysis.lens.kept",
     "kept_lenses": "lmcore.analysis.lens.kept",
     "layer_similarity": "lmcore.analysis.similarity",
@@ -210,6 +213,7 @@ __all__ = [
     "SuiteComparison",
     "SuiteRun",
     "SuiteStore",
+    "TokenAttention",
     "TokenProbabilities",
     "TrustSettings",
     "TunedLens",
@@ -245,6 +249,7 @@ __all__ = [
     "importance_passes",
     "influential_examples",
     "integrated_gradients",
+    "judged_attention",
     "keep_lens",
     "kept_lenses",
     "layer_similarity",

@@ -92,7 +92,7 @@ def test_what_is_slow_waits_for_a_click(open_app, filled, monkeypatch):
 
 
 def test_maps_that_are_too_large_are_refused_before_anybody_is_asked(open_app, filled, monkeypatch):
-    monkeypatch.setattr("lmcore.ui.views.attention.PAGE_BYTES", 100)
+    monkeypatch.setattr("lmcore.ui.views.attention.MAX_BYTES", 100)
     app = open_app(PAGE, version=filled.version, **ATTENTION)
     assert not app.exception
     assert ["give a text of at most" in box.value for box in app.error] == [True]

@@ -47,6 +47,7 @@ class LogitAttribution:
         error: by how much the scores' sum misses it, in logits.
         output: what the model wrote, or is taken to have written.
         fingerprint: hash of weights, tokens and target.
+        asked: the text as it was read.
     """
 
     parts: pd.DataFrame
@@ -58,6 +59,7 @@ class LogitAttribution:
     error: float
     output: str
     fingerprint: str
+    asked: Asked
 
     def to_frame(self) -> pd.DataFrame:
         """Return the parts."""
@@ -142,6 +144,7 @@ def attribute_asked_logits(loaded: LoadedModel, asked: Asked, *, report: Report 
         error=error,
         output=asked.output,
         fingerprint=fingerprint(loaded.fingerprint, asked.reading.tokens.ids.tolist(), str(asked.target), "logits"),
+        asked=asked,
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from lmcore.analysis.asked import ask
+from lmcore.analysis.asked import Asked, ask
 from lmcore.analysis.room import check_room
 from lmcore.analysis.runs import read_count, read_where_written, run_tokens
 from lmcore.errors import InputError, OptionError
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 STREAM = "stream"
 COPIES = 1  # of what each part gave
-_ASKED, _READ = 0.2, 0.5  # of the way: what is read is known, and it was read
+_ASKED, _READ = 0.2, 0.4  # of the way: what is read is known; and of the rest: it was read
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,12 +39,14 @@ class StreamShares:
         text_tokens: everything that is read.
         output: what the model wrote, or is taken to have written.
         fingerprint: hash of weights and tokens.
+        asked: the text as it was read, with what is predicted of it.
     """
 
     shares: pd.DataFrame
     text_tokens: TextTokens
     output: str
     fingerprint: str
+    asked: Asked
 
     def to_frame(self) -> pd.DataFrame:
         """Return the shares."""
@@ -108,18 +110,24 @@ def stream_contributions(
         OptionError: the parts of the model are not known.
         Cancelled: the report asked to stop.
     """
-    import torch
-
     report = report or Silent()
     outputs = None if output is None else [output]
     whole = None if output is None else [Target("phrase")]  # the model is not asked to write what is given
     asked = ask(loaded, [text], whole, outputs, report=Part(report, 0.0, _ASKED))[0]
+    return asked_contributions(loaded, asked, report=Part(report, _ASKED, 1.0))
+
+
+def asked_contributions(loaded: LoadedModel, asked: Asked, *, report: Report | None = None) -> StreamShares:
+    """Say the same of a text that was read; arguments and errors are those of `stream_contributions`."""
+    import torch
+
+    report = report or Silent()
     twin = replace(loaded, model=loaded.twin())
     every = components(twin.model)
     parts = [part for part in every if part.stack == every[-1].stack and part.kind not in ("neurons", "normed")]
     check_room(loaded, len(asked.reading), read=read_count(twin, [asked.reading]), kept=COPIES * len(parts))
     with torch.inference_mode(), record(twin.model, parts) as kept:
-        with layer_steps(twin.model, Part(report, _ASKED, _READ), "Reading the stream"):
+        with layer_steps(twin.model, Part(report, 0.0, _READ), "Reading the stream"):
             run_tokens(twin, [asked.reading], **read_where_written(twin, [asked.reading]))
         values: dict[tuple[str, int], tuple[Component, torch.Tensor]] = {
             (part.kind, part.layer): (part, kept[part].float()) for part in parts
@@ -130,7 +138,7 @@ def stream_contributions(
     own = np.array(tokens[len(tokens) - 1 - int(shares["position"].max()) :], dtype=object)
     shares.insert(4, "token", own[shares["position"].to_numpy()])
     digits = fingerprint(loaded.fingerprint, asked.reading.tokens.ids.tolist(), "stream shares")
-    return StreamShares(shares, asked.reading.tokens, asked.output, digits)
+    return StreamShares(shares, asked.reading.tokens, asked.output, digits, asked)
 
 
 def _frames(

@@ -64,7 +64,9 @@ def measure_served(
             f"The server changed from {attribution.version} to {asking.version} meanwhile: explain the text again."
         )
     again = _Again(client, attribution, asking, attribution.units["score"].to_numpy(dtype=np.float64))
-    curve = erasure_curve(asking, again.scores, shares=chosen.shares, draws=chosen.draws, seed=chosen.seed)
+    curve = erasure_curve(
+        asking, again.scores, shares=chosen.shares, draws=chosen.draws, seed=chosen.seed, report=Part(report, 0.0, 0.3)
+    )
     agreement = again.methods(chosen, Part(report, 0.3, 0.7))
     seeds = again.seeds(chosen.seeds, Part(report, 0.7, 0.8))
     edits = again.edits(chosen, Part(report, 0.8, 1.0))

@@ -7,8 +7,10 @@ import numpy as np
 import pandas as pd
 
 from lmcore.analysis.attribution.games import Values
+from lmcore.types import Report, Silent
 
 SHARES = (0.01, 0.05, 0.1, 0.2, 0.5)
+_AT_ONCE = 32
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +33,13 @@ class ErasureCurve:
 
 
 def erasure_curve(
-    values: Values, scores: np.ndarray, *, shares: Sequence[float] = SHARES, draws: int = 10, seed: int = 0
+    values: Values,
+    scores: np.ndarray,
+    *,
+    shares: Sequence[float] = SHARES,
+    draws: int = 10,
+    seed: int = 0,
+    report: Report | None = None,
 ) -> ErasureCurve:
     """Take the units with the highest scores away, and keep only them, for each share of all units.
 
@@ -41,6 +49,10 @@ def erasure_curve(
         shares: of the units, 0 to 1; at least one unit is taken.
         draws: random rankings that are measured in the same way.
         seed: of these.
+        report: progress and cancellation.
+
+    Raises:
+        Cancelled: the report asked to stop.
     """
     count = len(scores)
     rng = np.random.default_rng(seed)
@@ -49,10 +61,8 @@ def erasure_curve(
     sizes = [min(count, max(1, int(np.ceil(round(share * count, 9))))) for share in shares]
     first = np.stack([_first(order, size) for order in orders for size in sizes])
     rows = np.unique(np.vstack([np.ones((1, count), dtype=bool), ~first, first]), axis=0)
-    known = {
-        row.tobytes(): float(value[0])
-        for row, value in zip(rows, values(np.zeros(len(rows), dtype=int), list(rows)), strict=True)
-    }
+    rows = rows[np.argsort(-rows.sum(axis=1), kind="stable")]  # those of like length are run together
+    known = dict(zip([row.tobytes() for row in rows], _values(values, rows, report or Silent()), strict=True))
     whole = known[np.ones(count, dtype=bool).tobytes()]
     falls = np.array([[whole - known[(~row).tobytes()], whole - known[row.tobytes()]] for row in first])
     falls = falls.reshape(len(orders), len(sizes), 2)
@@ -62,6 +72,24 @@ def erasure_curve(
         frame[f"random_{name}"] = falls[1:, :, place].mean(axis=0) if draws else np.nan
         frame[f"spread_{name}"] = falls[1:, :, place].std(axis=0) if draws else np.nan
     return ErasureCurve(frame, whole)
+
+
+def no_curve(values: Values, count: int) -> ErasureCurve:
+    """Return a curve of nothing taken away: how probable the target of a whole text of so many units is, and no more."""
+    names = [f"{which}{name}" for name in ("comprehensiveness", "sufficiency") for which in ("", "random_", "spread_")]
+    frame = pd.DataFrame({name: pd.Series(dtype="float64") for name in ("share", "units", *names)})
+    whole = values(np.zeros(1, dtype=int), [np.ones(count, dtype=bool)])
+    return ErasureCurve(frame, float(whole[0][0]))
+
+
+def _values(values: Values, rows: np.ndarray, report: Report) -> list[float]:
+    found: list[float] = []
+    for start in range(0, len(rows), _AT_ONCE):
+        report.check()
+        part = list(rows[start : start + _AT_ONCE])
+        found += [float(value[0]) for value in values(np.zeros(len(part), dtype=int), part)]
+        report.progress(len(found) / len(rows), "Taking words away")
+    return found
 
 
 def _first(order: np.ndarray, size: int) -> np.ndarray:

@@ -1,8 +1,7 @@
 """How far a map can be trusted: what it promises, what taking words away does, and what it hangs on."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,8 +14,11 @@ from lmcore.analysis.attribution.methods import ATTRIBUTION
 from lmcore.analysis.attribution.quantities import TargetProbability
 from lmcore.analysis.attribution.scoring import text_units
 from lmcore.analysis.attribution.units import Units
+from lmcore.analysis.residual.direct_logits import LogitAttribution
+from lmcore.analysis.residual.shares import StreamShares
 from lmcore.analysis.trust.edits import columns_of_reading, small_edits
-from lmcore.analysis.trust.erasure_curve import SHARES, ErasureCurve, erasure_curve
+from lmcore.analysis.trust.erasure_curve import SHARES, ErasureCurve, erasure_curve, no_curve
+from lmcore.analysis.trust.judged import Judged, judged_map
 from lmcore.analysis.trust.randomised import randomised
 from lmcore.analysis.trust.ranks import chance_correlation, rank_correlation
 from lmcore.analysis.trust.verdict import said_of
@@ -142,7 +144,7 @@ class Faithfulness:
 
 def measure_faithfulness(
     loaded: LoadedModel,
-    attribution: Attribution,
+    attribution: Attribution | LogitAttribution | StreamShares | Judged,
     *,
     settings: TrustSettings | None = None,
     report: Report | None = None,
@@ -150,9 +152,13 @@ def measure_faithfulness(
 ) -> Faithfulness:
     """Measure how far a map can be trusted.
 
+    Of a map of a model's parts (a logit's, the stream's) it is measured whether the scores add up, whether small edits of the
+    text leave it as it is, and whether random weights do.
+
     Args:
         loaded: the model that was explained; it stays as it is, random weights are given to a twin.
-        attribution: the map.
+        attribution: the map: an attribution, the parts of a logit, contributions to the stream, or attention (see
+            `lmcore.analysis.judged_attention`).
         settings: what is measured; the defaults where None.
         report: progress and cancellation.
         **options: single fields of the settings, such as ``edits=2``.
@@ -162,25 +168,29 @@ def measure_faithfulness(
         OptionError: there is no such setting, or it is out of range.
         Cancelled: the report asked to stop.
     """
-    settings = trust_settings(settings, options)
-    report = report or Silent()
-    asked = Asked(attribution.reading, attribution.target, attribution.output)
-    kind = settings.unit or (attribution.unit if "unit" in attribution.parameters else "word")
-    units = text_units(loaded, attribution.reading, kind)
-    scores = units.sums(attribution.scores.astype(np.float64))
+    settings, judged = trust_settings(settings, options), judged_map(attribution)
+    report, asked = report or Silent(), judged.asked
+    units = text_units(loaded, asked.reading, settings.unit or judged.unit)
+    scores = judged.ranked(judged.scores, units)
     erasing = Erasing(loaded, [asked], [units], settings.baseline, TargetProbability(loaded, [asked]))
-    curve = erasure_curve(erasing, scores, shares=settings.shares, draws=settings.draws, seed=settings.seed)
-    report.progress(0.2, "Comparing with other methods")
-    again = _Again(loaded, attribution, asked, units, scores)
-    agreement = again.methods(settings.methods, Part(report, 0.2, 0.5))
+    curve = (
+        _curve(erasing, scores, settings, Part(report, 0.0, 0.2)) if judged.by_token else no_curve(erasing, len(units))
+    )
+    again = _Again(loaded, judged, units, scores)
+    agreement = again.methods(settings.methods if judged.by_token else (), Part(report, 0.2, 0.5))
     seeds = again.seeds(settings.seeds, Part(report, 0.5, 0.6))
     edits = again.edits(settings, curve.probability, Part(report, 0.6, 0.75))
     random = again.random_weights(settings, Part(report, 0.75, 1.0))
     found = Faithfulness(
-        attribution.completeness_error, curve, agreement, seeds, edits, random, chance_correlation(len(units)),
-        len(units), settings, fingerprint(attribution.fingerprint, str(settings)),
+        judged.completeness_error, curve, agreement, seeds, edits, random, chance_correlation(len(scores)), len(scores),
+        settings, fingerprint(judged.fingerprint, str(settings)),
     )  # fmt: skip
-    return Faithfulness(**{**vars(found), "warning": said_of(found)})
+    return replace(found, warning=f"{said_of(found)} {judged.caveat}".strip())
+
+
+def _curve(erasing: Erasing, scores: np.ndarray, settings: TrustSettings, report: Report) -> ErasureCurve:
+    shares, draws, seed = settings.shares, settings.draws, settings.seed
+    return erasure_curve(erasing, scores, shares=shares, draws=draws, seed=seed, report=report)
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,21 +201,21 @@ class _Again:
     """
 
     loaded: LoadedModel
-    attribution: Attribution
-    asked: Asked
+    judged: Judged
     units: Units
     scores: np.ndarray
 
     def methods(self, names: Sequence[str], report: Report) -> pd.DataFrame:
         """Return how alike the maps of other methods are; a method that cannot explain the model is noted."""
         rows = []
-        chosen = [name for name in names if name != self.attribution.method]
+        chosen = [name for name in names if name != self.judged.method]
         for place, name in enumerate(chosen):
             report.check()
-            options = options_like(name, {**self.attribution.parameters, "unit": self.units.kind})
-            signed = name != "gradient_norm" and self.attribution.method != "gradient_norm"
+            options = options_like(name, {**self.judged.parameters, "unit": self.units.kind})
+            signed = name != "gradient_norm" and self.judged.signed
+            part = Part(report, place / len(chosen), (place + 1) / len(chosen))
             try:
-                own = self._sums(self.loaded, self.asked, name, ATTRIBUTION[name].check(options))
+                own = self._by_method(name, ATTRIBUTION[name].check(options), part)
             except InputError as error:
                 rows.append((name, float("nan"), str(error)))
             else:
@@ -216,28 +226,29 @@ class _Again:
 
     def seeds(self, count: int, report: Report) -> tuple[float, ...]:
         """Return how alike the maps of further seeds are."""
-        again = partial(self._sums, self.loaded, self.asked, self.attribution.method)
-        return seed_correlations(self.scores, self.attribution.parameters, again, count, report)
+
+        def again(parameters: Mapping[str, Any]) -> np.ndarray:
+            return self._made(self.loaded, self.judged.asked, self.units, parameters, Silent())
+
+        return seed_correlations(self.scores, self.judged.parameters, again, count, report)
 
     def edits(self, settings: TrustSettings, probability: float, report: Report) -> pd.DataFrame:
         """Return how alike the maps of edited texts are, word by word."""
-        rows = []
-        chosen = small_edits(self.asked, settings.edits, seed=settings.seed)
+        rows, asked = [], self.judged.asked
+        chosen = small_edits(asked, settings.edits, seed=settings.seed)
         for place, edit in enumerate(chosen):
             report.check()
-            columns = {**columns_of_reading(self.asked), edit.column: edit.text}
-            outputs = [self.asked.output] if self.asked.output else None
-            other = ask(self.loaded, [columns], [self.asked.target], outputs, links=True)[0]
+            columns = {**columns_of_reading(asked), edit.column: edit.text}
+            outputs = [asked.output] if asked.output else None
+            other = ask(self.loaded, [columns], [asked.target], outputs, links=True)[0]
             units = text_units(self.loaded, other.reading, self.units.kind)
             erasing = Erasing(self.loaded, [other], [units], "drop", TargetProbability(self.loaded, [other]))
-            change = float(erasing(np.zeros(1, dtype=int), [np.ones(len(units), dtype=bool)])[0][0]) - probability
-            kept = abs(change) <= KEPT_WITHIN and len(units) == len(self.units)
+            change = no_curve(erasing, len(units)).probability - probability
+            kept = abs(change) <= KEPT_WITHIN and (len(units) == len(self.units) or not self.judged.by_token)
             alike = float("nan")
             if kept:
-                found = attribute_asked(
-                    self.loaded, [other], method=self.attribution.method, parameters=self.attribution.parameters
-                )[0]
-                alike = rank_correlation(self.scores, units.sums(found.scores.astype(np.float64)))
+                part = Part(report, place / len(chosen), (place + 1) / len(chosen))
+                alike = self._alike(self._made(self.loaded, other, units, self.judged.parameters, part))
             rows.append((edit.kind, edit.text, change, kept, alike))
             report.progress((place + 1) / len(chosen), "Editing the text")
         frame = pd.DataFrame(rows, columns=["edit", "text", "change", "kept", "correlation"])
@@ -250,15 +261,24 @@ class _Again:
             for what, twin in randomised(self.loaded, stages=settings.stages, seed=settings.seed):
                 report.check()
                 try:
-                    own = self._sums(twin, self.asked, self.attribution.method, self.attribution.parameters)
-                    rows.append((what, rank_correlation(self.scores, own)))
+                    own = self._made(twin, self.judged.asked, self.units, self.judged.parameters, Silent())
+                    rows.append((what, self._alike(own)))
                 except InputError:  # random weights may give no finite gradient
                     rows.append((what, float("nan")))
                 report.progress(len(rows) / (settings.stages + 1), "Drawing the weights anew")
         return pd.DataFrame(rows, columns=["weights", "correlation"])
 
-    def _sums(self, loaded: LoadedModel, asked: Asked, method: str, parameters: Mapping[str, Any]) -> np.ndarray:
-        found = attribute_asked(loaded, [asked], method=method, parameters=parameters)[0]
+    def _alike(self, own: np.ndarray) -> float:
+        return rank_correlation(self.scores, own) if len(own) == len(self.scores) else float("nan")
+
+    def _made(
+        self, loaded: LoadedModel, asked: Asked, units: Units, parameters: Mapping[str, Any], report: Report
+    ) -> np.ndarray:
+        """Return what is ranked of the same map, made of another model or text."""
+        return self.judged.ranked(self.judged.again(loaded, asked, parameters, report), units)
+
+    def _by_method(self, name: str, parameters: Mapping[str, Any], report: Report) -> np.ndarray:
+        (found,) = attribute_asked(self.loaded, [self.judged.asked], method=name, parameters=parameters, report=report)
         return self.units.sums(found.scores.astype(np.float64))
 
 

@@ -5,18 +5,19 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import streamlit as st
 
-from lmcore.analysis.recipes.heads import map_frame
+from lmcore.analysis.recipes.heads import MAX_BYTES, map_frame
+from lmcore.analysis.trust.attention_map import TokenAttention
 from lmcore.charts import analysis as charts
 from lmcore.charts import attention as head_charts
 from lmcore.charts.analysis import MAX_TOKENS
 from lmcore.charts.figure import Figure
-from lmcore.settings import MIB
 from lmcore.types import Input, Report
 from lmcore.ui import cache, linked, show
 from lmcore.ui.share import report_button
 from lmcore.ui.stopping import agreed, stoppable
 from lmcore.ui.stretch import stretch_choice, stretch_name
 from lmcore.ui.views import contributions, heads
+from lmcore.ui.views.attention_trust import draw_trust
 from lmcore.ui.views.explained import frozen, thawed
 from lmcore.ui.views.heads import rollouts
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from lmcore.analysis.attention.run import Kind
     from lmcore.analysis.reading_cost import ReadingCost
 
-PAGE_BYTES = 128 * MIB
 PARTS = {
     "maps": "Maps",
     "roles": "Roles",
@@ -135,6 +135,8 @@ def _draw_maps(version: str, found: "dict[Kind, AttentionMaps]", kind: "Kind", t
     rolled = _draw_rollout(found, kind, drawn)
     if rolled is not None:
         report_button("rollout", version, map_frame(rolled[0]), asked, [rolled[1]])
+    ways = {"rollout": TokenAttention(-1, "rollout", kind), "head": TokenAttention(-1, "head", kind, layer - 1, number)}
+    draw_trust(version, text, maps, ways)
 
 
 def _draw_map(maps: "AttentionMaps", weights: Any, title: str, key: str, drawn: slice) -> Figure:
@@ -183,7 +185,7 @@ def _cost(root: str, version: str, given: "heads.Frozen", output: str | None) ->
     from lmcore.analysis.reading_cost import attention_cost
 
     with cache.pool().lease(version) as loaded:
-        return attention_cost(loaded, thawed(given), output=output, max_bytes=PAGE_BYTES)
+        return attention_cost(loaded, thawed(given), output=output, max_bytes=MAX_BYTES)
 
 
 @st.cache_data(show_spinner=False)
@@ -193,4 +195,4 @@ def _attention(
     from lmcore.analysis import read_attention
 
     with cache.pool().lease(version) as loaded:
-        return read_attention(loaded, thawed(given), output=output, max_bytes=PAGE_BYTES, report=_report)
+        return read_attention(loaded, thawed(given), output=output, max_bytes=MAX_BYTES, report=_report)

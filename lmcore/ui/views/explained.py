@@ -10,18 +10,20 @@ from lmcore.ui import cache, linked, show
 from lmcore.ui.targets import offered_choice, read_of
 
 
-def target_choice(version: str, text: Input, key: str) -> tuple[Target, str]:
+def target_choice(version: str, text: Input, key: str, *, output: str = "") -> tuple[Target, str]:
     """Ask what is to be explained about a text; a token can be held against any other.
 
     Args:
         version: which model.
         text: what it reads.
         key: unique on the page.
+        output: what the model is taken to have written; its own where empty.
 
     Returns:
         The target, and what the model wrote, empty where its task writes nothing.
     """
     prediction, task, writes = _predicted(cache.workspace_root(), version, _frozen(text))
+    prediction = Prediction(prediction.id, text=output) if writes and output else prediction
     kind = load_task(task)
     read = read_of(kind, text)
     targets = [*kind.targets(prediction), *kind.passed_over(prediction, read)]

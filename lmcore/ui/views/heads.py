@@ -9,7 +9,8 @@ from lmcore.analysis.attention.flow import flow_seconds
 from lmcore.analysis.attention.importance_methods import IMPORTANCE
 from lmcore.analysis.attention.role_scores import HEAD_ROLES
 from lmcore.analysis.recipes import named_data
-from lmcore.analysis.recipes.heads import flow_frame, row_inputs
+from lmcore.analysis.recipes.heads import MAX_BYTES, flow_frame, row_inputs
+from lmcore.analysis.trust.attention_map import TokenAttention
 from lmcore.charts import analysis as charts
 from lmcore.charts import attention as head_charts
 from lmcore.types import Input, Part, Report
@@ -18,6 +19,7 @@ from lmcore.ui.analyse import split_data_choice
 from lmcore.ui.forms import method_choice, option_fields
 from lmcore.ui.share import report_button
 from lmcore.ui.stopping import agreed, stoppable
+from lmcore.ui.views.attention_trust import draw_trust
 from lmcore.ui.views.explained import thawed
 
 if TYPE_CHECKING:
@@ -105,6 +107,16 @@ def draw_flow(version: str, found: "dict[Kind, AttentionMaps]", kind: "Kind", te
     show.figure(figure, "analyse_flow")
     arguments = {"text": text, "kind": kind, "output": maps.output, "token": chosen}
     report_button("flow", version, flow_frame(flow), arguments, [figure])
+    _draw_all_flows(maps)
+    ways: dict[str, TokenAttention] = {
+        "rollout": TokenAttention(chosen, "rollout", kind), "flow": TokenAttention(chosen, "flow", kind)
+    }  # fmt: skip
+    draw_trust(version, text, maps, ways)
+
+
+def _draw_all_flows(maps: "AttentionMaps") -> None:
+    """Offer the flow between all tokens, and show it."""
+    size = len(maps.tokens)
     if size > FLOW_TOKENS:
         st.caption(
             f"The flow between all tokens is offered for texts of up to {FLOW_TOKENS} tokens; this one has {size}."
@@ -201,11 +213,10 @@ def _roles_of(
     root: str, version: str, given: Frozen, kind: "Kind", ref: str, rows: int, _report: Report
 ) -> "HeadRoles":
     from lmcore.analysis import head_roles
-    from lmcore.ui.views.attention import PAGE_BYTES
 
     with cache.pool().lease(version) as loaded:
         texts = row_inputs(cache.dataset(ref).part("test"), loaded.task, rows) if ref else [thawed(given)]
-        return head_roles(loaded, texts, kind=kind, max_bytes=PAGE_BYTES, report=_report)
+        return head_roles(loaded, texts, kind=kind, max_bytes=MAX_BYTES, report=_report)
 
 
 @st.cache_data(show_spinner=False)

@@ -15,6 +15,7 @@ from lmcore.ui.forms import method_choice, option_fields
 from lmcore.ui.jobs import as_job, running_bytes
 from lmcore.ui.share import report_button
 from lmcore.ui.stopping import agreed
+from lmcore.ui.trust import PARTS_COST, trust_panel
 from lmcore.ui.views.explained import frozen, target_choice, thawed
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ def _draw_parts(asked: Asked, arguments: dict[str, Any]) -> None:
         return
     if parts is not None:
         report_button("logit_parts", asked[0], parts, arguments, _show_parts(parts))
+        trust_panel(asked[0], parts, PARTS_COST)
 
 
 def _lens_choice(version: str) -> str | None:

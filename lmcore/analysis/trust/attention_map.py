@@ -1,0 +1,202 @@
+"""What one token takes from the others by attention, as a map of a text whose trust can be measured."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from lmcore.analysis.asked import Asked, ask
+from lmcore.analysis.attention.flow import attention_flow
+from lmcore.analysis.attention.maps import AttentionMaps, attention_rollout, cross_rollout
+from lmcore.analysis.attention.run import MAX_BYTES, Kind, attention_kinds, stream_attention
+from lmcore.analysis.trust.judged import Judged
+from lmcore.errors import InputError, OptionError
+from lmcore.fingerprint import fingerprint
+from lmcore.models.encode import counted
+from lmcore.models.load import LoadedModel
+from lmcore.models.reading import Reading
+from lmcore.types import Input, Part, Report, Silent, Target
+
+Way = Literal["rollout", "flow", "head"]
+CAVEAT = "Attention says where a model looks; it is no explanation of the answer by itself."
+_WAYS = ("rollout", "flow", "head")
+
+
+@dataclass(frozen=True, slots=True)
+class TokenAttention:
+    """Which attention stands for a map of a text: that of one token.
+
+    Attributes:
+        token: the one that looks, counted from 0 among the tokens of its stack; of ``cross`` among what is written.
+        way: ``rollout`` through all layers, ``flow`` through all layers, or one ``head``.
+        kind: ``encoder``, ``decoder`` or ``cross``; ``self`` for the model's main self-attention.
+        layer: of a head, from 0.
+        head: of a head, from 0; None for the mean of the layer's heads.
+        max_bytes: how much the maps may take in float32.
+    """
+
+    token: int
+    way: Way = "rollout"
+    kind: Kind | Literal["self"] = "self"
+    layer: int = 0
+    head: int | None = None
+    max_bytes: int = MAX_BYTES
+
+
+def judged_attention(
+    loaded: LoadedModel,
+    text: Input,
+    target: Target | str | None = None,
+    *,
+    attention: TokenAttention,
+    output: str | None = None,
+    report: Report | None = None,
+) -> Judged:
+    """Return what one token takes from the others, as a map that `measure_faithfulness` takes.
+
+    The scores are shares of what the token looks at; tokens of the other stack, and those behind the token that a decoder
+    does not see, have 0. They are compared with other maps by size.
+
+    Args:
+        loaded: a model with a head.
+        text: what it reads: a text, or each of the columns that its task reads.
+        target: the output that the map is held against; what the model predicts where None.
+        attention: which attention.
+        output: for a model that writes, what it is taken to have written; its own where None.
+        report: progress and cancellation.
+
+    Raises:
+        InputError: the text is empty, the model has no such attention, or the token is not among those that are read for
+            the target.
+        OptionError: there is no such way, layer or head.
+        ResourceError: the maps would take more than the limit.
+        Cancelled: the report asked to stop.
+    """
+    _check(loaded, attention)
+    report = report or Silent()
+    asked = ask(loaded, [text], [target], None if output is None else [output], report=Part(report, 0.0, 0.3))[0]
+    scores = token_scores(loaded, asked.reading, attention, report=Part(report, 0.3, 1.0))
+
+    def again(other: LoadedModel, also: Asked, _: Mapping[str, Any], told: Report) -> np.ndarray:
+        place = _same_place(asked.reading, also.reading, attention)
+        return token_scores(other, also.reading, replace(attention, token=place), report=told)
+
+    digits = fingerprint(loaded.fingerprint, asked.reading.tokens.ids.tolist(), str(asked.target), str(attention))
+    return Judged(asked, scores, again, digits, signed=False, caveat=CAVEAT)
+
+
+def token_scores(
+    loaded: LoadedModel, reading: Reading, attention: TokenAttention, *, report: Report | None = None
+) -> np.ndarray:
+    """Return what the token takes from every token of a reading, float64 of shape (tokens,); 0 to 1, of a flow from 0.
+
+    Raises:
+        InputError: the token is not among those of the reading.
+        Cancelled: the report asked to stop.
+    """
+    report = report or Silent()
+    kind = _kind(loaded, attention)
+    rows = reading.first if kind == "encoder" or not _joined(loaded) else len(reading) - reading.first
+    if not 0 <= attention.token < rows:
+        raise InputError(
+            f"There is no token {attention.token + 1} among the {rows} that are read for what is explained: take an earlier "
+            "one."
+        )
+    maps = _maps(loaded, reading, attention, Part(report, 0.0, 0.5))
+    part, scores = Part(report, 0.5, 1.0), np.zeros(len(reading))
+    if kind == "cross":
+        source, prefix = _cross(maps, attention, part)
+        scores[: reading.first], scores[reading.first :] = source, prefix
+        return scores
+    start = reading.first if kind == "decoder" and _joined(loaded) else 0
+    scores[start : start + rows] = _row(maps[kind], attention, part)
+    return scores
+
+
+def is_shown(reading: Reading, maps: AttentionMaps, token: int) -> bool:
+    """Say whether maps are those of a reading as far as the token looks that is judged: the same tokens are read.
+
+    Args:
+        reading: what is read for the output that is explained, its own tokens up to that included.
+        maps: the attention that is shown, over a text as it stands.
+        token: the one that looks, counted from 0.
+    """
+    shown, own = maps.text_tokens.ids, reading.tokens.ids[: reading.first]
+    written = reading.tokens.ids[reading.first :]
+    if maps.kind == "cross":
+        return token < len(written) and np.array_equal(own, shown)
+    if maps.kind == "encoder":
+        return np.array_equal(own, shown)
+    read = written if len(written) else own
+    return token < len(read) and np.array_equal(read[: token + 1], shown[: token + 1])
+
+
+def _check(loaded: LoadedModel, attention: TokenAttention) -> None:
+    if attention.way not in _WAYS:
+        raise OptionError(f"There is no way {attention.way!r}: choose {', '.join(_WAYS)}.")
+    kind = _kind(loaded, attention)
+    if kind not in attention_kinds(loaded):
+        raise InputError(f"{loaded.ref} has no {kind} attention; it has: {', '.join(attention_kinds(loaded))}.")
+    if kind == "cross" and attention.way == "flow":
+        raise InputError("Flow goes through one stack: take the encoder's or the decoder's attention.")
+
+
+def _kind(loaded: LoadedModel, attention: TokenAttention) -> Kind:
+    return attention_kinds(loaded)[0] if attention.kind == "self" else attention.kind
+
+
+def _joined(loaded: LoadedModel) -> bool:
+    return len(attention_kinds(loaded)) > 1
+
+
+def _maps(loaded: LoadedModel, reading: Reading, attention: TokenAttention, report: Report) -> dict[Kind, np.ndarray]:
+    """Read the attention over a reading: the kind that is asked for, for a rollout of ``cross`` all of them."""
+    kind = _kind(loaded, attention)
+    kinds = attention_kinds(loaded) if kind == "cross" and attention.way == "rollout" else (kind,)
+    ids = reading.tokens.ids.tolist()
+    fields = {name: [values.tolist()] for name, values in reading.fields.items()}
+    read = counted(loaded.tokenizer, [ids[: reading.first]], fields=fields)
+    decoder = [ids[reading.first :]] if _joined(loaded) and set(kinds) != {"encoder"} else None
+    run = stream_attention(loaded, read, kinds, decoder_ids=decoder, max_bytes=attention.max_bytes, report=report)
+    ((_, maps),) = run
+    return maps
+
+
+def _row(maps: np.ndarray, attention: TokenAttention, report: Report) -> np.ndarray:
+    if attention.way == "flow":
+        flow: np.ndarray = attention_flow(maps, tokens=[attention.token], report=report)[0]
+        return flow
+    whole = _head(maps, attention) if attention.way == "head" else attention_rollout(maps, report=report)
+    row: np.ndarray = whole[attention.token]
+    return row
+
+
+def _cross(
+    maps: Mapping[Kind, np.ndarray], attention: TokenAttention, report: Report
+) -> tuple[np.ndarray, np.ndarray | float]:
+    """Return what a written token takes from the source, and from what was written before it."""
+    if attention.way == "head":
+        return _head(maps["cross"], attention)[attention.token], 0.0
+    source, prefix = cross_rollout(maps["encoder"], maps["decoder"], maps["cross"], report=report)
+    return source[attention.token], prefix[attention.token]
+
+
+def _head(maps: np.ndarray, attention: TokenAttention) -> np.ndarray:
+    layers, heads = maps.shape[:2]
+    if not 0 <= attention.layer < layers or not (attention.head is None or 0 <= attention.head < heads):
+        raise OptionError(f"There is no such head: the model has {layers} layers of {heads} heads, counted from 0.")
+    found: np.ndarray = maps[attention.layer]
+    one: np.ndarray = found.mean(axis=0) if attention.head is None else found[attention.head]
+    return one
+
+
+def _same_place(before: Reading, after: Reading, attention: TokenAttention) -> int:
+    """Return where the token stands in an edited text: as far from its beginning where the edit is later, else from its end."""
+    if attention.kind in ("decoder", "cross") and before.first < len(before):
+        return attention.token  # what was written is not edited
+    old, new = (reading.tokens.ids[: reading.first] for reading in (before, after))
+    shared = min(len(old), len(new))
+    differ = np.flatnonzero(old[:shared] != new[:shared])
+    first = int(differ[0]) if len(differ) else shared
+    return attention.token if attention.token < first else attention.token + len(new) - len(old)

@@ -1,0 +1,106 @@
+"""The trust panel beside attention: whether what a token looks at is what the answer hangs on."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from lmcore.analysis.attention.flow import flow_seconds
+from lmcore.analysis.recipes.heads import MAX_BYTES
+from lmcore.analysis.trust.attention_map import TokenAttention
+from lmcore.types import Input, Part, Report, Target
+from lmcore.ui import cache, linked
+from lmcore.ui.trust import WORDS_COST, measuring, trust_heading
+from lmcore.ui.views.explained import frozen, target_choice, thawed
+
+if TYPE_CHECKING:
+    from lmcore.analysis.attention.maps import AttentionMaps
+    from lmcore.analysis.trust.faithfulness import Faithfulness
+
+Text = str | tuple[tuple[str, str], ...]
+
+_MADE = 12  # the map, its edits, and those of random weights
+
+
+def draw_trust(version: str, text: Input, maps: "AttentionMaps", judged: Mapping[str, TokenAttention]) -> None:
+    """Offer to measure how far the attention of one token can be trusted as an explanation.
+
+    Args:
+        version: which model.
+        text: what it reads.
+        maps: those that are shown.
+        judged: what can be, by its name in the link; the token is asked for where it is below 0.
+    """
+    trust_heading()
+    st.caption("It is the attention of one token that is judged: whether what it looks at is what the answer hangs on.")
+    target, output = target_choice(version, text, "attention_trust", output=maps.output)
+    names = list(judged)
+    name = linked.segments("Map", names, "attention_judged", format_func=lambda name: _title(judged[name]))
+    attention = replace(judged[name], max_bytes=MAX_BYTES)
+    if attention.token < 0:
+        attention = replace(attention, token=_ask_token(maps))
+    root, asked = cache.workspace_root(), (version, frozen(text), target, output, attention)
+    if not _is_read(root, *asked[:-1], attention.token, maps.fingerprint, maps):
+        st.info(
+            "What is explained is read with other tokens around the text, or less of it, than the map has: take an earlier "
+            "token, or another part of the output."
+        )
+        return
+    measuring(f"attention_{hash(asked)}", _cost(maps, attention), lambda report: _measured(root, *asked, report))
+
+
+def _title(attention: TokenAttention) -> str:
+    if attention.way != "head":
+        return attention.way.capitalize()
+    return f"Layer {attention.layer + 1}, " + ("all heads" if attention.head is None else f"head {attention.head + 1}")
+
+
+def _ask_token(maps: "AttentionMaps") -> int:
+    size = len(maps.rows)
+    first = size if maps.kind == "decoder" else 1
+    number = st.number_input(
+        "Token that looks", 1, size, first, key=f"attention_judged_token_{size}_{maps.kind}", bind="query-params"
+    )
+    st.caption(f"It is {maps.rows[int(number) - 1]!r}.")
+    return int(number) - 1
+
+
+def _cost(maps: "AttentionMaps", attention: TokenAttention) -> str:
+    if attention.way != "flow":
+        return WORDS_COST
+    size = len(maps.tokens)
+    seconds = flow_seconds(len(maps.attentions), size, size * _MADE)
+    return f"{WORDS_COST} It also finds some {size * _MADE:,} flows, about {max(1, round(seconds)):,} s."
+
+
+@st.cache_data(show_spinner=False)
+def _is_read(
+    root: str,
+    version: str,
+    text: Text,
+    target: Target,
+    output: str,
+    token: int,
+    fingerprint: str,
+    _maps: "AttentionMaps",
+) -> bool:
+    """Say whether the maps that are shown are those of what is read for the target."""
+    from lmcore.analysis.trust.attention_map import is_shown
+    from lmcore.models.reading import read_row
+
+    with cache.pool().lease(version) as loaded:
+        return is_shown(read_row(loaded.widest, thawed(text), target, output=output), _maps, token)
+
+
+@st.cache_data(show_spinner=False)
+def _measured(
+    root: str, version: str, text: Text, target: Target, output: str, attention: TokenAttention, _report: Report
+) -> "Faithfulness":
+    from lmcore.analysis import judged_attention, measure_faithfulness
+
+    with cache.pool().lease(version) as loaded:
+        judged = judged_attention(
+            loaded, thawed(text), target, attention=attention, output=output or None, report=Part(_report, 0.0, 0.1)
+        )
+        return measure_faithfulness(loaded, judged, report=Part(_report, 0.1, 1.0))
