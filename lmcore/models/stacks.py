@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from torch import nn
-
 from lmcore.errors import OptionError
 
 _SINGLE = ("encoder.layer", "transformer.layer", "layers", "h")
@@ -51,6 +49,8 @@ def layer_stacks(base: Any) -> list[Stack]:
 
 def find_stacks(base: Any) -> list[Stack]:
     """Return the stacks of a base model: one, of an encoder-decoder two, and none where they are not known here."""
+    from torch import nn
+
     joined = bool(getattr(base.config, "is_encoder_decoder", False))
     places = (*_JOINED, *_BLOCKS) if joined else [("layers", path, "num_hidden_layers") for path in _SINGLE]
     found = []
@@ -67,6 +67,8 @@ def keep_layers(base: Any, stack: Stack, kept: Sequence[int]) -> dict[str, Any]:
     Returns:
         What the configuration has to say afterwards; see `lmcore.models.structure.note`.
     """
+    from torch import nn
+
     layers: Any = nn.ModuleList([stack.layers[number] for number in kept])
     for number, layer in enumerate(layers):
         for module in layer.modules():

@@ -104,9 +104,8 @@ def _show_agreement(found: "Faithfulness") -> None:
         charts.rank_correlations(methods, found.chance, title="Agreement with other methods", name="Method"),
         "trust_methods",
     )
-    for note, title in zip(methods["note"], methods["name"], strict=True):
-        if note:
-            st.caption(f"{title}: {note}")
+    for note, those in methods[methods["note"] != ""].groupby("note", sort=False):
+        st.caption(f"{', '.join(those['name'])}: {note}")
 
 
 @st.cache_data(show_spinner=False)

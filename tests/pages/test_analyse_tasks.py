@@ -90,7 +90,7 @@ def test_a_link_carries_every_column(open_app, version):
 
 
 def test_what_is_slow_waits_for_a_click_and_the_trust_panel_says_what_it_found(open_app, filled, monkeypatch):
-    monkeypatch.setattr("lmcore.analysis.attribution.cost._SLOW", 0.0)
+    monkeypatch.setattr("lmcore.analysis.attribution.cost.SLOW", 0.0)
     app = open_app(PAGE, text="we had some bread and soup today", analyse_view="Layers")
     app.session_state["analyse_method"] = "leave_one_out"
     app = app.segmented_control(key="analyse_view").set_value("why").run()

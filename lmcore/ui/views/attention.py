@@ -135,8 +135,10 @@ def _draw_maps(version: str, found: "dict[Kind, AttentionMaps]", kind: "Kind", t
     rolled = _draw_rollout(found, kind, drawn)
     if rolled is not None:
         report_button("rollout", version, map_frame(rolled[0]), asked, [rolled[1]])
-    ways = {"rollout": TokenAttention(-1, "rollout", kind), "head": TokenAttention(-1, "head", kind, layer - 1, number)}
-    draw_trust(version, text, maps, ways)
+    draw_trust(
+        version, text, maps,
+        [TokenAttention(-1, "rollout", kind), TokenAttention(-1, "head", kind, layer - 1, number)],
+    )  # fmt: skip
 
 
 def _draw_map(maps: "AttentionMaps", weights: Any, title: str, key: str, drawn: slice) -> Figure:

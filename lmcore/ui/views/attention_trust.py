@@ -1,6 +1,6 @@
 """The trust panel beside attention: whether what a token looks at is what the answer hangs on."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -23,21 +23,21 @@ Text = str | tuple[tuple[str, str], ...]
 _MADE = 12  # the map, its edits, and those of random weights
 
 
-def draw_trust(version: str, text: Input, maps: "AttentionMaps", judged: Mapping[str, TokenAttention]) -> None:
+def draw_trust(version: str, text: Input, maps: "AttentionMaps", judged: Sequence[TokenAttention]) -> None:
     """Offer to measure how far the attention of one token can be trusted as an explanation.
 
     Args:
         version: which model.
         text: what it reads.
         maps: those that are shown.
-        judged: what can be, by its name in the link; the token is asked for where it is below 0.
+        judged: what can be, each of another way; the token is asked for where it is below 0.
     """
     trust_heading()
     st.caption("It is the attention of one token that is judged: whether what it looks at is what the answer hangs on.")
     target, output = target_choice(version, text, "attention_trust", output=maps.output)
-    names = list(judged)
-    name = linked.segments("Map", names, "attention_judged", format_func=lambda name: _title(judged[name]))
-    attention = replace(judged[name], max_bytes=MAX_BYTES)
+    ways = {str(each.way): replace(each, max_bytes=MAX_BYTES) for each in judged}
+    way = linked.segments("Map", list(ways), "attention_judged", format_func=lambda way: _title(ways[way]))
+    attention = ways[way]
     if attention.token < 0:
         attention = replace(attention, token=_ask_token(maps))
     root, asked = cache.workspace_root(), (version, frozen(text), target, output, attention)

@@ -1,6 +1,6 @@
 """The parts of the attention view that are about what heads do: roles, flow, and importance."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import streamlit as st
@@ -34,6 +34,7 @@ OVER = {"text": "This text", "data": "Test rows of a data set"}
 ROLE_ROWS = 64
 FLOW_TOKENS = 64
 SLOW_FLOW = 3.0  # seconds
+_WAYS: tuple[Literal["rollout", "flow"], ...] = ("rollout", "flow")
 UNITS = {"logits": "Logits", "nats": "Nats", "share": "Share of the vector"}
 
 
@@ -104,14 +105,14 @@ def draw_flow(version: str, found: "dict[Kind, AttentionMaps]", kind: "Kind", te
     shares = {"Rollout": rolled, "Flow": flow / flow.sum()}
     title = f"What token {number}, {maps.tokens[chosen]!r}, takes from each input token"
     figure = head_charts.token_shares(shares, maps.tokens, title=title, unit="Share (0 to 1)")
-    show.figure(figure, "analyse_flow")
-    arguments = {"text": text, "kind": kind, "output": maps.output, "token": chosen}
-    report_button("flow", version, flow_frame(flow), arguments, [figure])
+    left, right = show.side_by_side()
+    with left:
+        show.figure(figure, "analyse_flow")
+        arguments = {"text": text, "kind": kind, "output": maps.output, "token": chosen}
+        report_button("flow", version, flow_frame(flow), arguments, [figure])
+    with right:
+        draw_trust(version, text, maps, [TokenAttention(chosen, way, kind) for way in _WAYS])
     _draw_all_flows(maps)
-    ways: dict[str, TokenAttention] = {
-        "rollout": TokenAttention(chosen, "rollout", kind), "flow": TokenAttention(chosen, "flow", kind)
-    }  # fmt: skip
-    draw_trust(version, text, maps, ways)
 
 
 def _draw_all_flows(maps: "AttentionMaps") -> None:
