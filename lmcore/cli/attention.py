@@ -8,7 +8,8 @@ import numpy as np
 from lmcore.analysis.attention.importance_methods import IMPORTANCE
 from lmcore.analysis.attention.role_scores import HEAD_ROLES
 from lmcore.cli.asked import max_tokens_flag
-from lmcore.cli.command import AnswerCommand, Session
+from lmcore.cli.attention_trust import attention_trust
+from lmcore.cli.command import AnswerCommand, Session, refuse
 from lmcore.cli.options import choices_help, given_options, method_flags
 from lmcore.cli.output import Answer, records, table
 from lmcore.cli.stream import shares_answer
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _SHOWN = 12
 _PARTS = ("maps", "roles", "flow", "contributions", "importance")
+_JUDGED = ("maps", "flow", "contributions")
 _KINDS = ("self", "encoder", "decoder", "cross")
 
 
@@ -47,6 +49,17 @@ _KINDS = ("self", "encoder", "decoder", "cross")
 @click.option("--head", type=click.IntRange(1), help="Of maps: the head.  [default: all averaged]")
 @click.option("--token", type=click.IntRange(1), help="Of flow and contributions: the token.  [default: all of them]")
 @click.option(
+    "--trust",
+    is_flag=True,
+    help="Measure besides how far the map can be trusted; of maps and flow that of one --token "
+    "(the first, of a decoder the last), and contributions.",
+)
+@click.option(
+    "--target",
+    metavar="TEXT",
+    help="With --trust: the class, token or phrase that maps are held against.  [default: what is predicted]",
+)
+@click.option(
     "--method",
     type=click.Choice(list(IMPORTANCE)),
     default=next(iter(IMPORTANCE)),
@@ -66,6 +79,8 @@ def attention_command(session: Session, /, version: str, text: str, **given: Any
     """
     from lmcore.models.load import load_model
 
+    if given["trust"] and given["what"] not in _JUDGED:
+        refuse(f"--trust goes with --what {', '.join(_JUDGED)}.")
     with session.report() as report:
         report.progress(0.0, "Loading the model")
         loaded = load_model(version, task=given["task"], settings=session.settings, max_tokens=given["max_tokens"])
@@ -115,7 +130,7 @@ def _maps(loaded: "LoadedModel", row: Input, given: dict[str, Any], report: Part
     flow = given["what"] == "flow"
     maps = attention_maps(
         loaded, row, kind=given["kind"], output=given["output"], max_bytes=limit,
-        report=Part(report, 0.0, 0.5 if flow else 1.0),
+        report=Part(report, 0.0, 0.3 if flow or given["trust"] else 1.0),
     )  # fmt: skip
     document: dict[str, Any] = {
         "kind": maps.kind,
@@ -125,11 +140,12 @@ def _maps(loaded: "LoadedModel", row: Input, given: dict[str, Any], report: Part
     }
     document |= {"output": maps.output} if maps.output else {}
     if flow:
-        more, shown = _flow(maps, given["token"], Part(report, 0.5, 1.0))
+        more, shown = _flow(maps, given["token"], Part(report, 0.3, 0.6 if given["trust"] else 1.0))
     else:
         more, shown = _one_map(maps, given["layer"], given["head"])
     cut = [maps.text_tokens.cut_note] if maps.truncated else []
-    return document | more, [*shown, *cut]
+    judged, told = attention_trust(loaded, row, maps, given, Part(report, 0.6, 1.0)) if given["trust"] else ({}, [])
+    return document | more | judged, [*shown, *cut, *told]
 
 
 def _one_map(maps: "AttentionMaps", layer: int | None, head: int | None) -> tuple[dict[str, Any], list[Any]]:

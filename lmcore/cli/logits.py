@@ -7,6 +7,7 @@ import click
 from lmcore.cli.asked import asked_question, described, input_of, load_asked, named_target, question_flags, titled
 from lmcore.cli.command import AnswerCommand, Session
 from lmcore.cli.output import Answer, records, table
+from lmcore.cli.why import show_trust, trust_document
 from lmcore.types import Part
 
 if TYPE_CHECKING:
@@ -23,14 +24,15 @@ if TYPE_CHECKING:
 @click.argument("version")
 @click.argument("text")
 @question_flags
+@click.option("--trust", is_flag=True, help="Measure besides how far the parts can be trusted.")
 @click.option("--shown", type=click.IntRange(1), default=15, show_default=True, help="Parts to show; --json gives all.")
 @click.pass_obj
-def logits_command(session: Session, /, version: str, text: str, shown: int, **flags: Any) -> Answer:
+def logits_command(session: Session, /, version: str, text: str, shown: int, trust: bool, **flags: Any) -> Answer:
     """Split the target's logit for TEXT, or its difference from another's, into what each part of VERSION adds directly.
 
     Of a task that reads several texts, TEXT is JSON of them by column.
     """
-    from lmcore.analysis import attribute_logits
+    from lmcore.analysis import attribute_logits, measure_faithfulness
     from lmcore.analysis.reading_cost import logit_parts_cost
 
     question = asked_question(text, flags)
@@ -39,8 +41,9 @@ def logits_command(session: Session, /, version: str, text: str, shown: int, **f
         loaded = load_asked(session, version, question.task, question.max_tokens)
         given, target = input_of(loaded, question.text), named_target(loaded, question)
         session.note(logit_parts_cost(loaded, given, target, output=question.output).sentence())
-        part = Part(report, 0.2, 1.0)
+        part = Part(report, 0.2, 0.5 if trust else 1.0)
         found = attribute_logits(loaded, given, target, output=question.output, report=part)
+        judged = measure_faithfulness(loaded, found, report=Part(report, 0.5, 1.0)) if trust else None
     document = {
         "version": str(loaded.ref),
         "target": described(found.target),
@@ -48,9 +51,10 @@ def logits_command(session: Session, /, version: str, text: str, shown: int, **f
         "value": found.value,
         "error": found.error,
         "parts": records(found.to_frame()),
+        "trust": trust_document(judged) if judged else None,
         "fingerprint": found.fingerprint,
     }
-    return Answer(document, _show(found, shown))
+    return Answer(document, [*_show(found, shown), *show_trust(judged)])
 
 
 def _show(found: "LogitAttribution", shown: int) -> list[Any]:

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from lmcore.cli.output import table
+from lmcore.cli.why import show_trust, trust_document
 from lmcore.errors import OptionError
-from lmcore.types import Input, Report
+from lmcore.types import Input, Part, Report
 
 if TYPE_CHECKING:
     from lmcore.models.load import LoadedModel
@@ -24,16 +25,18 @@ def shares_answer(
     Args:
         loaded: the model.
         row: what it reads.
-        given: ``output``, ``layer`` (every one where None) and ``token`` (from 1; all, and their mean printed, where None).
+        given: ``output``, ``layer`` (every one where None) ``token`` (from 1; all, and their mean printed, where None),
+            and ``trust``: whether it is measured how far the shares can be trusted.
         report: progress and cancellation.
 
     Raises:
         OptionError: there is no such layer or token.
         Cancelled: the report asked to stop.
     """
-    from lmcore.analysis import stream_contributions
+    from lmcore.analysis import measure_faithfulness, stream_contributions
 
-    found = stream_contributions(loaded, row, output=given["output"], report=report)
+    part = Part(report, 0.0, 0.5 if given["trust"] else 1.0)
+    found = stream_contributions(loaded, row, output=given["output"], report=part)
     frame = found.to_frame()
     layers, size = int(frame["layer"].max()), int(frame["position"].max()) + 1
     layer, token = given["layer"], given["token"]
@@ -55,7 +58,9 @@ def shares_answer(
         *(name for n in range(_STRONGEST) for name in (f"part {n + 1}", "share")),
     )
     cut = [found.text_tokens.cut_note] if found.text_tokens.truncated else []
-    return document, [said, table(columns, _rows(own)), *cut]
+    judged = measure_faithfulness(loaded, found, report=Part(report, 0.5, 1.0)) if given["trust"] else None
+    document |= {"trust": trust_document(judged)} if judged else {}
+    return document, [said, table(columns, _rows(own)), *cut, *show_trust(judged)]
 
 
 def _blocks(frame: pd.DataFrame) -> list[dict[str, Any]]:

@@ -76,3 +76,17 @@ def test_a_base_model_reads_a_pair(ask, trained_home, tiny_folder):
 )
 def test_bad_input_is_one_sentence(refused, trained_home, arguments, said):
     assert said in refused("analyse", "attention", *arguments, home=trained_home)
+
+
+def test_how_far_it_can_be_trusted(ask, run, trained_home):
+    for what in ("maps", "flow", "contributions"):
+        found = ask("analyse", "attention", MODEL, TEXT, "--what", what, "--trust", "--token", "2", home=trained_home)
+        checks = {each["check"]: each["value"] for each in found["trust"]["checks"]}
+        assert np.isfinite(checks["Likeness with random weights"])
+        assert (checks["Comprehensiveness"] is None) == (what == "contributions")
+        caveat = "it is no explanation of the answer by itself."
+        assert found["trust"]["warning"].endswith(caveat) == (what != "contributions")
+        assert found["trust"].get("token") == (None if what == "contributions" else 2)
+    wrong = run("analyse", "attention", MODEL, TEXT, "--what", "roles", "--trust", home=trained_home)
+    assert wrong.exit_code == 2
+    assert "--trust goes with --what maps, flow, contributions." in wrong.stderr

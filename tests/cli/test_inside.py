@@ -59,7 +59,9 @@ def test_a_tuned_lens_is_trained_kept_and_used(ask, run, speaking, trained_home)
 def test_the_parts_of_a_logit(ask, run, speaking, trained_home):
     found = ask("analyse", "logits", speaking, NEXT, "--target", " that", "--against", " is")
     assert sum(part["score"] for part in found["parts"]) == pytest.approx(found["value"], abs=1e-5)
-    assert "parts sum to" in run("analyse", "logits", MODEL, TEXT, home=trained_home).stdout
+    shown = run("analyse", "logits", MODEL, TEXT, "--trust", home=trained_home).stdout
+    assert "parts sum to" in shown
+    assert "Likeness with random weights" in shown
 
 
 def test_patching_two_texts(ask, run, refused, speaking):

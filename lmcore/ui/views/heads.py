@@ -110,9 +110,9 @@ def draw_flow(version: str, found: "dict[Kind, AttentionMaps]", kind: "Kind", te
         show.figure(figure, "analyse_flow")
         arguments = {"text": text, "kind": kind, "output": maps.output, "token": chosen}
         report_button("flow", version, flow_frame(flow), arguments, [figure])
+        _draw_all_flows(maps)
     with right:
         draw_trust(version, text, maps, [TokenAttention(chosen, way, kind) for way in _WAYS])
-    _draw_all_flows(maps)
 
 
 def _draw_all_flows(maps: "AttentionMaps") -> None:
