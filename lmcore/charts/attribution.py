@@ -76,6 +76,7 @@ def erasure_falls(frame: pd.DataFrame) -> Figure:
                 pd.DataFrame({"share": frame["share"], "fall": frame[column], "ranking": who, "measured": said})
             )
     long = pd.concat(parts, ignore_index=True)
+    order = ["this map", "random maps"]
     lines = alt.Legend(orient="bottom", symbolFillColor="gray", symbolStrokeColor="gray")  # seen in light and dark
     chart = (
         alt.Chart(long, title="Fall of the probability by the share of words")
@@ -84,8 +85,8 @@ def erasure_falls(frame: pd.DataFrame) -> Figure:
             x=alt.X("share:Q", title="Share of the words", axis=alt.Axis(format="%")),
             y=alt.Y("fall:Q", title="Fall of the probability (0 to 1)"),
             color=alt.Color("measured:N", title=None, legend=alt.Legend(orient="top")),
-            strokeDash=alt.StrokeDash("ranking:N", title=None, legend=lines),
-            shape=alt.Shape("ranking:N", legend=None),
+            strokeDash=alt.StrokeDash("ranking:N", title=None, sort=order, legend=lines),
+            shape=alt.Shape("ranking:N", sort=order, legend=None),
             tooltip=[
                 "measured:N",
                 "ranking:N",
