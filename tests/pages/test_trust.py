@@ -5,7 +5,8 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from tests.pages.test_analyse import PAGE, words
-from tests.pages.test_stops import ATTENTION, press, said
+from tests.pages.test_analyse_tasks import fill, keep
+from tests.pages.test_stops import ATTENTION, labels, press, said
 
 COMPARED = ("occlusion",)
 BY_WORD = {"Comprehensiveness", "Sufficiency", "Agreement with other methods"}
@@ -72,3 +73,15 @@ def test_the_parts_of_a_model_are_judged(open_app, filled, link):
     assert not checks(app) & BY_WORD
     assert ("Completeness error" in checks(app)) == ("Output reading" in link.values())
     assert warnings(app).startswith(("Nothing that was measured", "Read this map"))
+
+
+@pytest.mark.parametrize("task", ["question-answering", "text-generation"])
+def test_the_attention_of_every_task_is_judged_or_it_is_said_why_not(open_app, home, task):
+    app = fill(open_app(PAGE, version=keep(home.workspace, task), analyse_view="Attention"), task)
+    assert not app.exception
+    assert not app.error
+    if "Measure" in labels(app):
+        assert "Likeness with random weights" in checks(press(app, "Measure"))
+    else:
+        told = " ".join(box.value for box in app.info)
+        assert "What is explained is read with other tokens" in told or "nothing here that could be explained" in told
