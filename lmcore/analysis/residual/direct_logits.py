@@ -36,9 +36,9 @@ class LogitAttribution:
     """What each part of a model adds to a logit, or to the difference of two.
 
     Attributes:
-        parts: ``name``, ``kind`` (embedding, head, cross head, MLP, attention bias, norm bias, head bias), ``layer`` (from
-            1; 0 for the embedding), ``head`` (from 1; 0 where it is none) and ``score`` in logits; the scores sum to
-            ``value``.
+        parts: ``name``, ``kind`` (see `lmcore.analysis.residual.walk.Share`), ``layer`` (from 1; 0 for the embedding),
+            ``head`` (from 1; 0 where it is none) and ``score`` in logits; the scores sum to ``value``. No two have one
+            name.
         scores: the same by token at which a part writes, float32 of shape (parts, tokens of the stack).
         tokens: those tokens, as they are shown.
         text_tokens: everything that is read.

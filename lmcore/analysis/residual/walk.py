@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import torch
 
 _KINDS = {"heads": "head", "cross_heads": "cross head", "mlp": "MLP", "embedding": "embedding"}
+_NORM_BIASES = {"heads": "attention norm bias", "cross_heads": "cross-attention norm bias", "mlp": "MLP norm bias"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,7 +22,8 @@ class Share:
     """What one part adds.
 
     Attributes:
-        kind: embedding, head, cross head, MLP, attention bias, norm bias or head bias.
+        kind: embedding, head, cross head, MLP, head bias, the bias of an attention's projection ("attention bias") or of the
+            norm after a block ("attention norm bias", "MLP norm bias", "final norm bias").
         layer: from 1; 0 for the embedding and for what belongs to none.
         head: from 1; 0 where it is none.
         scores: by token, float64 of shape (tokens,).
@@ -65,7 +67,7 @@ def walk_back(
     last = len(stack)
     if ("normed", last) in by_place:
         norm = model.get_submodule(by_place["normed", last].path)
-        direction = walk.through(norm, values[by_place["residual", last]], direction, last)
+        direction = walk.through(norm, values[by_place["residual", last]], direction, "final norm bias")
     for layer in range(last, 0, -1):
         report.check()
         direction = walk.layer(layer, direction)
@@ -114,7 +116,7 @@ class _Walk:
         sums = self._sums(layer, [kind for kind, _, _ in blocks], norms)
         for (_, kind, _), norm, x in zip(reversed(blocks), reversed(norms), reversed(sums), strict=True):
             if not self.layout.before:
-                direction = self.through(norm, x, direction, layer)
+                direction = self.through(norm, x, direction, _NORM_BIASES[kind], layer)
             self.add(self.parts[kind, layer], direction)
         return direction
 
@@ -127,9 +129,11 @@ class _Walk:
             stream = found[-1] if self.layout.before else norm(found[-1].float()).double()
         return found
 
-    def through(self, norm: Any, x: "torch.Tensor", direction: "torch.Tensor", layer: int) -> "torch.Tensor":
+    def through(
+        self, norm: Any, x: "torch.Tensor", direction: "torch.Tensor", kind: str, layer: int = 0
+    ) -> "torch.Tensor":
         """Go through a norm, noting what its bias adds."""
         direction, rest = pull_back(norm, x, direction)
         if bool((rest != 0).any()):
-            self.shares.append(Share("norm bias", layer, 0, rest))
+            self.shares.append(Share(kind, layer, 0, rest))
         return direction

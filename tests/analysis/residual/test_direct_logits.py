@@ -29,6 +29,7 @@ def test_the_parts_add_up_to_a_difference_of_logits(name):
     assert found.value == pytest.approx(value, abs=1e-6)
     assert found.parts["score"].sum() == pytest.approx(value, abs=1e-5)
     assert found.error < 1e-5
+    assert found.parts["name"].is_unique
     assert np.allclose(found.scores.sum(axis=1), found.parts["score"], atol=1e-5)
     assert found.heads().shape == (1, 2) if name == "marian" else (2, 4)
     named = ~found.parts["kind"].str.contains("bias")
@@ -43,6 +44,7 @@ def test_linear_heads_add_up_though_norms_stand_after_the_blocks(task):
     assert found.parts["score"].sum() == pytest.approx(found.value, abs=1e-5)
     assert found.parts["kind"].iloc[0] == "embedding"
     assert found.parts["kind"].iloc[-1] == "head bias"
+    assert found.parts["name"].is_unique
 
 
 def test_a_classifier_of_the_mean_adds_up_over_all_tokens():
