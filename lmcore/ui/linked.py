@@ -65,6 +65,25 @@ def pills(
     return found
 
 
+def number(label: str, least: int, most: int, start: int, key: str) -> int:
+    """Draw a field for a whole number that the link carries.
+
+    Args:
+        label: of the field.
+        least: the smallest that can be given.
+        most: the largest; one beyond either, in a link, is passed over.
+        start: what stands there at first.
+        key: unique on the page; the name in the link.
+    """
+    asked = st.query_params.get(key, "")
+    if key not in st.session_state:
+        there = asked.isdecimal() and len(asked) <= len(str(most)) and least <= int(asked) <= most
+        st.session_state[key] = int(asked) if there else start
+    given = int(st.number_input(label, least, most, key=key))
+    _carry(key, str(given), str(start))
+    return given
+
+
 def text(
     label: str,
     key: str,

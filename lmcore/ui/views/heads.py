@@ -12,7 +12,7 @@ from lmcore.analysis.recipes.heads import flow_frame, row_inputs
 from lmcore.charts import analysis as charts
 from lmcore.charts import attention as head_charts
 from lmcore.types import Input, Report
-from lmcore.ui import cache, linked, show
+from lmcore.ui import cache, linked, places, show
 from lmcore.ui.analyse import split_data_choice
 from lmcore.ui.forms import method_choice, option_fields
 from lmcore.ui.share import report_button
@@ -94,8 +94,8 @@ def draw_flow(version: str, found: "dict[Kind, AttentionMaps]", kind: "Kind", te
         "input token is what can pass at most (Abnar & Zuidema 2020). Here it is shown as a share of all flows of its token."
     )
     first = size if kind == "decoder" else 1
-    number = st.number_input("Output token", 1, size, first, key=f"analyse_flow_token_{size}", bind="query-params")
-    chosen = int(number) - 1
+    number = linked.number("Output token", 1, size, first, f"{places.FLOW_TOKEN}_{size}")
+    chosen = number - 1
     flow = _flow(maps.fingerprint, chosen, maps)[0]
     shares = {"Rollout": attention_rollout(maps.attentions)[chosen], "Flow": flow / flow.sum()}
     title = f"What token {number}, {maps.tokens[chosen]!r}, takes from each input token"
