@@ -134,11 +134,11 @@ def test_the_end_of_a_queue_and_the_skipped_rows(opened, texts, labels):
     app = opened(texts)
     for key in ("label_choice_label_0", "label_skip", "label_choice_label_0", "label_choice_label_0"):
         app = press(app, key)
-    assert "Nothing is left but the 1 rows that you skipped." in said(app)
+    assert "Nothing is left but 1 row that you skipped." in said(app)
     app = press(app, "label_unskip")
     assert row_shown(app) == 4
     app = press(app, "label_choice_label_0")
-    assert "All 4 rows of this queue are labelled." in said(app)
+    assert "This queue is labelled: 4 rows." in said(app)
     app = press(app, "label_undo")
     assert row_shown(app) == 4
 
@@ -168,7 +168,7 @@ def test_two_people_share_the_rows(opened, texts, labels, home):
     bo = bo.checkbox(key="label_again").check().run()
     assert (row_shown(bo), progress(bo)) == (3, "1 of 4 labelled")
     bo = press(bo, "label_choice_label_1")
-    assert "0 of 1 rows that several people labelled agree" in said(bo)
+    assert "Several people labelled 1 row, and agree on 0." in said(bo)
     bo = bo.checkbox(key="label_stay").check().run()
     bo = press(bo, "label_keep")
     (entry,) = AuditLog(home.workspace).find(action="label")

@@ -11,7 +11,7 @@ from lmcore.analysis.recipes import named_data
 from lmcore.analysis.recipes.heads import flow_frame, row_inputs
 from lmcore.charts import analysis as charts
 from lmcore.charts import attention as head_charts
-from lmcore.types import Input, Report
+from lmcore.types import Input, Report, count_of
 from lmcore.ui import cache, linked, places, show
 from lmcore.ui.analyse import split_data_choice
 from lmcore.ui.forms import method_choice, option_fields
@@ -52,7 +52,7 @@ def draw_roles(version: str, given: Frozen, kind: "Kind") -> None:
     if found is None:
         return
     st.caption(
-        f"Over {found.texts} {'text' if found.texts == 1 else 'texts'}. A score is the share of attention that fits the role, "
+        f"Over {count_of(found.texts, 'text')}. A score is the share of attention that fits the role, "
         f"from 0 to 1. Duplicates and induction are looked for in {found.parameters['sequences']} sequences of "
         f"{found.parameters['length']} random tokens that come twice (Olsson et al. 2022). Resting on the first token, or on "
         "everything, is named only where no other role is clear."
