@@ -10,6 +10,7 @@ from lmcore.settings import Workspace
 
 LEAVINGS = {
     "lmcore.training.job:run": "lmcore.training.job:stop_elsewhere",
+    "lmcore.training.tuning.job:run_search": "lmcore.training.tuning.job:forget_search",
 }
 """What takes away what a target leaves."""
 
