@@ -126,10 +126,12 @@ def _ranking(data: TextDataset, versions: Sequence[str], measure: str) -> "Ranki
     other = ""
     if measure == DISAGREEMENT:
         others = [ref for ref in versions if ref != version]
-        other = str(right.selectbox("Against", others, key=f"label_other_{version}"))
+        with right:
+            other = linked.select("Against", others, "label_other", always=True)
     found = cache.ranking(version, str(data.ref), other)
     if found is None:
-        st.caption("The version has not read these rows yet: until it has, they come as in the file.")
+        who = "The versions have not both" if other else "The version has not"
+        st.caption(f"{who} read these rows yet: until then, they come as in the file.")
         config = {"version": version, "other": other, "data": str(data.ref)}
         as_job(
             RANKING, config, f"Order the rows of {data.ref}", "rank", "Order the rows", "label_rank",
@@ -218,7 +220,8 @@ def _show_said(queue: _Queue, row: Mapping[str, str], fields: Sequence[LabelFiel
     if not said or queue.ranking is None:
         return
     task = load_task(queue.task)
-    with st.expander("What the version says", icon=":material/lightbulb:", key=f"label_said_{key}"):
+    title = "What the versions say" if len(said) > 1 else "What the version says"
+    with st.expander(title, icon=":material/lightbulb:", key=f"label_said_{key}"):
         st.caption("Look after you have made up your mind: a proposal pulls labels towards itself.")
         for version, cells in said.items():
             left, right = st.columns([3, 1], vertical_alignment="center")
