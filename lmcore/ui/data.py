@@ -205,8 +205,9 @@ def _preview(cleaning: Cleaning) -> None:
         return
     dropped = int((changes["action"] == "dropped").sum())
     changed = changes.loc[changes["action"] == "changed", "id"].nunique()
-    goes, are = "goes" if dropped == 1 else "go", "is" if changed == 1 else "are"
-    st.markdown(f"**{count_of(dropped, 'row')} {goes}, {changed:,} {are} changed, {len(cleaning.data):,} left.**")
+    left = len(cleaning.data)
+    goes, *are = ("goes" if dropped == 1 else "go", *("is" if n == 1 else "are" for n in (changed, left)))
+    st.markdown(f"**{count_of(dropped, 'row')} {goes}, {changed:,} {are[0]} changed, {left:,} {are[1]} left.**")
     shown = changes.assign(row=changes["id"] + 1, rule=changes["rule"].map(lambda rule: CLEANING[rule].title))
     columns = ["row", "rule", "action", "before", "after"]
     show.table(shown[columns].head(SHOWN_ROWS), "clean_preview", alt="What cleaning would do, row by row.", height=280)
