@@ -18,6 +18,7 @@ from lmcore.tasks import reads_task
 from lmcore.training.evaluation import load_evaluation
 from lmcore.training.kept import chief_evaluation
 from lmcore.training.verdict import headline
+from lmcore.types import count_of
 
 if TYPE_CHECKING:
     from lmcore.training.evaluation import Evaluation
@@ -74,10 +75,6 @@ def overview(settings: Settings, board: JobBoard) -> Overview:
     return Overview(stages, empty=not datasets and not versions and not running)
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
 def _evaluation(workspace: Workspace, version: ModelVersion | None) -> "Evaluation | None":
     kept = chief_evaluation(workspace, version.ref) if version else None
     return load_evaluation(workspace, kept) if kept else None
@@ -89,8 +86,8 @@ def _data(datasets: Sequence[DatasetInfo]) -> StageState:
     newest = datasets[0]
     names = {info.ref.name for info in datasets}
     said = (
-        f"{_count(len(names), 'data set')} in {_count(len(datasets), 'version')}; the newest, {newest.ref}, has "
-        f"{newest.rows:,} rows{' and is split' if newest.is_split else ''}."
+        f"{count_of(len(names), 'data set')} in {count_of(len(datasets), 'version')}; the newest, {newest.ref}, has "
+        f"{count_of(newest.rows, 'row')}{' and is split' if newest.is_split else ''}."
     )
     choices = {"dataset": str(newest.ref)}
     if any(info.is_split for info in datasets):

@@ -38,6 +38,11 @@ def check_name(name: str, what: str) -> str:
     return name
 
 
+def count_of(number: int, noun: str) -> str:
+    """Return how many there are in words that agree: ``1 row``, ``1,200 rows``; the noun takes an s."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 @dataclass(frozen=True, slots=True)
 class ModelRef:
     """Which model: its kind, its name and, for a registered one, its version number or alias.

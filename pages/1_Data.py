@@ -3,6 +3,7 @@
 import streamlit as st
 
 from lmcore.charts import data as charts
+from lmcore.types import count_of
 from lmcore.ui import cache, linked, show, state
 from lmcore.ui.data import bring_in, clean_form, show_history, show_issues, show_rows, split_form
 from lmcore.ui.labelling import label_view
@@ -24,7 +25,7 @@ open_page("Data")
 def profile(ref: str) -> None:
     """Show rows, labels, lengths and missing values."""
     found = cache.profile(ref)
-    st.markdown("\n".join(f"- {sentence}" for sentence in (f"{found.rows:,} rows.", *found.verdict)))
+    st.markdown("\n".join(f"- {sentence}" for sentence in (f"{count_of(found.rows, 'row')}.", *found.verdict)))
     left, right = show.side_by_side()
     if len(found.labels):
         with left:

@@ -1,7 +1,7 @@
 import pytest
 
 from lmcore.errors import InputError
-from lmcore.types import DatasetRef, ModelRef, Part, Silent, check_name
+from lmcore.types import DatasetRef, ModelRef, Part, Silent, check_name, count_of
 
 
 @pytest.mark.parametrize(
@@ -80,3 +80,7 @@ def test_a_part_fills_its_stretch_of_the_whole():
     part.metrics(3, {"loss": 1.0})
     part.check()
     assert whole.said == [(0.6, "x"), (0.6, "x"), (0.65, "x"), (0.7, "x"), (0.7, "x"), (3, {"loss": 1.0}), "asked"]
+
+
+def test_counts_agree_with_their_noun():
+    assert [count_of(n, "row") for n in (0, 1, 2, 1200)] == ["0 rows", "1 row", "2 rows", "1,200 rows"]

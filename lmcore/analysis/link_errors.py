@@ -15,7 +15,7 @@ from lmcore.models.load import LoadedModel
 from lmcore.tasks.alignment import TextAlignment
 from lmcore.tasks.link_counts import link_bootstrap, link_figures, prediction_counts
 from lmcore.tasks.ratios import RESAMPLES
-from lmcore.types import Report
+from lmcore.types import Report, count_of
 
 READ = ("source", "target", "links")
 CHOSEN_HERE = (
@@ -148,7 +148,10 @@ def has_links(frame: pd.DataFrame) -> bool:
 
 def reading_cost(pairs: int, layers: int) -> str:
     """Say what it takes to measure so many layers, the embeddings among them, over so many pairs."""
-    return f"Reads both sentences of {pairs:,} pair{'s' * (pairs != 1)} once, and links their words by each of {layers} layers."
+    return (
+        f"Reads both sentences of {count_of(pairs, 'pair')} once, and links their words by each of "
+        f"{count_of(layers, 'layer')}."
+    )
 
 
 def _pairs(data: TextDataset | pd.DataFrame) -> tuple[str, pd.DataFrame]:

@@ -7,6 +7,7 @@ from lmcore.analysis.alignment import WordAlignment
 from lmcore.analysis.link_errors import AlignmentErrors
 from lmcore.charts.analysis import MAX_TOKENS
 from lmcore.charts.figure import Figure, bar_height, token_axis
+from lmcore.types import count_of
 
 LAYER = "Layer (0: embeddings)"
 
@@ -69,4 +70,4 @@ def _said(found: WordAlignment) -> str:
     if not found.links:
         return "No two words are linked."
     first = ", ".join(f"{found.source[i]!r} with {found.target[j]!r}" for i, j in found.links[:3])
-    return f"{len(found.links)} {'link' if len(found.links) == 1 else 'links'}, such as {first}."
+    return f"{count_of(len(found.links), 'link')}, such as {first}."

@@ -8,6 +8,7 @@ import pandas as pd
 from lmcore.charts.figure import Figure, bar_height, legend_above, text_axis
 from lmcore.tasks.figures import Metric
 from lmcore.training.evaluation import Evaluation
+from lmcore.types import count_of
 
 FEWEST_BARS = 8
 """Room is kept for so many bars: fewer would be squeezed between title, legend and axis."""
@@ -126,7 +127,7 @@ def confusion_matrix(evaluation: Evaluation) -> Figure:
         if wrong.empty or not wrong.iloc[0]["rows"]
         else (
             f"The most frequent confusion: {wrong.iloc[0]['gold']} taken for {wrong.iloc[0]['predicted']}, "
-            f"{wrong.iloc[0]['rows']} row{'' if wrong.iloc[0]['rows'] == 1 else 's'}."
+            f"{count_of(int(wrong.iloc[0]['rows']), 'row')}."
         )
     )
     size = bar_height(table["gold"].nunique(), each=40) + 40

@@ -12,7 +12,7 @@ from lmcore.cli.options import choices_help
 from lmcore.cli.output import Answer, records, table
 from lmcore.errors import InputError, OptionError
 from lmcore.tasks import TASKS, load_task
-from lmcore.types import Part
+from lmcore.types import Part, count_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -122,7 +122,7 @@ def _document(
 
 
 def _show(found: "Activations", sizes: "pd.DataFrame", rows: list[int], out: Path | None, single: bool) -> list[Any]:
-    read = f"{found.values.shape[1]:,} tokens of {len(set(rows)):,} {'text' if len(set(rows)) == 1 else 'texts'}"
+    read = f"{count_of(found.values.shape[1], 'token')} of {count_of(len(set(rows)), 'text')}"
     place = "position" if single else "row"
     shown = [
         (

@@ -9,7 +9,7 @@ from lmcore.cli.command import CommandGroup, Session
 from lmcore.cli.output import Answer, records, table
 from lmcore.cli.source import Source, source_parameters
 from lmcore.errors import OptionError, UnknownError
-from lmcore.types import SPLITS, Part
+from lmcore.types import SPLITS, Part, count_of
 
 if TYPE_CHECKING:
     from lmcore.data.dataset import TextDataset
@@ -95,7 +95,7 @@ def split_data(
         data = DatasetStore(session.settings.workspace).save(data)
     sizes = {split: len(data.part(split)) for split in SPLITS}
     listed = ", ".join(f"{count:,} in {split}" for split, count in sizes.items())
-    said = [f"{data.ref} has {len(data):,} rows: {listed}.", f"Train on it with: lmcore train {data.ref}"]
+    said = [f"{data.ref} has {count_of(len(data), 'row')}: {listed}.", f"Train on it with: lmcore train {data.ref}"]
     return Answer({**stored_document(session, data), "splits": sizes}, said)
 
 

@@ -74,12 +74,21 @@ def resume_job(session: Session, job: str) -> Answer:
     "delete", short_help="Forget a job that has ended.", epilog="Example: lmcore jobs delete 20260101-120000-a1b2c3"
 )
 @click.argument("job")
+@click.option("--force", is_flag=True, help="Also where a cluster that may still run it does not answer.")
 @click.pass_obj
-def delete_job(session: Session, job: str) -> Answer:
-    """Forget a job that has ended, with its log and its checkpoints; versions that it registered stay."""
+def delete_job(session: Session, job: str, force: bool) -> Answer:
+    """Forget a job that has ended, with its log, its checkpoints and a search's trials; registered versions stay.
+
+    A run that may still go on on a Ray cluster is stopped first.
+    """
     board = _board(session)
     found = board.get(job)
-    board.delete(job)
+    try:
+        board.delete(job, force=force)
+    except JobError as error:
+        if force or not found.config.get("cluster") or not found.state.ended:
+            raise
+        raise JobError(f"{error} Delete it all the same with --force.") from error
     return Answer(job_document(found), [f"“{found.title}” ({found.id}) and its own checkpoints are deleted."])
 
 

@@ -10,7 +10,7 @@ from lmcore.cli.command import CommandGroup, Session
 from lmcore.cli.data import stored_document
 from lmcore.cli.output import Answer, cell, records, table
 from lmcore.cli.source import Source, source_parameters
-from lmcore.types import SPLITS, DatasetRef, Part
+from lmcore.types import SPLITS, DatasetRef, Part, count_of
 
 if TYPE_CHECKING:
     from lmcore.data.dataset import TextDataset
@@ -116,7 +116,7 @@ def status_command(session: Session, data: str) -> Answer:
     left = label_progress(blank, labels)
     said = [f"{left.labelled:,} of the {left.rows:,} rows of {dataset.ref} without a label have been given one."]
     if found.shared:
-        said.append(f"{found.agreed:,} of the {found.shared:,} rows that several people labelled agree.")
+        said.append(f"Several people labelled {count_of(found.shared, 'row')}, and agree on {found.agreed:,}.")
     document = {
         "data": str(dataset.ref),
         "rows": len(dataset),
@@ -166,7 +166,7 @@ def keep_command(session: Session, data: str, authors: tuple[str, ...], with_unl
     counts = kept.operation
     by = ", ".join(f"{cell(name)} {count:,}" for name, count in counts["authors"].items())
     said = [
-        f"{kept.ref} has {len(kept):,} rows; labels by {by}.",
+        f"{kept.ref} has {count_of(len(kept), 'row')}; labels by {by}.",
         f"{counts['new']:,} are new, {counts['changed']:,} changed, {counts['confirmed']:,} confirmed; "
         f"{counts['unsettled']:,} rows on which authors differ stay as they were, {counts['left_out']:,} rows without a "
         "label are left out.",

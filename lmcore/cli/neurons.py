@@ -8,7 +8,7 @@ from lmcore.analysis.neurons.report import CANDIDATES, LOOKED_AT, TOP_TEXTS, Neu
 from lmcore.cli.command import AnswerCommand, Session
 from lmcore.cli.output import Answer, records, table
 from lmcore.errors import InputError
-from lmcore.types import Part
+from lmcore.types import Part, count_of
 
 if TYPE_CHECKING:
     from lmcore.analysis.neurons.report import NeuronReport, NeuronTokens
@@ -122,7 +122,7 @@ def _document(
 def _show(found: "NeuronReport", neuron: str | None, shown: "list[tuple[int, NeuronTokens]]") -> list[Any]:
     columns = ("layer", "norm", "sparsity", "hoyer", "dead", "dead_share")
     said: list[Any] = [
-        f"{found.texts} texts with {found.tokens} tokens; special ones are left out. {found.rule}",
+        f"{count_of(found.texts, 'text')} with {count_of(found.tokens, 'token')}; special ones are left out. {found.rule}",
         table(columns, [[row[name] for name in columns] for row in records(found.layers)]),
     ]
     if len(found.selective):

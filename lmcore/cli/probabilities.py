@@ -8,7 +8,7 @@ from lmcore.cli.asked import load_asked, max_tokens_flag, read_text
 from lmcore.cli.command import AnswerCommand, Session
 from lmcore.cli.output import Answer, records, table
 from lmcore.tasks import TASKS
-from lmcore.types import Part
+from lmcore.types import Part, count_of
 
 if TYPE_CHECKING:
     from lmcore.analysis.probabilities import TokenProbabilities
@@ -89,7 +89,7 @@ def _show(found: "TokenProbabilities") -> list[Any]:
     return [
         f"Each is the probability of the {found.reading}; surprisal and entropy are in bits.",
         table(tuple(columns), rows[:_SHOWN]),
-        f"Together {found.bits:.2f} bits over {found.predicted} tokens: a perplexity of {found.perplexity:.2f}.",
+        f"Together {found.bits:.2f} bits over {count_of(found.predicted, 'token')}: a perplexity of {found.perplexity:.2f}.",
         *more,
         *cut,
     ]

@@ -9,6 +9,7 @@ import click
 from lmcore.cli.command import INTERRUPTED, AnswerCommand, Session, refuse
 from lmcore.cli.output import Answer
 from lmcore.errors import ServerError
+from lmcore.types import count_of
 
 if TYPE_CHECKING:
     from lmcore.serving.server import ServerState
@@ -111,7 +112,8 @@ def _status(session: Session) -> Answer:
     if stats.requests:
         median = f", half of them within {stats.latency_ms['p50']:.0f} ms" if stats.latency_ms else ""
         shown.append(
-            f"It has answered {stats.requests} requests with {stats.texts} texts{median}; {stats.errors} failed."
+            f"It has answered {count_of(stats.requests, 'request')} with "
+            f"{count_of(stats.texts, 'text')}{median}; {stats.errors} failed."
         )
     return Answer(document, shown)
 

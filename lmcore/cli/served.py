@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from lmcore.cli.command import Session
 from lmcore.cli.output import Answer, records, table
-from lmcore.types import Input, Part
+from lmcore.types import Input, Part, count_of
 
 if TYPE_CHECKING:
     from lmcore.analysis.served.attribution import ServedAttribution
@@ -54,7 +54,7 @@ def served_answer(
 
     if cost:
         calls = served_calls(given, method=method, **options)
-        return Answer({"calls": calls}, [f"This asks the server about up to {calls} texts."])
+        return Answer({"calls": calls}, [f"This asks the server about up to {count_of(calls, 'text')}."])
     client = server_client(session.settings.workspace if server == SERVER else server, api_key=api_key)
     with session.report() as report:
         report.progress(0.0, "Asking the server")
@@ -95,7 +95,7 @@ def _shown(found: "ServedAttribution") -> list[Any]:
     ]
     answer = found.answer
     said = answer.get("text") or answer["label"] or ", ".join(span["label"] for span in answer.get("spans", ()))
-    asked = f"The server was asked about {found.calls} texts."
+    asked = f"The server was asked about {count_of(found.calls, 'text')}."
     error = found.completeness_error
     summed = (
         f"The scores miss the difference that they should add up to by {error:.2%}."

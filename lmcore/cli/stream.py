@@ -8,7 +8,7 @@ import pandas as pd
 from lmcore.cli.output import table
 from lmcore.cli.why import show_trust, trust_document
 from lmcore.errors import OptionError
-from lmcore.types import Input, Part, Report
+from lmcore.types import Input, Part, Report, count_of
 
 if TYPE_CHECKING:
     from lmcore.models.load import LoadedModel
@@ -41,9 +41,9 @@ def shares_answer(
     layers, size = int(frame["layer"].max()), int(frame["position"].max()) + 1
     layer, token = given["layer"], given["token"]
     if layer is not None and layer > layers:
-        raise OptionError(f"The model has {layers} layers: give --layer among them.")
+        raise OptionError(f"The model has {count_of(layers, 'layer')}: give --layer among them.")
     if token is not None and token > size:
-        raise OptionError(f"The text has {size} tokens: give --token among them.")
+        raise OptionError(f"The text has {count_of(size, 'token')}: give --token among them.")
     tokens = list(frame.drop_duplicates("position")["token"])
     own = frame if token is None else frame[frame["position"] == token - 1]
     own = own if layer is None else own[own["layer"] == layer]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from lmcore.audit import audited
 from lmcore.errors import InputError, JobError, ResourceError, UnknownError
 from lmcore.jobs.job import Job, JobState, check_target, is_job_id, new_job_id
+from lmcore.jobs.leavings import take_away
 from lmcore.jobs.metrics import MetricRows, read_metrics
 from lmcore.jobs.schedule import GIB
 from lmcore.jobs.store import JobStore
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 TITLE_LENGTH = 120
 POLL_SECONDS = 0.05
+_ALL = 1_000_000
 
 
 class JobBoard:
@@ -190,26 +192,38 @@ class JobBoard:
             )
         return self.get(job_id)
 
-    def delete(self, job_id: str) -> None:
-        """Forget a job that has ended, with its log, its metrics, and what it kept in its folder and as checkpoints.
+    def delete(self, job_id: str, *, force: bool = False) -> None:
+        """Forget a job that has ended, with its log, its metrics, and what it kept in its folder, as checkpoints and elsewhere.
+
+        A run of it that may still go on on a cluster is stopped first.
+
+        Args:
+            job_id: the job.
+            force: delete it although a cluster that may still run it does not answer.
 
         Raises:
             UnknownError: there is no such job.
-            JobError: it is queued or running.
+            JobError: it is queued or running, or its run on a cluster cannot be stopped.
             AccessError: the workspace's actor may not delete it.
             StorageError: the disk refuses.
         """
         self._tending.tend()
         found = self._find(job_id)
-        with audited(self._workspace, "delete_job", found.id, **_facts(found)), self._store.writing() as db:
-            job = self._known(db, job_id)
-            if not job.state.ended:
-                raise JobError(f"“{job.title}” is {job.state}: cancel it before it is deleted.")
-            for folder in (*_checkpoints(job, self._workspace), job.folder):
-                with disk_errors(folder):
-                    if folder.exists():
-                        shutil.rmtree(folder)
-            self._store.remove(db, job.id)
+        with audited(self._workspace, "delete_job", found.id, **_facts(found)):
+            _check_ended(found)
+            with self._store.reading() as db:
+                others = self._store.newest(db, found.kind, _ALL)
+            take_away(
+                found, self._workspace, others, force=force
+            )  # a cluster may be slow: the queue stays open meanwhile
+            with self._store.writing() as db:
+                job = self._known(db, job_id)
+                _check_ended(job)
+                for folder in (*_checkpoints(job, self._workspace), job.folder):
+                    with disk_errors(folder):
+                        if folder.exists():
+                            shutil.rmtree(folder)
+                self._store.remove(db, job.id)
 
     def log(self, job_id: str, tail_bytes: int = 65536) -> str:
         """Return the end of what the worker printed, over all attempts, in whole lines.
@@ -273,6 +287,11 @@ class JobBoard:
             newest = [known.id for known in self._store.newest(db, None, 5)]
             raise UnknownError("job", job_id[:40], newest, "These are the newest." if newest else "")
         return job
+
+
+def _check_ended(job: Job) -> None:
+    if not job.state.ended:
+        raise JobError(f"“{job.title}” is {job.state}: cancel it before it is deleted.")
 
 
 def _facts(job: Job) -> dict[str, str]:

@@ -21,6 +21,7 @@ from lmcore.errors import Cancelled
 from lmcore.garbage import collect_seldom
 from lmcore.jobs.end import note_end
 from lmcore.jobs.failure import explain
+from lmcore.jobs.former import present_target
 from lmcore.jobs.job import Job, JobState, check_target
 from lmcore.jobs.report import JobReport, owns
 from lmcore.jobs.store import JobStore
@@ -91,7 +92,7 @@ def perform(job: Job, workspace: Workspace, report: JobReport) -> Outcome:
     """Call the job's function and say how it ended."""
     try:
         report.check()
-        function: Run = load_target(check_target(job.target))
+        function: Run = load_target(check_target(present_target(job.target)))
         returned = function(dict(job.config), workspace=workspace, report=report, resume=job.attempt > 1)
         return Outcome(JobState.DONE, result=json.dumps(dict(returned)))
     except Cancelled:

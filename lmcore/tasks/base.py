@@ -9,7 +9,7 @@ from lmcore.errors import DataError, InputError, OptionError
 from lmcore.tasks.figures import Metric, Scores
 from lmcore.tasks.predicted import Predicted
 from lmcore.tasks.teaching import Teaching
-from lmcore.types import Prediction, Report, Target
+from lmcore.types import Prediction, Report, Target, count_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -171,7 +171,7 @@ class Task(Teaching):
                 row = int(frame.loc[empty[0], "id"]) + 1
                 name = column.name if column.name.endswith("s") else f"a {column.name}"
                 raise DataError(
-                    f"{what} has {len(empty)} rows without {name}, the first is row {row}: "
+                    f"{what} has {count_of(len(empty), 'row')} without {name}, the first is row {row}: "
                     f"{'clean the data set' if column.role in ('text', 'output') else 'label them or drop them'} first."
                 )
         self.check_rows(frame, what, labels)

@@ -20,7 +20,7 @@ from lmcore.tasks.language import (
 )
 from lmcore.tasks.predicted import Predicted
 from lmcore.tasks.teaching import token_lessons
-from lmcore.types import Prediction, Report, Target
+from lmcore.types import Prediction, Report, Target, count_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -147,7 +147,8 @@ class Completion(LanguageTask):
         gaps = [len(places) for places in encodings.notes["places"]]
         if len(tokens) != sum(gaps):
             raise InputError(
-                f"The answer {answer[:40]!r} has {len(tokens)} tokens and the text {sum(gaps)} gaps: give one token for each."
+                f"The answer {answer[:40]!r} has {count_of(len(tokens), 'token')} and the text "
+                f"{count_of(int(sum(gaps)), 'gap')}: give one token for each."
             )
         ends = np.cumsum([0, *gaps])
         return _labelled(encodings, [tokens[a:b] for a, b in pairwise(ends)])

@@ -3,12 +3,13 @@
 import os
 import secrets
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from lmcore.data.store import DatasetStore
+from lmcore.errors import JobError, OptionError
 from lmcore.models.catalogue import resolve_model
 from lmcore.settings import Settings, Workspace
 from lmcore.training.config import TrainConfig
@@ -69,6 +70,36 @@ def run(config: Mapping[str, Any], *, workspace: Workspace, report: Report, resu
     if "workers" in config:
         return _together(told, config, settings, report, resume)
     return train(told, data, settings=settings, report=report, scratch=scratch, resume=resume).to_dict()
+
+
+def stop_elsewhere(
+    config: Mapping[str, Any], *, workspace: Workspace, others: Sequence[Mapping[str, Any]], force: bool
+) -> None:
+    """Stop a run that may still go on on the Ray cluster, as where this machine has lost it.
+
+    Args:
+        config: what `job_config` returned.
+        workspace: where everything is stored.
+        others: makes no difference.
+        force: leave a run alone that cannot be stopped.
+
+    Raises:
+        JobError: it cannot be stopped, and may still run.
+    """
+    from lmcore.training.distributed.cluster import stop_there
+    from lmcore.training.distributed.ray_jobs import RayAccess, RayJobs
+
+    if not config.get("cluster"):
+        return
+    name = check_name(f"{config['checkpoints']}-run", "checkpoint folder")
+    settings = replace(Settings.from_environment(), workspace=workspace)
+    try:
+        stop_there(RunFolder(workspace.checkpoints / name), lambda: RayJobs(RayAccess.from_environment(settings)))
+    except (JobError, OptionError) as error:
+        if not force:
+            raise JobError(
+                f"The run may still go on on the Ray cluster and cannot be stopped, so that its job is not deleted: {error}"
+            ) from error
 
 
 def _together(

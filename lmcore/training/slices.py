@@ -16,7 +16,7 @@ from lmcore.tasks.figures import Metric
 from lmcore.tasks.resampling import middle, resampled_sums, wilson
 from lmcore.tasks.tally import Tally
 from lmcore.training.evaluation import Evaluation
-from lmcore.types import DatasetRef
+from lmcore.types import DatasetRef, count_of
 
 LEVEL = 0.95
 LENGTHS = 4
@@ -60,7 +60,7 @@ class SliceReport:
         return [
             f"{row['by']} = {row['slice']}: {row['verdict']} than the whole, {self.metric.title} "
             f"{self.metric.show(row['value'])} ({self.metric.show(row['low'])} to {self.metric.show(row['high'])}) on "
-            f"{row['rows']} rows against {self.metric.show(self.overall)}."
+            f"{count_of(int(row['rows']), 'row')} against {self.metric.show(self.overall)}."
             for row in flagged.to_dict("records")
         ]
 
@@ -154,7 +154,7 @@ def _lengths(texts: pd.Series) -> pd.Series:
     for place in np.unique(places):
         inside = counts[places == place]
         low, high = int(inside.min()), int(inside.max())
-        names[place] = f"{low} to {high} words" if low < high else f"{low} word{'' if low == 1 else 's'}"
+        names[place] = f"{low} to {high} words" if low < high else f"{count_of(low, 'word')}"
     return pd.Series([names[place] for place in places])
 
 

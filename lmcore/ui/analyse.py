@@ -10,7 +10,7 @@ from lmcore.errors import LmError
 from lmcore.tasks import load_task
 from lmcore.tasks.base import Task
 from lmcore.types import Input
-from lmcore.ui import cache, show, state
+from lmcore.ui import cache, places, show, state
 from lmcore.ui.example import example_texts
 from lmcore.ui.linked import LINK_LENGTH
 
@@ -26,12 +26,14 @@ def text_choice(version: str) -> Input:
         The text, or each text by its column where the task reads several; empty where there is none yet.
     """
     task = load_task(cache.registry().get(version).task)
+    named = "text" in st.query_params or "row" in st.query_params
     by_row = bool(state.chosen("row")) and not st.query_params.get("text")
     sources = [_TYPED, _ROW]
     source = st.segmented_control(
         "Text", sources, default=sources[int(by_row)], key="analyse_source", required=True, label_visibility="collapsed"
     )
     texts = _row_texts(task) if source == _ROW else _typed_texts(task, version)
+    places.text_is(texts, named=named)
     return next(iter(texts.values()), "") if len(texts) < 2 else texts
 
 
@@ -136,7 +138,7 @@ def _row_number(frame: pd.DataFrame, ref: str) -> int:
     wanted = state.chosen("row")
     ids = frame["id"].astype(int)
     first, last = int(ids.min()) + 1, int(ids.max()) + 1
-    there = wanted.isdecimal() and first <= int(wanted) + 1 <= last
+    there = wanted.isdecimal() and len(wanted) <= len(str(last)) and first <= int(wanted) + 1 <= last
     if wanted and not there:
         st.warning(f"The link names a row that is not in this data set: row {first} is shown.")
     start = int(wanted) + 1 if there else first

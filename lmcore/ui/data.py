@@ -13,7 +13,7 @@ from lmcore.data.read import PLAIN, SUFFIXES, read_table
 from lmcore.data.samples import SAMPLES
 from lmcore.data.split import split_dataset
 from lmcore.tasks import TASKS, load_task
-from lmcore.types import SPLITS
+from lmcore.types import SPLITS, count_of
 from lmcore.ui import access, cache, show, state
 from lmcore.ui.forms import option_fields
 
@@ -119,7 +119,9 @@ def show_history(data: TextDataset) -> None:
                 st.rerun()
         by = ", ".join(f"{show.plain(name)} {count:,}" for name, count in info.operation.get("authors", {}).items())
         operation += f" by {by}" if by else ""
-        right.caption(f"{operation} · {info.rows:,} rows · {pd.Timestamp(info.created, unit='s'):%Y-%m-%d %H:%M} UTC")
+        right.caption(
+            f"{operation} · {count_of(info.rows, 'row')} · {pd.Timestamp(info.created, unit='s'):%Y-%m-%d %H:%M} UTC"
+        )
 
 
 def _sample() -> None:
@@ -203,7 +205,9 @@ def _preview(cleaning: Cleaning) -> None:
         return
     dropped = int((changes["action"] == "dropped").sum())
     changed = changes.loc[changes["action"] == "changed", "id"].nunique()
-    st.markdown(f"**{dropped:,} rows go, {changed:,} are changed, {len(cleaning.data):,} are left.**")
+    left = len(cleaning.data)
+    goes, *are = ("goes" if dropped == 1 else "go", *("is" if n == 1 else "are" for n in (changed, left)))
+    st.markdown(f"**{count_of(dropped, 'row')} {goes}, {changed:,} {are[0]} changed, {left:,} {are[1]} left.**")
     shown = changes.assign(row=changes["id"] + 1, rule=changes["rule"].map(lambda rule: CLEANING[rule].title))
     columns = ["row", "rule", "action", "before", "after"]
     show.table(shown[columns].head(SHOWN_ROWS), "clean_preview", alt="What cleaning would do, row by row.", height=280)

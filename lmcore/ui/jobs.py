@@ -128,10 +128,17 @@ def _offer_resuming(job: Job) -> None:
 def _offer_deletion(job: Job) -> None:
     """Let a job that failed or was cancelled be forgotten, rather than gone on with."""
     with st.popover("Delete", icon=":material/delete:"):
-        kept = "what it tried" if job.kind == "search" else "versions that it registered"
-        st.markdown(f"Its log, curves and checkpoints of its own go, and it cannot be resumed; {kept} will stay.")
+        tried = ", what it tried" if job.kind == "search" else ""
+        st.markdown(
+            f"Its log, curves{tried} and checkpoints of its own go, and it cannot be resumed; versions that it registered "
+            "will stay."
+        )
+        force = bool(job.config.get("cluster")) and st.checkbox(
+            "Even if the cluster does not answer", key=f"force_{job.id}",
+            help="What may still run there is stopped first. Where the cluster is gone for good, delete the job without that.",
+        )  # fmt: skip
         if access.button("Delete this job", action="delete_job", key=f"delete_{job.id}"):
-            board().delete(job.id)
+            board().delete(job.id, force=force)
             st.rerun()
 
 

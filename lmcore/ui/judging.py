@@ -14,7 +14,7 @@ from lmcore.models.decoding import DECODING
 from lmcore.tasks import TASKS, load_task
 from lmcore.tasks.classes import ClassTask
 from lmcore.training.judging import CALIBRATION, CURVE, EVALUATION, curve_config
-from lmcore.types import SPLITS
+from lmcore.types import SPLITS, count_of
 from lmcore.ui import cache, show, state
 from lmcore.ui.beside import show_beside
 from lmcore.ui.compression import show_compression
@@ -48,7 +48,7 @@ def choose_evaluation(ref: str) -> "Evaluation | None":
         "Evaluated on",
         list(kept),
         index=list(kept).index(chief) if chief in kept else 0,
-        format_func=lambda i: f"{kept[i].data} ({kept[i].rows:,} rows)",
+        format_func=lambda i: f"{kept[i].data} ({count_of(kept[i].rows, 'row')})",
         key=f"judging_evaluation_{ref}",
     )
     return cache.evaluation(chosen)

@@ -18,7 +18,7 @@ from lmcore.errors import LmError
 from lmcore.tasks import TASKS, load_task
 from lmcore.tasks.doubt import doubt_measures
 from lmcore.training.ranking import DISAGREEMENT, RANKING, TITLES
-from lmcore.types import SPLITS
+from lmcore.types import SPLITS, count_of
 from lmcore.ui import access, cache, linked, show, state
 from lmcore.ui.jobs import as_job, running_bytes
 from lmcore.ui.label_forms import draft, draw_field, finish_fields, forget_draft, set_cell
@@ -126,10 +126,12 @@ def _ranking(data: TextDataset, versions: Sequence[str], measure: str) -> "Ranki
     other = ""
     if measure == DISAGREEMENT:
         others = [ref for ref in versions if ref != version]
-        other = str(right.selectbox("Against", others, key=f"label_other_{version}"))
+        with right:
+            other = linked.select("Against", others, "label_other", always=True)
     found = cache.ranking(version, str(data.ref), other)
     if found is None:
-        st.caption("The version has not read these rows yet: until it has, they come as in the file.")
+        who = "The versions have not both" if other else "The version has not"
+        st.caption(f"{who} read these rows yet: until then, they come as in the file.")
         config = {"version": version, "other": other, "data": str(data.ref)}
         as_job(
             RANKING, config, f"Order the rows of {data.ref}", "rank", "Order the rows", "label_rank",
@@ -145,7 +147,11 @@ def _show_progress(queue: _Queue, labels: Sequence[GivenLabel], author: str) -> 
     st.progress(share, text=f"{found.labelled:,} of {found.rows:,} labelled{skipped}")
     if found.authors:
         by = ", ".join(f"{show.plain(name)} {count:,}" for name, count in sorted(found.authors.items()))
-        both = f" {found.agreed:,} of {found.shared:,} rows that several people labelled agree." if found.shared else ""
+        both = (
+            f" Several people labelled {count_of(found.shared, 'row')}, and agree on {found.agreed:,}."
+            if found.shared
+            else ""
+        )
         st.caption(f"Labels so far: {by}.{both}")
 
 
@@ -214,7 +220,8 @@ def _show_said(queue: _Queue, row: Mapping[str, str], fields: Sequence[LabelFiel
     if not said or queue.ranking is None:
         return
     task = load_task(queue.task)
-    with st.expander("What the version says", icon=":material/lightbulb:", key=f"label_said_{key}"):
+    title = "What the versions say" if len(said) > 1 else "What the version says"
+    with st.expander(title, icon=":material/lightbulb:", key=f"label_said_{key}"):
         st.caption("Look after you have made up your mind: a proposal pulls labels towards itself.")
         for version, cells in said.items():
             left, right = st.columns([3, 1], vertical_alignment="center")
@@ -302,14 +309,14 @@ def _show_end(data: TextDataset, queue: _Queue, labels: Sequence[GivenLabel], st
     if not queue.wanted:
         st.success("Every row has a label: choose All rows to check them.", icon=":material/check_circle:")
     elif found.skipped:
-        st.info(f"Nothing is left but the {found.skipped:,} rows that you skipped.", icon=":material/skip_next:")
+        st.info(f"Nothing is left but {count_of(found.skipped, 'row')} that you skipped.", icon=":material/skip_next:")
         if st.button("Show the skipped rows again", key="label_unskip"):
             store.forget_skips(author)
             st.rerun()
     elif found.labelled < found.rows:
         st.info("Others are looking at the rows that are left.", icon=":material/group:")
     else:
-        st.success(f"All {found.rows:,} rows of this queue are labelled.", icon=":material/check_circle:")
+        st.success(f"This queue is labelled: {count_of(found.rows, 'row')}.", icon=":material/check_circle:")
     said = any(label.author == author for label in labels)
     if said and st.button("Undo", key="label_undo", shortcut="U", icon=":material/undo:"):
         st.session_state[_focus(data, author)] = store.undo(author)

@@ -15,6 +15,7 @@ def select(
     *,
     format_func: Callable[[str], str] = str,
     default: str = "",
+    always: bool = False,
     help: str | None = None,
 ) -> str:
     """Draw a select box whose choice the link carries by its name.
@@ -25,11 +26,12 @@ def select(
         key: unique on the page; the name in the link.
         format_func: what is shown of a name. A link that names what is shown is understood too.
         default: what is chosen at first, and what a link that names nothing means; the first option where empty.
+        always: whether the link names what is chosen at first too, as where that will be another one later.
         help: what it is.
     """
     first = _restore(key, options, format_func, default)
     value = st.selectbox(label, options, format_func=format_func, key=key, help=help)
-    return _carry(key, str(value), first)
+    return _carry(key, str(value), "" if always else first)
 
 
 def segments(
@@ -63,6 +65,25 @@ def pills(
     found = tuple(name for name in options if name in chosen)
     _carry(key, ",".join(found), ",".join(options))
     return found
+
+
+def number(label: str, least: int, most: int, start: int, key: str) -> int:
+    """Draw a field for a whole number that the link carries.
+
+    Args:
+        label: of the field.
+        least: the smallest that can be given.
+        most: the largest; one beyond either, in a link, is passed over.
+        start: what stands there at first.
+        key: unique on the page; the name in the link.
+    """
+    asked = st.query_params.get(key, "")
+    if key not in st.session_state:
+        there = asked.isdecimal() and len(asked) <= len(str(most)) and least <= int(asked) <= most
+        st.session_state[key] = int(asked) if there else start
+    given = int(st.number_input(label, least, most, key=key))
+    _carry(key, str(given), str(start))
+    return given
 
 
 def text(

@@ -11,7 +11,7 @@ from lmcore.tasks.alignment import TextAlignment
 from lmcore.tasks.base import Task
 from lmcore.tasks.links import MEASURES, LinkName, word_stretches
 from lmcore.types import Input, Target
-from lmcore.ui import linked, show
+from lmcore.ui import linked, places, show
 from lmcore.ui.forms import method_choice, option_fields
 
 
@@ -55,9 +55,9 @@ def _other_word(link: LinkName, text: Input) -> int | None:
     """Ask for a word of the second text; None for no other."""
     read = text if isinstance(text, str) else list(text.values())[-1]
     words = [read[start:end] for start, end in word_stretches(read, raw=True)]
-    places = {str(place): f"{word} (word {place + 1})" for place, word in enumerate(words) if place != link.target}
+    words_at = {str(place): f"{word} (word {place + 1})" for place, word in enumerate(words) if place != link.target}
     found = linked.select(
-        "Rather than", ["", *places], "link_against", format_func=lambda place: places.get(place, "nothing else"),
+        "Rather than", ["", *words_at], places.LINK_AGAINST, format_func=lambda place: words_at.get(place, "nothing else"),
         help="Explain why the word is linked with the one rather than with the other.",
     )  # fmt: skip
     return int(found) if found else None

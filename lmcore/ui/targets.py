@@ -11,10 +11,8 @@ from lmcore.tasks.base import Task
 from lmcore.tasks.bio import OUTSIDE
 from lmcore.tasks.links import LinkName
 from lmcore.types import Input, Prediction, Target
-from lmcore.ui import state
+from lmcore.ui import places, state
 from lmcore.ui.links import link_choice
-
-_AGAINST = "analyse_against"
 
 
 def read_of(task: Task, text: Input) -> str:
@@ -73,12 +71,14 @@ def offered_choice(offered: Sequence[Target], prediction: Prediction, read: str,
         read: the text in which places are, for naming them.
         key: unique on the page.
     """
+    places.output_is(prediction.text if any(target.kind == "phrase" for target in offered) else "")
     names = distinct([target_name(target, prediction, read) for target in offered])
     links = distinct([_link_name(target) for target in offered])
     wanted = state.chosen("target")
     index = next((found.index(wanted) for found in (links, names) if wanted in found), 0)
-    index = names.index(st.selectbox("What to explain", names, index=index, key=key))
+    index = names.index(st.selectbox("What to explain", names, index=index, key=places.key(key)))
     state.choose("target", links[index] if index else "")
+    places.target_is(links[index])
     return offered[index]
 
 
@@ -126,8 +126,8 @@ def _rather_than(target: Target, rivals: Sequence[str]) -> str:
     free = target.kind in ("phrase", "token")
     if not rivals and not free:
         return ""
-    key = f"analyse_against_{target.kind}_{target.label}_{target.start}"
-    wanted = st.query_params.get(_AGAINST, "")
+    key = places.key(f"{places.AGAINST}_{target.kind}_{target.label}_{target.start}")
+    wanted = st.query_params.get(places.AGAINST, "")
     if key not in st.session_state and wanted and (free or wanted in rivals):
         st.session_state[key] = wanted
     chosen = st.selectbox(
@@ -140,9 +140,9 @@ def _rather_than(target: Target, rivals: Sequence[str]) -> str:
         help="Explain why the one rather than the other; of a word that was written, its first token counts.",
     )
     if chosen:
-        st.query_params[_AGAINST] = str(chosen)
+        st.query_params[places.AGAINST] = str(chosen)
     else:
-        st.query_params.pop(_AGAINST, None)
+        st.query_params.pop(places.AGAINST, None)
     return str(chosen or "")
 
 

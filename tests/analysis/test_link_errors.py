@@ -105,7 +105,7 @@ def test_what_was_not_read_is_told(data):
             "The frame has no links: the error rate is measured on pairs",
         ),
         (frame_of(("a", "b", " ")), "such as those of the samples words-en-fr and words-zh-en"),
-        (frame_of(("a", " ", "0-0")), "The frame has 1 rows without a target"),
+        (frame_of(("a", " ", "0-0")), "The frame has 1 row without a target"),
         (frame_of(("a", "b", "0-0"), ("a", "b", "0-1")), "Row 2 links word 0 and word 1, but has 1 and 1 words"),
     ],
 )

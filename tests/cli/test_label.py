@@ -46,8 +46,7 @@ def test_an_unlabelled_file_is_labelled_in_a_spreadsheet(ask, run, refused, file
     assert rest["rows"] == 3
     assert ask("data", "label", "queue", "notes@1", home=home)["queue"] == []
     assert (
-        "1 of the 1 rows that several people labelled agree"
-        in run("data", "label", "status", "notes@1", home=home).stdout
+        "Several people labelled 1 row, and agree on 1." in run("data", "label", "status", "notes@1", home=home).stdout
     )
 
 

@@ -9,7 +9,9 @@ import pytest
 from lmcore.errors import InputError, JobError, ResourceError, UnknownError, UnsafeError
 from lmcore.jobs import JobBoard, JobState
 from lmcore.jobs import process as process_module
+from lmcore.jobs.leavings import LEAVINGS
 from lmcore.jobs.selftest import TARGET
+from lmcore.methods import load_target
 
 
 def submit(board, to=1, pause=0.0, **changes):
@@ -172,6 +174,31 @@ def test_the_checkpoints_of_a_deleted_job_go_with_it_and_nothing_else(board, wor
     board.delete(job.id)
     assert [folder.exists() for folder in own] == [not gone] * 2
     assert all(folder.is_dir() for folder in others)
+
+
+def test_what_a_job_left_elsewhere_goes_before_it_is_forgotten(board, monkeypatch):
+    jobs = [board.wait(submit(board, to=to).id, 30) for to in (1, 2)]
+    asked = []
+
+    def take(config, *, workspace, others, force):
+        asked.append((config["to"], [other["to"] for other in others], force))
+        if not force:
+            raise JobError("The cluster does not answer.")
+
+    monkeypatch.setitem(LEAVINGS, TARGET, "lmcore.jobs.selftest:take")
+    monkeypatch.setattr("lmcore.jobs.selftest.take", take, raising=False)
+    with pytest.raises(JobError, match="does not answer"):
+        board.delete(jobs[0].id)
+    assert jobs[0].folder.exists()
+    board.delete(jobs[0].id, force=True)
+    assert asked == [(1, [2], False), (1, [2], True)]
+    assert [job.id for job in board.list()] == [jobs[1].id]
+
+
+@pytest.mark.parametrize(("target", "function"), LEAVINGS.items())
+def test_what_takes_away_is_there(target, function):
+    assert callable(load_target(target))
+    assert callable(load_target(function))
 
 
 def test_the_end_of_a_log_is_whole_lines(board):

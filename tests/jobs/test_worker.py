@@ -1,12 +1,16 @@
 """Running one job, in the test's own process."""
 
 import json
+from importlib.util import find_spec
 
 import pytest
 
 from lmcore.jobs import JobState
+from lmcore.jobs.former import FORMER_TARGETS
+from lmcore.jobs.job import check_target
 from lmcore.jobs.report import JobReport
 from lmcore.jobs.worker import Outcome, accept, perform, record
+from lmcore.methods import load_target
 
 
 def config(**values):
@@ -68,6 +72,18 @@ def test_a_target_that_was_put_into_the_database_by_hand_is_refused(workspace, s
     outcome = perform_now(workspace, store, add_running(target="os:system"))
     assert outcome.state == JobState.FAILED
     assert "refused" in outcome.error
+
+
+def test_a_job_of_before_runs_though_its_function_has_moved(workspace, store, add_running, monkeypatch):
+    monkeypatch.setitem(FORMER_TARGETS, "lmcore.counting:count", "lmcore.jobs.selftest:count")
+    job = add_running(target="lmcore.counting:count", **config(to=3, pause=0))
+    assert perform_now(workspace, store, job).state == JobState.DONE
+
+
+@pytest.mark.parametrize(("former", "present"), FORMER_TARGETS.items())
+def test_what_took_the_place_of_a_former_target_is_there_and_the_former_one_is_not(former, present):
+    assert callable(load_target(check_target(present)))
+    assert find_spec(former.partition(":")[0]) is None
 
 
 def test_the_own_job_is_accepted(store, add_running):

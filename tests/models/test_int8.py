@@ -1,8 +1,10 @@
 import copy
+import time
 
 import pytest
 import torch
 from torch import nn
+from transformers import BertConfig, BertModel
 
 from lmcore.models.int8 import Int8Linear, quantise_linears
 
@@ -62,3 +64,27 @@ def test_every_linear_layer_is_replaced_and_takes_a_quarter_of_the_room() -> Non
     after = sum(t.numel() * t.element_size() for t in model.state_dict().values())
     assert after == before / 4 + 2 * 64 * 4
     assert quantise_linears(model) == 0
+
+
+def test_eight_bits_take_a_third_of_the_room_and_are_not_slower() -> None:
+    """On the machine of this figure a pass takes a third to a half of the time; without AVX-512 the room alone is held."""
+    config = BertConfig(
+        vocab_size=100, hidden_size=512, num_hidden_layers=2, num_attention_heads=8, intermediate_size=2048
+    )
+    models = {name: BertModel(config).eval() for name in ("float", "int8")}
+    quantise_linears(models["int8"])
+    room = {
+        name: sum(tensor.nbytes for tensor in model.state_dict().values() if isinstance(tensor, torch.Tensor))
+        for name, model in models.items()
+    }
+    assert room["int8"] < 0.35 * room["float"]
+    if not torch.backends.cpu.get_cpu_capability().startswith("AVX512"):
+        return
+    ids, best = torch.randint(0, 100, (16, 64)), dict.fromkeys(models, float("inf"))
+    for _ in range(4):
+        for name, model in models.items():
+            with torch.inference_mode():
+                started = time.perf_counter()
+                model(ids)
+                best[name] = min(best[name], time.perf_counter() - started)
+    assert best["int8"] < best["float"]

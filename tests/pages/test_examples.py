@@ -3,7 +3,7 @@
 import pytest
 import streamlit as st
 
-from lmcore.analysis import SuiteStore
+from lmcore.analysis import SuiteStore, make_suite
 from lmcore.data.dataset import TextDataset
 from lmcore.data.store import DatasetStore
 from lmcore.models.registry import ModelRegistry
@@ -129,6 +129,22 @@ def test_a_suite_is_made_run_and_compared(open_app, filled, home, monkeypatch):
     again = fine(open_app(PAGE, analyse_view="Suites", dataset=filled.split, analyse_suite="small@1"))
     assert again.selectbox(key="analyse_suite").value == "small@1"
     assert "cases failed" in said(again)
+
+
+def test_a_link_names_its_suite_and_one_that_names_none_leaves_the_choice(open_app, filled, home):
+    store, data = SuiteStore(home.workspace, filled.split), DatasetStore(home.workspace).load(filled.split)
+    link = {"analyse_view": "suites", "dataset": filled.split}
+    store.save(make_suite(data, name="small", rows=1, edits=("letter_case",)))
+    assert fine(open_app(PAGE, **link)).query_params["analyse_suite"] == "small@1"
+    gone = fine(open_app(PAGE, analyse_suite="gone@1", **link))
+    assert gone.selectbox(key="analyse_suite").value == ""
+    store.save(make_suite(data, name="other", rows=1, edits=("letter_case",)))
+    app = fine(open_app(PAGE, **link))
+    assert [box.value for box in app.info] == ["Choose the suite that is looked at."]
+    assert "analyse_suite" not in app.query_params
+    app = fine(app.selectbox(key="analyse_suite").set_value("small@1").run())
+    assert app.query_params["analyse_suite"] == "small@1"
+    assert any(button.label == f"Run {filled.version}" for button in app.button)
 
 
 def test_two_versions_are_held_against_each_other(open_app, filled, home):

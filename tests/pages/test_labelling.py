@@ -1,5 +1,6 @@
 """The labelling view of the Data page."""
 
+import json
 from types import SimpleNamespace
 
 import pandas as pd
@@ -12,7 +13,8 @@ from lmcore.data.label_store import LabelStore
 from lmcore.data.load import load_dataset
 from lmcore.data.store import DatasetStore
 from lmcore.jobs import JobBoard
-from lmcore.training.ranking import RANKING, ensure_ranking
+from lmcore.models.registry import ModelRegistry
+from lmcore.training.ranking import DISAGREEMENT, RANKING, Ranking, ensure_ranking, ranking_id, save_ranking
 from lmcore.types import DatasetRef
 
 PAGE = "1_Data.py"
@@ -134,11 +136,11 @@ def test_the_end_of_a_queue_and_the_skipped_rows(opened, texts, labels):
     app = opened(texts)
     for key in ("label_choice_label_0", "label_skip", "label_choice_label_0", "label_choice_label_0"):
         app = press(app, key)
-    assert "Nothing is left but the 1 rows that you skipped." in said(app)
+    assert "Nothing is left but 1 row that you skipped." in said(app)
     app = press(app, "label_unskip")
     assert row_shown(app) == 4
     app = press(app, "label_choice_label_0")
-    assert "All 4 rows of this queue are labelled." in said(app)
+    assert "This queue is labelled: 4 rows." in said(app)
     app = press(app, "label_undo")
     assert row_shown(app) == 4
 
@@ -168,7 +170,7 @@ def test_two_people_share_the_rows(opened, texts, labels, home):
     bo = bo.checkbox(key="label_again").check().run()
     assert (row_shown(bo), progress(bo)) == (3, "1 of 4 labelled")
     bo = press(bo, "label_choice_label_1")
-    assert "0 of 1 rows that several people labelled agree" in said(bo)
+    assert "Several people labelled 1 row, and agree on 0." in said(bo)
     bo = bo.checkbox(key="label_stay").check().run()
     bo = press(bo, "label_keep")
     (entry,) = AuditLog(home.workspace).find(action="label")
@@ -256,7 +258,7 @@ def test_a_task_that_writes_has_nothing_to_label(opened):
 def test_rows_come_in_the_order_of_a_versions_doubt(open_app, filled, home):
     app = open_app(PAGE, data_view="Label", dataset=filled.raw, label_author="ann", label_order="Smallest margin")
     assert not app.exception
-    assert "until it has, they come as in the file" in said(app)
+    assert "The version has not read these rows yet: until then, they come as in the file" in said(app)
     app = press(app, "label_rank")
     (job,) = JobBoard(home.workspace, grace_seconds=0.1).list(kind="rank")
     JobBoard(home.workspace, grace_seconds=0.1).cancel(job.id)
@@ -272,6 +274,48 @@ def test_rows_come_in_the_order_of_a_versions_doubt(open_app, filled, home):
     app = press(app, "label_save")
     (given,) = LabelStore(home.workspace, DatasetRef.parse(filled.raw)).labels()
     assert given.cells == {"label": answer}
+
+
+@pytest.fixture
+def rival(filled, home):
+    """A second version of the data set's task."""
+    registry = ModelRegistry(home.workspace)
+    return str(registry.register("topics", registry.get(filled.version).folder, task="text-classification").ref)
+
+
+def test_rows_come_in_the_order_in_which_two_versions_disagree(open_app, filled, rival, home):
+    link = {"data_view": "Label", "dataset": filled.raw, "label_author": "ann", "label_order": "disagreement"}
+    link |= {"label_version": rival, "label_other": filled.version}
+    app = open_app(PAGE, **link)
+    assert not app.exception
+    assert "The versions have not both read these rows yet: until then, they come as in the file" in said(app)
+    app = press(app, "label_rank")
+    board = JobBoard(home.workspace, grace_seconds=0.1)
+    (job,) = board.list(kind="rank")
+    board.cancel(job.id)
+    assert job.config == {"version": rival, "other": filled.version, "data": filled.raw}
+    ids = DatasetStore(home.workspace).load(filled.raw).frame["id"].astype(int)
+    cells, other = ([json.dumps({"label": label})] * len(ids) for label in ("food", "sport"))
+    values = {"id": ids, "cells": cells, "other_cells": other, DISAGREEMENT: (ids % 7 == 5) * 0.25 + (ids == 40) * 0.5}
+    identifier = ranking_id(rival, filled.raw, filled.version)
+    save_ranking(home.workspace, Ranking(identifier, rival, filled.version, filled.raw, pd.DataFrame(values)))
+    app = open_app(PAGE, **link)
+    assert row_shown(app) == 41, "that on which they are farthest apart"
+    assert "models\\:/topics/2: **food**" in said(app)
+    assert "models\\:/topics/1: **sport**" in said(app)
+    assert "Two versions disagree: 0.75 (0 to 1)" in said(app)
+    assert app.query_params["label_other"] == filled.version
+    app = press(press(app, f"label_take_{filled.version}"), "label_save")
+    (given,) = LabelStore(home.workspace, DatasetRef.parse(filled.raw)).labels()
+    assert (given.row, given.cells) == (40, {"label": "sport"})
+    assert row_shown(app) == 6, "then the next, equal ones in the order of the file"
+
+
+def test_one_version_alone_disagrees_with_nobody(open_app, filled):
+    app = open_app(PAGE, data_view="Label", dataset=filled.raw, label_author="ann", label_order="disagreement")
+    assert not app.exception
+    assert "Two versions disagree" not in app.selectbox(key="label_order").options
+    assert app.selectbox(key="label_order").value == "file"
 
 
 def test_an_upload_without_labels_is_brought_in(open_app, home):

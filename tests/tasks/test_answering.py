@@ -61,7 +61,7 @@ def test_rows_whose_answers_do_not_fit_are_named():
         TASK.check(frame(good, ("where", "in rome", write_answers([("lima", 3)]))), "It")
     with pytest.raises(DataError, match=r"Row 1 of It cannot be used: answers are written as \[\{"):
         TASK.check(frame(("where", "in rome", "[3]")), "It")
-    with pytest.raises(DataError, match="It has 1 rows without answers, the first is row 2"):
+    with pytest.raises(DataError, match="It has 1 row without answers, the first is row 2"):
         TASK.check(frame(good, ("where", "in rome", "")), "It")
     with pytest.raises(DataError, match="It has no question with an answer"):
         TASK.check(frame(("where", "in rome", "[]")), "It")

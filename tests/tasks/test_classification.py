@@ -36,7 +36,7 @@ def test_labels_are_distinct_sorted_and_not_empty():
     [
         ([], [], "The train split has no rows: choose another split"),
         (["a", " \t", ""], ["x", "y", "x"], "The train split has 2 rows without a text, the first is row 2:"),
-        (["a", "b", "c"], ["x", "y", ""], "The train split has 1 rows without a label, the first is row 3:"),
+        (["a", "b", "c"], ["x", "y", ""], "The train split has 1 row without a label, the first is row 3:"),
         (["a", "b"], ["x", "x"], "The train split has only the class 'x': a classifier needs at least two."),
     ],
 )

@@ -56,7 +56,7 @@ def test_rows_that_cannot_be_trained_on_are_named():
         TASK.check(frame(["a", "a b"], ["B-x", "O"], [3, 7]), "It")
     with pytest.raises(DataError, match="It has no tag but O: there is nothing to learn"):
         TASK.check(frame(["a", "a b"], ["O", "O O"]), "It")
-    with pytest.raises(DataError, match="It has 1 rows without tags, the first is row 1"):
+    with pytest.raises(DataError, match="It has 1 row without tags, the first is row 1"):
         TASK.check(frame(["a"], [""]), "It")
     with pytest.raises(DataError, match=r"It has no tag that the model knows; it knows: B-y, I-y\."):
         TASK.check(frame(["a"], ["B-x"]), "It", ("O", "B-y", "I-y"))

@@ -154,7 +154,7 @@ def test_a_model_that_only_reads_is_refused(tiny_models, place, data, tiny_folde
 
 def test_rows_without_a_target_are_refused():
     rows = pd.DataFrame({"id": [0, 1], "source": ["a", "b"], "target": ["x", " "]})
-    with pytest.raises(DataError, match="It has 1 rows without a target, the first is row 2"):
+    with pytest.raises(DataError, match="It has 1 row without a target, the first is row 2"):
         load_task("translation").check(rows, "It")
 
 

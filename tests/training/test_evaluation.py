@@ -129,8 +129,8 @@ def test_a_version_is_loaded_by_name(trained, topics, shared_settings):
     ("changes", "sentence"),
     [
         ({"label": "new"}, r"has the class 'new', which the model does not know; it knows: food, travel, weather"),
-        ({"label": ""}, "has 1 rows without a label"),
-        ({"text": ""}, "The test split of 'topics' has 1 rows without a text"),
+        ({"label": ""}, "has 1 row without a label"),
+        ({"text": ""}, "The test split of 'topics' has 1 row without a text"),
     ],
 )
 def test_rows_that_cannot_be_measured_are_named_before_any_is_predicted(

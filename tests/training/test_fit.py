@@ -158,9 +158,9 @@ def test_a_model_from_a_configuration_knows_its_data(chinese, settings, tracked)
         (
             lambda f: f.index[f["split"] == "train"][:1],
             {"text": " "},
-            "The train split of 'topics' has 1 rows without a text",
+            "The train split of 'topics' has 1 row without a text",
         ),
-        (lambda f: f.index[f["split"] == "train"][:1], {"label": ""}, "has 1 rows without a label"),
+        (lambda f: f.index[f["split"] == "train"][:1], {"label": ""}, "has 1 row without a label"),
         (
             lambda f: f.index[f["split"] == "dev"][:1],
             {"label": "new"},

@@ -3,13 +3,14 @@ import json
 import pytest
 
 from lmcore.data.store import DatasetStore
-from lmcore.errors import InputError, UnknownError
+from lmcore.errors import InputError, JobError, UnknownError
 from lmcore.models import ModelRegistry
+from lmcore.storage import write_json
 from lmcore.training.compression.config import CompressConfig
 from lmcore.training.compression.job import job_config as compress_config
 from lmcore.training.config import TrainConfig
 from lmcore.training.evaluation import load_evaluation
-from lmcore.training.job import job_config, run
+from lmcore.training.job import job_config, run, stop_elsewhere
 from lmcore.training.judging import curve_config
 from lmcore.types import Silent
 
@@ -73,3 +74,20 @@ def test_an_alias_is_the_version_that_has_it_when_the_job_is_made(stored, tiny_r
     assert registry.get(answer["version"]).facts["base"] == "models:/topics/1"
     with pytest.raises(UnknownError, match="nothing"):
         job_config(TrainConfig("topics", model="models:/nothing@champion"), stored, settings=settings)
+
+
+@pytest.mark.parametrize("address", ["", "http://127.0.0.1:9"])
+def test_a_run_on_a_cluster_that_does_not_answer_is_left_alone_only_where_that_is_wanted(
+    workspace, monkeypatch, address
+):
+    monkeypatch.setenv("LMSCOPE_RAY_ADDRESS", address)
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "a-token")
+    config = {"checkpoints": "job-a", "cluster": True}
+    stop_elsewhere(config, workspace=workspace, others=[], force=False)  # nothing was submitted
+    write_json(workspace.checkpoints / "job-a-run" / "ray.json", {"id": "lmscope-1"})
+    with pytest.raises(
+        JobError, match=r"may still go on on the Ray cluster and cannot be stopped.*LMSCOPE_RAY_ADDRESS"
+    ):
+        stop_elsewhere(config, workspace=workspace, others=[], force=False)
+    stop_elsewhere(config, workspace=workspace, others=[], force=True)
+    stop_elsewhere(config | {"cluster": False}, workspace=workspace, others=[], force=False)

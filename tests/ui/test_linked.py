@@ -13,6 +13,7 @@ def page() -> None:
         "method": linked.select("Method", list(titles), "method", format_func=titles.__getitem__),
         "sides": linked.segments("Sides", list(titles), "sides", format_func=titles.__getitem__, default="lime"),
         "some": linked.pills("Some", list(titles), "some", format_func=titles.__getitem__),
+        "number": linked.number("Number", 1, 12, 3, "number"),
         "text": linked.text("Text", "text", st.session_state.get("start", "as it begins")),
     }
 
@@ -27,7 +28,7 @@ def test_what_was_not_chosen_is_not_in_the_link():
     app = opened()
     assert not app.exception
     assert app.session_state["found"] == {
-        "method": "ig", "sides": "lime", "some": ("ig", "lime", "occlusion"), "text": "as it begins",
+        "method": "ig", "sides": "lime", "some": ("ig", "lime", "occlusion"), "number": 3, "text": "as it begins",
     }  # fmt: skip
     assert not dict(app.query_params)
 
@@ -37,21 +38,23 @@ def test_a_link_names_the_choices_and_brings_them_back():
     app.selectbox(key="method").set_value("occlusion")
     app.segmented_control(key="sides").set_value("ig")
     app.pills(key="some").set_value(["lime"])
+    app.number_input(key="number").set_value(11)
     app.text_area(key="text").set_value("好 & <b>")
     app = app.run()
     link = {name: app.query_params[name] for name in app.query_params}
-    assert link == {"method": "occlusion", "sides": "ig", "some": "lime", "text": "好 & <b>"}
+    assert link == {"method": "occlusion", "sides": "ig", "some": "lime", "number": "11", "text": "好 & <b>"}
     assert opened(**link).session_state["found"] == app.session_state["found"]
     app.segmented_control(key="sides").set_value("lime")
     assert "sides" not in app.run().query_params
 
 
 def test_what_is_shown_is_understood_and_nonsense_is_the_first_choice():
-    app = opened(method="LIME", sides="nonsense", some="nonsense")
+    app = opened(method="LIME", sides="nonsense", some="nonsense", number="13")
     assert not app.exception
     assert app.session_state["found"] | {"text": ""} == {
-        "method": "lime", "sides": "lime", "some": ("ig", "lime", "occlusion"), "text": "",
+        "method": "lime", "sides": "lime", "some": ("ig", "lime", "occlusion"), "number": 3, "text": "",
     }  # fmt: skip
+    assert opened(number="9" * 5000).session_state["found"]["number"] == 3
 
 
 def test_a_long_text_stays_out_of_the_link_and_an_unchanged_one_follows_its_start():

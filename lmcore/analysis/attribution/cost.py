@@ -10,7 +10,7 @@ from lmcore.analysis.attribution.methods import ATTRIBUTION, is_black_box
 from lmcore.methods import load_target
 from lmcore.models.load import LoadedModel
 from lmcore.models.reading import read_row
-from lmcore.types import Input, Target
+from lmcore.types import Input, Target, count_of
 
 _TEXT = frozenset({"unit", "baseline"})
 # A call over a token takes about two floating-point operations for each weight, and a gradient as much again. Where points
@@ -49,7 +49,7 @@ class AttributionCost:
         upto = "up to " if self.most else ""
         back = f", {self.gradients} of them with a gradient" if self.gradients else ""
         return (
-            f"This takes {upto}{self.calls} model call{'s' * (self.calls != 1)}{back}, over {self.tokens} tokens each."
+            f"This takes {upto}{count_of(self.calls, 'model call')}{back}, over {count_of(self.tokens, 'token')} each."
         )
 
 

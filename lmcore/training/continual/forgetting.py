@@ -20,7 +20,7 @@ from lmcore.training.continual.lineage import earlier_data, lineage
 from lmcore.training.continual.slice_changes import compare_slices
 from lmcore.training.evaluation import Evaluation
 from lmcore.training.kept import ensure_evaluation
-from lmcore.types import ModelRef, Part, Report, Silent
+from lmcore.types import ModelRef, Part, Report, Silent, count_of
 
 OLD, NEW = "earlier", "new"
 
@@ -254,5 +254,5 @@ def _slice_change(task: str, row: Mapping[Hashable, Any]) -> str:
     return (
         f"{row['data']}, {row['by']} = {row['slice']}: {word} by {points(metric, abs(row['difference']))} "
         f"{unit_of_difference(metric)} of {metric.title} ({metric.show(row['before'])} to {metric.show(row['after'])} on "
-        f"{row['rows']} rows)."
+        f"{count_of(int(row['rows']), 'row')})."
     )

@@ -25,6 +25,7 @@ from lmcore.types import Report
 
 ASK_SECONDS = 2.0
 STOP_SECONDS = 45.0
+END_SECONDS = 15.0
 PATIENCE_SECONDS = 600.0
 QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_TRAIN_V2_ENABLED": "1", "TOKENIZERS_PARALLELISM": "false"}
 _SUBMITTED = "ray.json"
@@ -82,10 +83,52 @@ def run_there(
         raise
 
 
-def _running(folder: RunFolder, jobs: RayJobs) -> str | None:
+def stop_there(
+    folder: RunFolder,
+    connect: Callable[[], RayJobs],
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    pause: Callable[[float], None] = time.sleep,
+) -> None:
+    """End what a cluster still runs of a plan, and wait until it has ended; where nothing was submitted it is not asked.
+
+    Args:
+        folder: the run's folder.
+        connect: gives the cluster.
+        clock: seconds that only grow.
+        pause: waits for some seconds.
+
+    Raises:
+        OptionError: no cluster is set up any more.
+        JobError: it does not answer, refuses, or the run has not ended after a while.
+    """
+    job_id = _submitted(folder)
+    if job_id is None:
+        return
+    jobs, until = connect(), clock() + END_SECONDS
+    status = jobs.status(job_id)
+    if status is not None and status not in ENDED:
+        jobs.stop(job_id)
+    while status is not None and status not in ENDED:
+        if clock() >= until:
+            raise JobError(
+                f"It was asked to end the run, which has not ended after {END_SECONDS:.0f} seconds: try again."
+            )
+        pause(ASK_SECONDS / 4)
+        status = jobs.status(job_id)
+
+
+def _submitted(folder: RunFolder) -> str | None:
+    """Return what the cluster knows a run by; None where it was not submitted, or has come to its end."""
     try:
-        job_id = str(json.loads((folder.path / _SUBMITTED).read_text(encoding="utf-8"))["id"])
+        return str(json.loads((folder.path / _SUBMITTED).read_text(encoding="utf-8"))["id"])
     except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _running(folder: RunFolder, jobs: RayJobs) -> str | None:
+    job_id = _submitted(folder)
+    if job_id is None:
         return None
     status = jobs.status(job_id)
     return None if status is None or status in ENDED or folder.is_stopped() else job_id

@@ -1,6 +1,6 @@
 """Searching as a job: what the worker process runs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,9 +9,9 @@ from lmcore.data.store import DatasetStore
 from lmcore.settings import Settings, Workspace
 from lmcore.training.estimate import Estimate, estimate_training
 from lmcore.training.tuning.config import SearchConfig
-from lmcore.training.tuning.run import search, search_id, with_number
+from lmcore.training.tuning.run import delete_search, search, search_id, with_number
 from lmcore.training.tuning.space import largest
-from lmcore.types import Report
+from lmcore.types import Report, check_name
 
 SEARCH = "lmcore.training.tuning.job:run_search"
 
@@ -49,6 +49,26 @@ def run_search(config: Mapping[str, Any], *, workspace: Workspace, report: Repor
         "value": None if row is None else float(row["value"]),
         "version": found.registered.get("version", ""),
     }
+
+
+def forget_search(
+    config: Mapping[str, Any], *, workspace: Workspace, others: Sequence[Mapping[str, Any]], force: bool
+) -> None:
+    """Delete the trials of a search and their checkpoints, unless another job has them too; registered versions stay.
+
+    Args:
+        config: what `search_config` returned.
+        workspace: where everything is stored.
+        others: the configurations of the other jobs that search.
+        force: makes no difference.
+
+    Raises:
+        JobError: another process runs the search.
+        StorageError: the disk refuses.
+    """
+    identifier = check_name(str(config.get("id")), "search")
+    if all(other.get("id") != identifier for other in others):
+        delete_search(workspace, identifier)
 
 
 def estimate_search(config: SearchConfig, data: TextDataset, settings: Settings) -> Estimate:

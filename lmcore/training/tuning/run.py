@@ -16,8 +16,8 @@ from lmcore.data.dataset import TextDataset
 from lmcore.errors import JobError, LmError, OptionError, ResourceError
 from lmcore.fingerprint import fingerprint
 from lmcore.models.catalogue import resolve_model
-from lmcore.settings import Settings
-from lmcore.storage import write_json
+from lmcore.settings import Settings, Workspace
+from lmcore.storage import disk_errors, write_json
 from lmcore.tasks import load_task
 from lmcore.training.continual.lineage import pinned
 from lmcore.training.fit import train
@@ -83,7 +83,7 @@ def search(
     config = with_number(config.checked(), settings)
     identifier = search_id(config, data)
     folder = search_folder(settings.workspace, identifier)
-    with _alone(folder, settings):
+    with _alone(folder, settings.workspace):
         start = _start(config, data, settings, identifier)
         if fresh:
             (folder / STUDY).unlink(missing_ok=True)
@@ -99,6 +99,21 @@ def search(
     shutil.rmtree(start.scratch, ignore_errors=True)
     report.progress(1.0, "Done")
     return load_search(settings.workspace, identifier)
+
+
+def delete_search(workspace: Workspace, identifier: str) -> None:
+    """Delete the trials of a search and their checkpoints; versions that it registered stay.
+
+    Raises:
+        JobError: another process runs it.
+        StorageError: the disk refuses.
+    """
+    folder, scratch = search_folder(workspace, identifier), _scratch(workspace, identifier)
+    with _alone(folder, workspace):
+        for path in (scratch, folder):
+            with disk_errors(path):
+                if path.exists():
+                    shutil.rmtree(path)
 
 
 def with_number(config: SearchConfig, settings: Settings) -> SearchConfig:
@@ -137,15 +152,19 @@ def _start(config: SearchConfig, data: TextDataset, settings: Settings, identifi
     rows = run_rows(base, task, data, settings)
     if config.register:
         task.check(data.part("test").frame, f"The test split of {data.name!r}", rows.labels)
-    scratch = settings.workspace.folder(settings.workspace.checkpoints / f"search-{identifier}")
+    scratch = settings.workspace.folder(_scratch(settings.workspace, identifier))
     return TrainJob(base, task, rows.train, rows.dev, rows.labels, settings, scratch, True, Silent(), rows.facts)
 
 
+def _scratch(workspace: Workspace, identifier: str) -> Path:
+    return workspace.checkpoints / f"search-{identifier}"
+
+
 @contextmanager
-def _alone(folder: Path, settings: Settings) -> "Iterator[None]":
+def _alone(folder: Path, workspace: Workspace) -> "Iterator[None]":
     from filelock import FileLock, Timeout
 
-    lock = FileLock(settings.workspace.folder(folder) / LOCK)
+    lock = FileLock(workspace.folder(folder) / LOCK)
     try:
         lock.acquire(timeout=0)
     except Timeout as error:

@@ -10,7 +10,7 @@ from lmcore.analysis.attention.flow import flow_seconds
 from lmcore.analysis.recipes.heads import MAX_BYTES
 from lmcore.analysis.trust.attention_map import TokenAttention
 from lmcore.types import Input, Part, Report, Target
-from lmcore.ui import cache, linked
+from lmcore.ui import cache, linked, places
 from lmcore.ui.trust import WORDS_COST, measuring, trust_heading
 from lmcore.ui.views.explained import frozen, target_choice, thawed
 
@@ -59,11 +59,9 @@ def _title(attention: TokenAttention) -> str:
 def _ask_token(maps: "AttentionMaps") -> int:
     size = len(maps.rows)
     first = size if maps.kind == "decoder" else 1
-    number = st.number_input(
-        "Token that looks", 1, size, first, key=f"attention_judged_token_{size}_{maps.kind}", bind="query-params"
-    )
-    st.caption(f"It is {maps.rows[int(number) - 1]!r}.")
-    return int(number) - 1
+    number = linked.number("Token that looks", 1, size, first, f"{places.JUDGED_TOKEN}_{size}_{maps.kind}")
+    st.caption(f"It is {maps.rows[number - 1]!r}.")
+    return number - 1
 
 
 def _cost(maps: "AttentionMaps", attention: TokenAttention) -> str:

@@ -6,7 +6,7 @@ import streamlit as st
 
 from lmcore.charts import contributions as charts
 from lmcore.types import Report
-from lmcore.ui import cache, linked, show
+from lmcore.ui import cache, linked, places, show
 from lmcore.ui.share import report_button
 from lmcore.ui.stopping import agreed
 from lmcore.ui.trust import PARTS_COST, trust_panel
@@ -42,11 +42,9 @@ def draw(version: str, given: heads.Frozen, output: str | None) -> None:
     frame = found.to_frame()
     tokens = frame.drop_duplicates("position").set_index("position")["token"]
     size, layers = len(tokens), int(frame["layer"].max())
-    number = st.number_input(
-        "Token (0: the mean of all)", 0, size, 0, key=f"analyse_contribution_token_{size}", bind="query-params"
-    )
-    own = frame[frame["position"] == int(number) - 1] if number else frame
-    of = f"token {number}, {tokens[int(number) - 1]!r}," if number else "all tokens, on the mean,"
+    number = linked.number("Token (0: the mean of all)", 0, size, 0, f"{places.CONTRIBUTION_TOKEN}_{size}")
+    own = frame[frame["position"] == number - 1] if number else frame
+    of = f"token {number}, {tokens[number - 1]!r}," if number else "all tokens, on the mean,"
     figures = [charts.block_shares(own, title=f"Of what the stream of {of} consists")]
     show.figure(figures[0], "analyse_contributions")
     left, right = show.side_by_side()

@@ -12,7 +12,7 @@ from lmcore.charts.figure import Figure
 from lmcore.errors import InputError
 from lmcore.tasks import TASKS, load_task
 from lmcore.tasks.labelled import LabelTask
-from lmcore.types import Input, Report
+from lmcore.types import Input, Report, count_of
 from lmcore.ui import cache, linked, show
 from lmcore.ui.share import report_button
 from lmcore.ui.stopping import stoppable
@@ -108,7 +108,7 @@ def _show_counterfactuals(found: "Counterfactuals") -> list[Figure]:
     st.caption(
         f"{found.asked:,} of at most {found.budget:,} texts were asked in {found.calls:,} calls; {found.candidates:,} single "
         "edits were possible. The change is that of the first answer's probability."
-        + (f" The model could not work on {found.failed:,} texts." if found.failed else "")
+        + (f" The model could not work on {count_of(found.failed, 'text')}." if found.failed else "")
     )
     return figures
 

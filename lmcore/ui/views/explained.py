@@ -6,7 +6,7 @@ import streamlit as st
 
 from lmcore.tasks import load_task
 from lmcore.types import Input, Prediction, Target
-from lmcore.ui import cache, linked, show
+from lmcore.ui import cache, linked, places, show
 from lmcore.ui.targets import offered_choice, read_of
 
 
@@ -34,7 +34,7 @@ def target_choice(version: str, text: Input, key: str, *, output: str = "") -> t
     if target.kind in ("token", "phrase") and not target.against:
         other = linked.text(
             "Rather than",
-            "analyse_against",
+            places.AGAINST,
             height=0,
             help="Another token that could stand there; a space before it counts. Empty explains the target alone.",
         )

@@ -9,7 +9,7 @@ from lmcore.analysis.recipes import named_data
 from lmcore.analysis.recipes.over_data import head_map
 from lmcore.charts import probing as charts
 from lmcore.projection.methods import PROJECTION
-from lmcore.types import Report
+from lmcore.types import Report, count_of
 from lmcore.ui import cache, show
 from lmcore.ui.forms import method_choice, option_fields
 from lmcore.ui.share import report_button
@@ -36,7 +36,7 @@ def draw_map(version: str, ref: str) -> None:
                 "Texts for attention", 1, 1000, MAP_TEXTS, key="probing_texts", bind="query-params",
                 help="Test rows over which the heads' attention is compared.",
             )  # fmt: skip
-    said = f"reads {int(texts)} texts once" if what == "attention" else "reads no text"
+    said = f"reads {count_of(int(texts), 'text')} once" if what == "attention" else "reads no text"
     st.caption(f"Compares every {unit} with every other by its {what}; {said}.")
     root = cache.workspace_root()
     data = named_data(cache.dataset(ref)) if what == "attention" else None

@@ -13,8 +13,8 @@ from lmcore.analysis.recipes.heads import MAX_BYTES, flow_frame, row_inputs
 from lmcore.analysis.trust.attention_map import TokenAttention
 from lmcore.charts import analysis as charts
 from lmcore.charts import attention as head_charts
-from lmcore.types import Input, Part, Report
-from lmcore.ui import cache, linked, show
+from lmcore.types import Input, Part, Report, count_of
+from lmcore.ui import cache, linked, places, show
 from lmcore.ui.analyse import split_data_choice
 from lmcore.ui.forms import method_choice, option_fields
 from lmcore.ui.share import report_button
@@ -56,7 +56,7 @@ def draw_roles(version: str, given: Frozen, kind: "Kind") -> None:
     if found is None:
         return
     st.caption(
-        f"Over {found.texts} {'text' if found.texts == 1 else 'texts'}. A score is the share of attention that fits the role, "
+        f"Over {count_of(found.texts, 'text')}. A score is the share of attention that fits the role, "
         f"from 0 to 1. Duplicates and induction are looked for in {found.parameters['sequences']} sequences of "
         f"{found.parameters['length']} random tokens that come twice (Olsson et al. 2022). Resting on the first token, or on "
         "everything, is named only where no other role is clear."
@@ -96,8 +96,8 @@ def draw_flow(version: str, found: "dict[Kind, AttentionMaps]", kind: "Kind", te
         "input token is what can pass at most (Abnar & Zuidema 2020). Here it is shown as a share of all flows of its token."
     )
     first = size if kind == "decoder" else 1
-    number = st.number_input("Output token", 1, size, first, key=f"analyse_flow_token_{size}", bind="query-params")
-    chosen = int(number) - 1
+    number = linked.number("Output token", 1, size, first, f"{places.FLOW_TOKEN}_{size}")
+    chosen = number - 1
     both = _flow_and_rollout(found, kind, chosen)
     if both is None:
         return

@@ -11,7 +11,7 @@ from lmcore.analysis.recipes import named_data
 from lmcore.analysis.recipes.over_data import labelled_texts, neuron_frame, neuron_report, part
 from lmcore.analysis.sources import COMPONENTS
 from lmcore.charts import neurons as charts
-from lmcore.types import Report
+from lmcore.types import Report, count_of
 from lmcore.ui import cache, linked, show, state
 from lmcore.ui.share import report_button
 from lmcore.ui.stopping import stoppable
@@ -36,7 +36,7 @@ def draw(version: str) -> None:
         component = linked.select(
             "Component", LOOKED_AT, "analyse_neuron_component", format_func=lambda name: COMPONENTS[name].title
         )
-    st.caption(f"Reads {len(_rows(ref)[0]):,} texts once.")
+    st.caption(f"Reads {count_of(len(_rows(ref)[0]), 'text')} once.")
     found = stoppable(
         "Looking at the neurons",
         "analyse_neurons",
@@ -45,7 +45,8 @@ def draw(version: str) -> None:
     if found is None:
         return
     st.caption(
-        f"{found.texts:,} texts with {found.tokens:,} tokens, special ones left out. {found.rule} A dead one is active nowhere."
+        f"{count_of(found.texts, 'text')} with {count_of(found.tokens, 'token')}, special ones left out. {found.rule} "
+        "A dead one is active nowhere."
     )
     figures = [charts.layer_activity(found.layers), charts.layer_norms(found.layers)]
     for cell, figure, key in zip(show.side_by_side(), figures, ("analyse_sparsity", "analyse_lengths"), strict=True):

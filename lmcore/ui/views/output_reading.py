@@ -10,7 +10,7 @@ from lmcore.charts import lens as charts
 from lmcore.charts.figure import Figure
 from lmcore.errors import InputError
 from lmcore.types import Input, Report, Target
-from lmcore.ui import cache, linked, show
+from lmcore.ui import cache, linked, places, show
 from lmcore.ui.forms import method_choice, option_fields
 from lmcore.ui.jobs import as_job, running_bytes
 from lmcore.ui.share import report_button
@@ -133,12 +133,12 @@ def _lens_choice(version: str) -> str | None:
 
 
 def _column_choice(found: "LogitLens") -> int:
-    places = [str(place) for place in range(1, len(found.columns) + 1)]
-    if len(places) == 1:
+    numbers = [str(place) for place in range(1, len(found.columns) + 1)]
+    if len(numbers) == 1:
         return 0
-    start = places[int(found.focus[0]) if len(found.focus) else -1]
+    start = numbers[int(found.focus[0]) if len(found.focus) else -1]
     chosen = linked.select(
-        "Follow", places, "analyse_lens_column", default=start,
+        "Follow", numbers, places.LENS_COLUMN, default=start,
         format_func=lambda place: f"{place}: {charts.visible(found.columns[int(place) - 1])}",
     )  # fmt: skip
     return int(chosen) - 1

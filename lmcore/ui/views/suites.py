@@ -42,7 +42,11 @@ def draw(version: str) -> None:
     if not suites:
         st.info(f"{ref} has no suite yet: make one, and every version can be held against it.")
         return
-    suite = store.load(linked.select("Suite", list(suites), "analyse_suite"))
+    chosen = _suite_choice(list(suites))
+    if not chosen:
+        st.info("Choose the suite that is looked at.")
+        return
+    suite = store.load(chosen)
     run = _run_of(store, suite, version)
     if run is not None:
         _show_run(suite, run)
@@ -63,6 +67,15 @@ def draw(version: str) -> None:
             on_click="ignore",
             help="With every edit, so that it can be read again: lmcore analyse suite make --file.",
         )
+
+
+def _suite_choice(suites: list[str]) -> str:
+    """Ask for a suite; the link names it. Empty where there are several, or the link names another, until one is chosen."""
+    asked = st.query_params.get("analyse_suite", suites[0])
+    offered = suites if suites == [asked] else ["", *suites]
+    return linked.select(
+        "Suite", offered, "analyse_suite", always=True, format_func=lambda ref: ref or "None is chosen",
+    )  # fmt: skip
 
 
 def _make_form(store: "SuiteStore", ref: str, *, expanded: bool) -> None:

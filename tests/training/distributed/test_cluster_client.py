@@ -4,7 +4,7 @@ import pytest
 
 from lmcore.errors import Cancelled, JobError
 from lmcore.training.config import TrainConfig
-from lmcore.training.distributed.cluster import PATIENCE_SECONDS, STOP_SECONDS, run_there
+from lmcore.training.distributed.cluster import END_SECONDS, PATIENCE_SECONDS, STOP_SECONDS, run_there, stop_there
 from lmcore.training.distributed.ray_jobs import SilentCluster
 from lmcore.training.distributed.rundir import FolderReport, RunFolder, make_plan
 from tests.training.conftest import Recorder, Stopper
@@ -140,3 +140,34 @@ def test_a_run_that_has_not_begun_is_stopped_at_once_and_one_that_has_gets_time(
     with pytest.raises(Cancelled):
         go(working, Stopper(3))
     assert working.stopped[0] >= STOP_SECONDS
+
+
+def stop(folder, cluster):
+    stop_there(folder, lambda: cluster, clock=cluster.clock, pause=cluster.pause)
+
+
+def test_what_still_runs_there_is_ended(folder, go):
+    with pytest.raises(JobError, match="does not know the run"):
+        go(Cluster(folder, "RUNNING", None))
+    cluster = Cluster(folder, "RUNNING")
+    stop(folder, cluster)
+    assert cluster.stopped == [0.0]
+    cluster = Cluster(folder, "SUCCEEDED")
+    stop(folder, cluster)
+    assert cluster.stopped == []
+
+
+def test_what_does_not_end_or_cannot_be_asked_after_is_an_error(folder, go, monkeypatch):
+    with pytest.raises(JobError, match="does not know the run"):
+        go(Cluster(folder, "RUNNING", None))
+    with pytest.raises(SilentCluster):
+        stop(folder, Cluster(folder, SilentCluster("It does not answer.")))
+    cluster = Cluster(folder, "RUNNING")
+    monkeypatch.setattr(cluster, "stop", lambda job_id: None)
+    with pytest.raises(JobError, match="has not ended after 15 seconds"):
+        stop(folder, cluster)
+    assert cluster.seconds >= END_SECONDS
+
+
+def test_where_nothing_was_submitted_no_cluster_is_asked(folder):
+    stop_there(folder, lambda: pytest.fail("asked"))

@@ -6,6 +6,7 @@ from math import log10
 import numpy as np
 import pandas as pd
 import pytest
+from filelock import FileLock
 
 from lmcore.data.store import DatasetStore
 from lmcore.errors import Cancelled, DataError, JobError, LmError, OptionError, StorageError, UnknownError
@@ -15,8 +16,8 @@ from lmcore.training.config import TrainConfig
 from lmcore.training.trained import Trained
 from lmcore.training.tuning.config import SearchConfig
 from lmcore.training.tuning.importance import setting_importance
-from lmcore.training.tuning.job import estimate_search, run_search, search_config
-from lmcore.training.tuning.result import STUDY, kept_searches, load_search, search_folder
+from lmcore.training.tuning.job import estimate_search, forget_search, run_search, search_config
+from lmcore.training.tuning.result import LOCK, STUDY, kept_searches, load_search, search_folder
 from lmcore.training.tuning.run import extended, search, search_id
 from lmcore.training.tuning.space import Choices, Range
 from lmcore.types import Silent
@@ -350,3 +351,25 @@ def test_a_figure_that_is_no_number_is_a_failure(config, fake, topics, settings,
     assert found.trials["state"].iloc[0] == "failed"
     assert "cannot be compared" in found.trials["reason"].iloc[0]
     assert found.best is not None
+
+
+def test_a_search_is_forgotten_with_its_checkpoints_unless_another_job_has_it(workspace):
+    config, scratch = {"id": "0123456789abcdef"}, workspace.checkpoints / "search-0123456789abcdef"
+    kept, another = search_folder(workspace, config["id"]), search_folder(workspace, "f" * 16)
+    for folder in (scratch, kept, another):
+        workspace.folder(folder)
+        (folder / "file").write_text("trials")
+    forget_search(config, workspace=workspace, others=[dict(config)], force=False)
+    assert (scratch / "file").exists()
+    assert (kept / "file").exists()
+    forget_search(config, workspace=workspace, others=[{"id": another.name}], force=False)
+    assert not scratch.exists()
+    assert not kept.exists()
+    assert (another / "file").exists()
+
+
+def test_a_search_that_runs_is_not_forgotten(workspace):
+    kept = workspace.folder(search_folder(workspace, "0123456789abcdef"))
+    with FileLock(kept / LOCK), pytest.raises(JobError, match="running already"):
+        forget_search({"id": kept.name}, workspace=workspace, others=[], force=False)
+    assert kept.exists()
