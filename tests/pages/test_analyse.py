@@ -123,7 +123,7 @@ def test_another_row_is_chosen_by_its_number(open_app, filled, home):
     assert app.query_params["row"] == "10"
 
 
-@pytest.mark.parametrize("row", ["9999", "-1", "abc"])
+@pytest.mark.parametrize("row", ["9999", "-1", "abc", "1" * 5000])
 def test_a_link_to_a_row_that_is_not_there_still_opens_the_page(open_app, filled, row):
     app = open_app(PAGE, dataset=filled.split, row=row)
     assert not app.exception
