@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+from contextlib import ExitStack
 from functools import partial
 
 import pytest
@@ -42,7 +43,8 @@ def test_in_the_foreground_until_it_is_interrupted(ask, run, refused, server_hom
     # Where the tests themselves run in a shell's background, an ignored Ctrl-C would be inherited.
     heeded = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(command, **pipes, text=True, preexec_fn=heeded) as process:
+    with subprocess.Popen(command, **pipes, text=True, preexec_fn=heeded) as process, ExitStack() as undo:
+        undo.callback(process.kill)  # else a test that fails would wait for it
         lines = []
         while not lines or lines[-1] != "}\n":
             lines.append(process.stdout.readline())
@@ -51,7 +53,7 @@ def test_in_the_foreground_until_it_is_interrupted(ask, run, refused, server_hom
         send(Workspace(server_home), ["some bread and tea"])
         status = ask("serve", "--status", home=server_home)
         assert (status["server"]["state"], status["requests"], status["errors"]) == ("running", 1, 0)
-        assert "has answered 1 requests" in run("serve", "--status", home=server_home).stdout
+        assert "has answered 1 request" in run("serve", "--status", home=server_home).stdout
         assert "runs already" in refused("serve", "models:/topics@champion", home=server_home)
         process.send_signal(signal.SIGINT)
         rest, said = process.communicate(timeout=60)

@@ -168,7 +168,7 @@ def test_a_hidden_word_of_an_encoder():
     found = assert_as_autograd(loaded, "anna told us on [MASK]", "day", rows_of(("text", SPOKEN)))
     assert found["label"].tolist() == [""] * len(found)
     assert_as_autograd(loaded, "anna told us on [MASK]", "", rows_of(("text", SPOKEN)))
-    with pytest.raises(InputError, match="2 tokens and the text 1 gaps"):
+    with pytest.raises(InputError, match="2 tokens and the text 1 gap:"):
         assert_as_autograd(loaded, "anna told us on [MASK]", "day day", rows_of(("text", SPOKEN)))
 
 
