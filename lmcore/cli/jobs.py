@@ -77,19 +77,21 @@ def resume_job(session: Session, job: str) -> Answer:
 @click.option("--force", is_flag=True, help="Also where a cluster that may still run it does not answer.")
 @click.pass_obj
 def delete_job(session: Session, job: str, force: bool) -> Answer:
-    """Forget a job that has ended, with its log, its checkpoints and a search's trials; registered versions stay.
+    """Forget a job that has ended, with its log, its checkpoints and the trials of its search; registered versions stay.
 
+    Trials that are not the job's alone, but the command line's or another job's too, stay; how many went or stay is said.
     A run that may still go on on a Ray cluster is stopped first.
     """
     board = _board(session)
     found = board.get(job)
     try:
-        board.delete(job, force=force)
+        became = board.delete(job, force=force)
     except JobError as error:
         if force or not found.config.get("cluster") or not found.state.ended:
             raise
         raise JobError(f"{error} Delete it all the same with --force.") from error
-    return Answer(job_document(found), [f"“{found.title}” ({found.id}) and its own checkpoints are deleted."])
+    said = [f"“{found.title}” ({found.id}) and its own checkpoints are deleted.", *([became] if became else [])]
+    return Answer(job_document(found) | {"leavings": became}, said)
 
 
 @jobs_group.command("check", short_help="See that jobs work on this machine.", epilog="Example: lmcore jobs check")
@@ -134,6 +136,8 @@ def _describe(job: "Job") -> list[Any]:
     said += [sentence for sentence in (job.message, job.error) if sentence]
     if job.silent_seconds:
         said.append(f"Its worker has not been heard from for {job.silent_seconds:.0f} seconds.")
+    if job.deleting:
+        said.append(f"Its deletion has begun; where that was broken off: lmcore jobs delete {job.id}")
     if job.can_resume:
         said.append(f"Take it up again with: lmcore jobs resume {job.id}")
     if not job.result:

@@ -1,17 +1,16 @@
 """The job board: what clients do with jobs."""
 
 import json
-import shutil
 import sqlite3
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lmcore.audit import audited
 from lmcore.errors import InputError, JobError, ResourceError, UnknownError
+from lmcore.jobs.deletion import Deletion, others_of
 from lmcore.jobs.job import Job, JobState, check_target, is_job_id, new_job_id
-from lmcore.jobs.leavings import take_away
+from lmcore.jobs.leavings import tell
 from lmcore.jobs.metrics import MetricRows, read_metrics
 from lmcore.jobs.schedule import GIB
 from lmcore.jobs.store import JobStore
@@ -19,14 +18,13 @@ from lmcore.jobs.tending import Tending
 from lmcore.memory import read_memory
 from lmcore.settings import Workspace
 from lmcore.storage import disk_errors
-from lmcore.types import NAME, check_name
+from lmcore.types import check_name
 
 if TYPE_CHECKING:
     import pandas as pd
 
 TITLE_LENGTH = 120
 POLL_SECONDS = 0.05
-_ALL = 1_000_000
 
 
 class JobBoard:
@@ -165,7 +163,7 @@ class JobBoard:
 
         Raises:
             UnknownError: there is no such job.
-            JobError: it has neither failed nor been cancelled, or cannot be resumed.
+            JobError: it has neither failed nor been cancelled, cannot be resumed, or is being deleted.
             AccessError: the workspace's actor may not resume it.
             StorageError: the queue cannot be written.
         """
@@ -176,6 +174,10 @@ class JobBoard:
             self._store.writing() as db,
         ):
             job = self._known(db, job_id)
+            if job.deleting:
+                raise JobError(
+                    f"“{job.title}” cannot be resumed: its deletion has begun; where that was broken off, delete it again."
+                )
             if not job.can_resume:
                 reason = "its kind of work cannot be resumed" if job.state.ended else f"it is {job.state}"
                 reason = "it is done" if job.state == JobState.DONE else reason
@@ -192,38 +194,41 @@ class JobBoard:
             )
         return self.get(job_id)
 
-    def delete(self, job_id: str, *, force: bool = False) -> None:
+    def delete(self, job_id: str, *, force: bool = False) -> str:
         """Forget a job that has ended, with its log, its metrics, and what it kept in its folder, as checkpoints and elsewhere.
 
-        A run of it that may still go on on a cluster is stopped first.
+        A run of it that may still go on on a cluster is stopped first. From the beginning of the deletion on it is not resumed,
+        unless something cannot be taken away: then it is as it was.
 
         Args:
             job_id: the job.
             force: delete it although a cluster that may still run it does not answer.
 
+        Returns:
+            What became of what it kept elsewhere, in a sentence, or nothing.
+
         Raises:
             UnknownError: there is no such job.
-            JobError: it is queued or running, or its run on a cluster cannot be stopped.
+            JobError: it is queued, running or being deleted, or its run on a cluster cannot be stopped.
             AccessError: the workspace's actor may not delete it.
             StorageError: the disk refuses.
         """
         self._tending.tend()
         found = self._find(job_id)
         with audited(self._workspace, "delete_job", found.id, **_facts(found)):
-            _check_ended(found)
-            with self._store.reading() as db:
-                others = self._store.newest(db, found.kind, _ALL)
-            take_away(
-                found, self._workspace, others, force=force
-            )  # a cluster may be slow: the queue stays open meanwhile
-            with self._store.writing() as db:
-                job = self._known(db, job_id)
-                _check_ended(job)
-                for folder in (*_checkpoints(job, self._workspace), job.folder):
-                    with disk_errors(folder):
-                        if folder.exists():
-                            shutil.rmtree(folder)
-                self._store.remove(db, job.id)
+            return Deletion(self._store, self._known).delete(found.id, force=force)
+
+    def leaves(self, job_id: str) -> str:
+        """Say what deleting a job would do to what it keeps beside its folder, as a search's trials, in a sentence, or nothing.
+
+        Raises:
+            UnknownError: there is no such job.
+            StorageError: the queue cannot be read.
+        """
+        with self._store.reading() as db:
+            job = self._known(db, job_id)
+            others = others_of(self._store, db, job)
+        return tell(job, self._workspace, others)
 
     def log(self, job_id: str, tail_bytes: int = 65536) -> str:
         """Return the end of what the worker printed, over all attempts, in whole lines.
@@ -289,21 +294,8 @@ class JobBoard:
         return job
 
 
-def _check_ended(job: Job) -> None:
-    if not job.state.ended:
-        raise JobError(f"“{job.title}” is {job.state}: cancel it before it is deleted.")
-
-
 def _facts(job: Job) -> dict[str, str]:
     return {"kind": job.kind, "title": job.title, "submitted_by": job.submitted_by}
-
-
-def _checkpoints(job: Job, workspace: Workspace) -> list[Path]:
-    """Return the folders of checkpoints that a job has to itself: its configuration names them."""
-    name = job.config.get("checkpoints")
-    if not isinstance(name, str) or not NAME.fullmatch(name):
-        return []
-    return [workspace.checkpoints / name, workspace.checkpoints / f"{name}-run"]
 
 
 def _as_json(config: Mapping[str, Any]) -> str:

@@ -61,6 +61,7 @@ class Job:
         needs_bytes: memory that it is expected to take.
         resumable: whether it can be resumed after a failure or cancellation.
         submitted_by: the name of who submitted it, or empty for a job of before names were kept.
+        deleting: whether its deletion has begun; where that was broken off, deleting it again takes it over.
     """
 
     id: str
@@ -86,6 +87,7 @@ class Job:
     needs_bytes: int
     resumable: bool
     submitted_by: str = ""
+    deleting: bool = False
 
     @property
     def pid(self) -> int | None:
@@ -99,7 +101,7 @@ class Job:
     @property
     def can_resume(self) -> bool:
         """Whether `JobBoard.resume` would queue it again."""
-        return self.resumable and self.state in {JobState.FAILED, JobState.CANCELLED}
+        return self.resumable and not self.deleting and self.state in {JobState.FAILED, JobState.CANCELLED}
 
     @property
     def log_file(self) -> Path:

@@ -23,7 +23,7 @@ BUSY_SECONDS = 30.0
 SILENT_SECONDS = 30.0
 
 # Columns that came after the first release: a queue of before is given them, and one of before reads on beside them.
-_ADDED = {"submitted_by": "TEXT NOT NULL DEFAULT ''"}
+_ADDED = {"submitted_by": "TEXT NOT NULL DEFAULT ''", "deleting": "INTEGER NOT NULL DEFAULT 0"}
 _SCHEMA = """
 CREATE TABLE jobs (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -49,7 +49,8 @@ CREATE TABLE jobs (
     kill_at REAL,
     error TEXT NOT NULL DEFAULT '',
     result TEXT,
-    submitted_by TEXT NOT NULL DEFAULT ''
+    submitted_by TEXT NOT NULL DEFAULT '',
+    deleting INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX jobs_by_state ON jobs (state, queued, seq);
 """
@@ -133,6 +134,7 @@ class JobStore:
             "silent_seconds": silent if silent > SILENT_SECONDS else 0.0,
             "folder": self.workspace.jobs / row["id"],
             "resumable": bool(row["resumable"]),
+            "deleting": bool(row["deleting"]),
         }
         return Job(**values)
 

@@ -3,7 +3,7 @@
 import os
 import secrets
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -73,13 +73,14 @@ def run(config: Mapping[str, Any], *, workspace: Workspace, report: Report, resu
 
 
 def stop_elsewhere(
-    config: Mapping[str, Any], *, workspace: Workspace, others: Sequence[Mapping[str, Any]], force: bool
-) -> None:
-    """Stop a run that may still go on on the Ray cluster, as where this machine has lost it.
+    config: Mapping[str, Any], *, workspace: Workspace, job: str, others: Collection[str], force: bool
+) -> str:
+    """Stop a run that may still go on on the Ray cluster, as where this machine has lost it; there is nothing to say of it.
 
     Args:
         config: what `job_config` returned.
         workspace: where everything is stored.
+        job: makes no difference.
         others: makes no difference.
         force: leave a run alone that cannot be stopped.
 
@@ -90,7 +91,7 @@ def stop_elsewhere(
     from lmcore.training.distributed.ray_jobs import RayAccess, RayJobs
 
     if not config.get("cluster"):
-        return
+        return ""
     name = check_name(f"{config['checkpoints']}-run", "checkpoint folder")
     settings = replace(Settings.from_environment(), workspace=workspace)
     try:
@@ -100,6 +101,7 @@ def stop_elsewhere(
             raise JobError(
                 f"The run may still go on on the Ray cluster and cannot be stopped, so that its job is not deleted: {error}"
             ) from error
+    return ""
 
 
 def _together(

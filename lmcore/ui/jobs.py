@@ -113,9 +113,12 @@ def _draw(job: Job) -> None:
         if access.button(label, action=action, key=f"cancel_{job.id}", icon=":material/stop_circle:", disabled=asked):
             board().cancel(job.id)
             st.rerun()
-    elif job.can_resume:
+    elif job.can_resume or job.deleting:
+        if job.deleting:
+            st.info("Its deletion has begun. Where that was broken off, delete it again.", icon=":material/delete:")
         with st.container(horizontal=True):
-            _offer_resuming(job)
+            if job.can_resume:
+                _offer_resuming(job)
             _offer_deletion(job)
 
 
@@ -128,10 +131,9 @@ def _offer_resuming(job: Job) -> None:
 def _offer_deletion(job: Job) -> None:
     """Let a job that failed or was cancelled be forgotten, rather than gone on with."""
     with st.popover("Delete", icon=":material/delete:"):
-        tried = ", what it tried" if job.kind == "search" else ""
         st.markdown(
-            f"Its log, curves{tried} and checkpoints of its own go, and it cannot be resumed; versions that it registered "
-            "will stay."
+            "Its log, curves and checkpoints of its own go, and it cannot be resumed; versions that it registered will stay. "
+            + board().leaves(job.id)
         )
         force = bool(job.config.get("cluster")) and st.checkbox(
             "Even if the cluster does not answer", key=f"force_{job.id}",

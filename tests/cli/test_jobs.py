@@ -3,7 +3,9 @@
 import pytest
 
 from lmcore.jobs import JobBoard, JobState
+from lmcore.jobs.leavings import LEAVINGS
 from lmcore.jobs.selftest import TARGET
+from lmcore.jobs.store import JobStore
 from lmcore.settings import Workspace
 
 
@@ -59,6 +61,27 @@ def test_a_job_that_has_ended_is_deleted(run, refused, board):
     assert "are deleted" in run("jobs", "delete", job.id).stdout
     assert board.list() == []
     assert refused("jobs", "delete", job.id).startswith("There is no job")
+
+
+def test_what_became_of_what_a_job_left_is_said(run, ask, board, monkeypatch):
+    monkeypatch.setitem(LEAVINGS, TARGET, "lmcore.jobs.selftest:take")
+    monkeypatch.setattr("lmcore.jobs.selftest.take", lambda *_, **__: "12 trials went with it.", raising=False)
+    first, second = (board.wait(submit(board, to=0).id, 30) for _ in range(2))
+    assert run("jobs", "delete", first.id).stdout.endswith("are deleted.\n12 trials went with it.\n")
+    assert ask("jobs", "delete", second.id)["leavings"] == "12 trials went with it."
+
+
+def test_a_deletion_that_was_broken_off_is_told(run, refused, board):
+    job = board.wait(submit(board, to=0).id, 30)
+    store = JobStore(Workspace(job.folder.parent.parent))
+    with store.writing() as db:
+        store.update(db, job.id, deleting=1)
+    shown = run("jobs", "show", job.id).stdout
+    assert f"lmcore jobs delete {job.id}" in shown
+    assert "resume" not in shown
+    assert "its deletion has begun" in refused("jobs", "resume", job.id)
+    run("jobs", "delete", job.id)
+    assert board.list() == []
 
 
 @pytest.mark.parametrize("command", ["show", "log", "cancel", "resume", "delete"])

@@ -1,5 +1,6 @@
 """What clients do with jobs, with real workers."""
 
+import json
 import subprocess
 import sys
 
@@ -9,7 +10,7 @@ import pytest
 from lmcore.errors import InputError, JobError, ResourceError, UnknownError, UnsafeError
 from lmcore.jobs import JobBoard, JobState
 from lmcore.jobs import process as process_module
-from lmcore.jobs.leavings import LEAVINGS
+from lmcore.jobs.leavings import LEAVINGS, TOLD
 from lmcore.jobs.selftest import TARGET
 from lmcore.methods import load_target
 
@@ -176,29 +177,114 @@ def test_the_checkpoints_of_a_deleted_job_go_with_it_and_nothing_else(board, wor
     assert all(folder.is_dir() for folder in others)
 
 
-def test_what_a_job_left_elsewhere_goes_before_it_is_forgotten(board, monkeypatch):
-    jobs = [board.wait(submit(board, to=to).id, 30) for to in (1, 2)]
+def ended(board, add_running, number, **config):
+    """Return a job that was cancelled, without a worker of its own."""
+    job_id = f"20260101-000000-00000{number}"
+    add_running(id=job_id, title="Counting", config=json.dumps(config), state="cancelled", ended=3.0)
+    return board.get(job_id)
+
+
+@pytest.fixture
+def taking(monkeypatch):
+    """Return what sets the function that takes away what a counting job left."""
+
+    def put(function):
+        monkeypatch.setitem(LEAVINGS, TARGET, "lmcore.jobs.selftest:take")
+        monkeypatch.setattr("lmcore.jobs.selftest.take", function, raising=False)
+
+    return put
+
+
+def test_what_a_job_left_elsewhere_goes_before_it_is_forgotten(board, add_running, taking):
+    jobs = [ended(board, add_running, number, to=number) for number in (1, 2)]
     asked = []
 
-    def take(config, *, workspace, others, force):
-        asked.append((config["to"], [other["to"] for other in others], force))
+    def take(config, *, workspace, job, others, force):
+        asked.append((config["to"], job, set(others), force))
         if not force:
             raise JobError("The cluster does not answer.")
+        return "It went."
 
-    monkeypatch.setitem(LEAVINGS, TARGET, "lmcore.jobs.selftest:take")
-    monkeypatch.setattr("lmcore.jobs.selftest.take", take, raising=False)
+    taking(take)
     with pytest.raises(JobError, match="does not answer"):
         board.delete(jobs[0].id)
     assert jobs[0].folder.exists()
-    board.delete(jobs[0].id, force=True)
-    assert asked == [(1, [2], False), (1, [2], True)]
+    assert board.get(jobs[0].id) == jobs[0], "it can be resumed as before"
+    assert jobs[0].can_resume
+    assert board.delete(jobs[0].id, force=True) == "It went."
+    assert asked == [(1, jobs[0].id, {jobs[1].id}, force) for force in (False, True)]
     assert [job.id for job in board.list()] == [jobs[1].id]
+    assert not list(jobs[0].folder.parent.glob(".deleting-*"))
 
 
-@pytest.mark.parametrize(("target", "function"), LEAVINGS.items())
-def test_what_takes_away_is_there(target, function):
-    assert callable(load_target(target))
-    assert callable(load_target(function))
+def test_a_job_that_is_being_deleted_is_neither_resumed_nor_deleted_again(board, add_running, taking):
+    job = ended(board, add_running, 1)
+    said = []
+
+    def take(config, **_):
+        for call in (board.resume, board.delete):
+            with pytest.raises(JobError) as caught:
+                call(job.id)
+            said.append(str(caught.value))
+        found = board.get(job.id)
+        assert (found.state, found.deleting, found.can_resume) == (JobState.CANCELLED, True, False)
+        return ""
+
+    taking(take)
+    board.delete(job.id)
+    assert said == [
+        "“Counting” cannot be resumed: its deletion has begun; where that was broken off, delete it again.",
+        "“Counting” is being deleted already: wait until that has ended.",
+    ]
+    assert board.list() == []
+    assert not job.folder.exists()
+
+
+def test_two_jobs_that_are_deleted_at_once_do_not_wait_for_one_another(board, add_running, taking):
+    jobs = [ended(board, add_running, number) for number in (1, 2)]
+    asked = []
+
+    def take(config, *, job, others, **_):
+        asked.append((job, set(others)))
+        if job == jobs[0].id:
+            board.delete(jobs[1].id)
+        return ""
+
+    taking(take)
+    board.delete(jobs[0].id)
+    assert asked == [(jobs[0].id, {jobs[1].id}), (jobs[1].id, set())], "the last one takes along what they share"
+    assert board.list() == []
+
+
+def test_a_deletion_whose_process_died_is_taken_over(board, store, add_running):
+    job = ended(board, add_running, 1)
+    with store.writing() as db:
+        store.update(db, job.id, deleting=1)  # as a process leaves it that is killed meanwhile
+    with pytest.raises(JobError, match="its deletion has begun"):
+        board.resume(job.id)
+    board.delete(job.id)
+    assert board.list() == []
+    assert not job.folder.exists()
+
+
+def test_a_deletion_that_is_broken_off_by_no_error_gives_the_job_back(board, add_running, taking):
+    job = ended(board, add_running, 1)
+
+    def take(config, **_):
+        raise KeyboardInterrupt
+
+    taking(take)
+    with pytest.raises(KeyboardInterrupt):
+        board.delete(job.id)
+    assert board.get(job.id).can_resume
+
+
+@pytest.mark.parametrize("targets", [LEAVINGS, TOLD])
+def test_what_tells_or_takes_away_is_there(targets):
+    for target, function in targets.items():
+        assert target in LEAVINGS
+        assert callable(load_target(target))
+        assert callable(load_target(function))
 
 
 def test_the_end_of_a_log_is_whole_lines(board):

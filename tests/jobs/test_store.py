@@ -155,6 +155,17 @@ def test_a_queue_of_before_names_were_kept_is_read_on(workspace):
     assert board.wait(new.id, 60).state == "done"
 
 
+def test_a_queue_of_before_deletions_were_marked_is_read_on(workspace, add_running):
+    job = add_running(state="cancelled", ended=3.0)
+    with closing(sqlite3.connect(JobStore(workspace).path)) as db:
+        db.execute("ALTER TABLE jobs DROP COLUMN deleting")
+    board = JobBoard(workspace)
+    assert board.get(job.id) == job
+    assert job.can_resume
+    board.delete(job.id)
+    assert board.list() == []
+
+
 def test_several_processes_add_the_column_once(workspace):
     JobBoard(workspace).list()
     path = JobStore(workspace).path

@@ -1,5 +1,6 @@
 """The Train page's search."""
 
+import json
 import shutil
 from dataclasses import replace
 
@@ -8,12 +9,15 @@ import pytest
 from lmcore.data.store import DatasetStore
 from lmcore.jobs import JobBoard, JobState
 from lmcore.jobs.selftest import TARGET as COUNTING
+from lmcore.jobs.store import JobStore
 from lmcore.settings import Settings, Workspace
+from lmcore.storage import write_json
 from lmcore.training.config import TrainConfig
 from lmcore.training.tuning.config import SearchConfig
 from lmcore.training.tuning.job import SEARCH
-from lmcore.training.tuning.result import load_search
+from lmcore.training.tuning.result import load_search, search_folder
 from lmcore.training.tuning.run import search
+from lmcore.training.tuning.runs import RUNS
 from lmcore.training.tuning.space import Choices, Range
 from tests.pages.test_judging import stop
 from tests.pages.test_train import PAGE, choose_tiny, labels, press, said, words
@@ -152,6 +156,46 @@ def test_a_search_that_waits_is_watched(open_app, filled, home):
     assert "**Search slowly**" in said(app)
     assert "Cancel" in labels(app)
     assert board.get(job.id).state is not JobState.FAILED
+
+
+def cancelled(home, number, **changes):
+    """Put a job into the queue that searched, as far as the notes of the search say so, and was cancelled."""
+    columns = {"id": f"20260101-000000-00000{number}", "kind": "search", "title": "Search slowly", "target": SEARCH}
+    columns |= {"needs_bytes": 0, "resumable": 1, "state": "cancelled", "created": 1.0, "queued": 1.0, "ended": 3.0}
+    store = JobStore(home.workspace)
+    with store.writing() as db:
+        store.add(db, columns | changes)
+    return columns["id"]
+
+
+def test_how_many_trials_go_with_a_job_is_told_before_it_is_deleted(open_app, searched, home):
+    board, config = JobBoard(home.workspace), json.dumps({"id": searched.id})
+    folder = search_folder(home.workspace, searched.id)
+    other = cancelled(home, 1, config=config)
+    app = open_app(PAGE, train_mode="search", job=other)
+    assert "The 7 trials of its search stay: they are not this job's alone." in said(app)
+    app = press(app, "Delete this job")
+    assert not app.exception
+    assert load_search(home.workspace, searched.id).ended == 7
+    maker = cancelled(home, 2, config=config)
+    write_json(folder / RUNS, [maker])
+    app = open_app(PAGE, train_mode="search", job=maker)
+    assert "7 trials will go with it." in said(app)
+    app = press(app, "Delete this job")
+    assert not app.exception
+    assert not app.error
+    assert board.list() == []
+    assert not folder.exists()
+
+
+def test_a_deletion_that_was_broken_off_is_ended_on_the_page(open_app, filled, home):
+    job = cancelled(home, 1, config='{"id": "feed"}', deleting=1)
+    app = open_app(PAGE, train_mode="search", job=job)
+    assert "Its deletion has begun." in app.info[-1].value
+    assert "Resume" not in labels(app)
+    app = press(app, "Delete this job")
+    assert not app.exception
+    assert JobBoard(home.workspace).list() == []
 
 
 def test_a_link_to_a_search_that_is_not_there_and_a_damaged_one(open_app, searched, home):

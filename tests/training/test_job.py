@@ -83,11 +83,11 @@ def test_a_run_on_a_cluster_that_does_not_answer_is_left_alone_only_where_that_i
     monkeypatch.setenv("LMSCOPE_RAY_ADDRESS", address)
     monkeypatch.setenv("RAY_AUTH_TOKEN", "a-token")
     config = {"checkpoints": "job-a", "cluster": True}
-    stop_elsewhere(config, workspace=workspace, others=[], force=False)  # nothing was submitted
+    stop_elsewhere(config, workspace=workspace, job="mine", others=[], force=False)  # nothing was submitted
     write_json(workspace.checkpoints / "job-a-run" / "ray.json", {"id": "lmscope-1"})
     with pytest.raises(
         JobError, match=r"may still go on on the Ray cluster and cannot be stopped.*LMSCOPE_RAY_ADDRESS"
     ):
-        stop_elsewhere(config, workspace=workspace, others=[], force=False)
-    stop_elsewhere(config, workspace=workspace, others=[], force=True)
-    stop_elsewhere(config | {"cluster": False}, workspace=workspace, others=[], force=False)
+        stop_elsewhere(config, workspace=workspace, job="mine", others=[], force=False)
+    stop_elsewhere(config, workspace=workspace, job="mine", others=[], force=True)
+    stop_elsewhere(config | {"cluster": False}, workspace=workspace, job="mine", others=[], force=False)

@@ -4,7 +4,7 @@ import gc
 import math
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -35,6 +35,7 @@ from lmcore.training.tuning.result import (
     search_folder,
     searched_metric,
 )
+from lmcore.training.tuning.runs import FOREGROUND, made_alone, note_run
 from lmcore.training.tuning.trials import ENDED, best_row, make_pruner, next_trial, open_study, trials_frame
 from lmcore.types import Part, Report, Silent
 
@@ -56,6 +57,7 @@ def search(
     settings: Settings | None = None,
     report: Report | None = None,
     fresh: bool = False,
+    job: str = FOREGROUND,
 ) -> SearchResult:
     """Try settings, each by a training on the train split that is judged on dev, until there are so many trials.
 
@@ -70,6 +72,7 @@ def search(
         settings: workspace and device; from the environment where None.
         report: progress, the best value by trial, and cancellation.
         fresh: forget the trials that there are.
+        job: id of the job that searches; its deletion takes the trials along, unless another run had a part in them.
 
     Raises:
         OptionError: a setting is out of range, or the method does not train the task.
@@ -90,6 +93,7 @@ def search(
             shutil.rmtree(start.scratch, ignore_errors=True)
         metric = searched_metric(config.base)
         facts = {"config": config.to_dict(), "data": str(data.ref or data.name), "data_fingerprint": data.fingerprint}
+        note_run(folder, job, fresh=fresh)
         write_json(folder / FACTS, facts)
         pruner = make_pruner(config.pruner, config.startup)
         with open_study(folder / STUDY, higher=metric.higher, pruner=pruner, new=True) as study:
@@ -101,19 +105,33 @@ def search(
     return load_search(settings.workspace, identifier)
 
 
-def delete_search(workspace: Workspace, identifier: str) -> None:
-    """Delete the trials of a search and their checkpoints; versions that it registered stay.
+def delete_search(workspace: Workspace, identifier: str, job: str, others: Collection[str]) -> bool:
+    """Delete the trials of a search and their checkpoints where a job made them; versions that it registered stay.
+
+    Args:
+        workspace: where everything is stored.
+        identifier: the search.
+        job: id of the job that is deleted.
+        others: ids of the jobs that stay.
+
+    Returns:
+        Whether they were deleted: they stay where the job did not make them, or not alone.
 
     Raises:
         JobError: another process runs it.
         StorageError: the disk refuses.
     """
     folder, scratch = search_folder(workspace, identifier), _scratch(workspace, identifier)
+    if not made_alone(workspace, identifier, job, others):
+        return False
     with _alone(folder, workspace):
+        if not made_alone(workspace, identifier, job, others):  # asked again, now that no other process runs it
+            return False
         for path in (scratch, folder):
             with disk_errors(path):
                 if path.exists():
                     shutil.rmtree(path)
+    return True
 
 
 def with_number(config: SearchConfig, settings: Settings) -> SearchConfig:

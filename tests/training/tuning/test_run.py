@@ -16,9 +16,10 @@ from lmcore.training.config import TrainConfig
 from lmcore.training.trained import Trained
 from lmcore.training.tuning.config import SearchConfig
 from lmcore.training.tuning.importance import setting_importance
-from lmcore.training.tuning.job import estimate_search, forget_search, run_search, search_config
+from lmcore.training.tuning.job import estimate_search, forget_search, run_search, search_config, tell_search
 from lmcore.training.tuning.result import LOCK, STUDY, kept_searches, load_search, search_folder
 from lmcore.training.tuning.run import extended, search, search_id
+from lmcore.training.tuning.runs import RUNS, note_run, noted_runs
 from lmcore.training.tuning.space import Choices, Range
 from lmcore.types import Silent
 from tests.training.conftest import Recorder, Stopper
@@ -287,7 +288,12 @@ def test_as_a_job_and_kept(config, fake, topics, tracked, monkeypatch):
     monkeypatch.setenv("LMSCOPE_DEVICE", "cpu")
     stored = DatasetStore(tracked).save(topics)
     asked = json.loads(json.dumps(search_config(replace(config, trials=3), str(stored.ref), workspace=tracked)))
-    answer = run_search(asked, workspace=tracked, report=Silent(), resume=False)
+    report = Silent()
+    report.job_id = "20260101-000000-abcdef"
+    answer = run_search(asked, workspace=tracked, report=report, resume=False)
+    assert noted_runs(search_folder(tracked, asked["id"])) == [report.job_id]
+    run_search(asked, workspace=tracked, report=Silent(), resume=False)
+    assert noted_runs(search_folder(tracked, asked["id"])) == [report.job_id, ""], "called from Python"
     assert answer["search"] == asked["id"]
     found = load_search(tracked, answer["search"])
     assert answer["verdict"] == found.verdict
@@ -353,23 +359,82 @@ def test_a_figure_that_is_no_number_is_a_failure(config, fake, topics, settings,
     assert found.best is not None
 
 
-def test_a_search_is_forgotten_with_its_checkpoints_unless_another_job_has_it(workspace):
-    config, scratch = {"id": "0123456789abcdef"}, workspace.checkpoints / "search-0123456789abcdef"
-    kept, another = search_folder(workspace, config["id"]), search_folder(workspace, "f" * 16)
-    for folder in (scratch, kept, another):
-        workspace.folder(folder)
-        (folder / "file").write_text("trials")
-    forget_search(config, workspace=workspace, others=[dict(config)], force=False)
-    assert (scratch / "file").exists()
-    assert (kept / "file").exists()
-    forget_search(config, workspace=workspace, others=[{"id": another.name}], force=False)
+def as_a_job(config, topics, settings, job):
+    """Search as the job with this id would."""
+    return search(config, topics, settings=settings, job=job)
+
+
+def test_trials_go_with_the_last_of_the_jobs_that_made_them(config, fake, topics, settings):
+    workspace = settings.workspace
+    found = as_a_job(replace(config, trials=2), topics, settings, "first")
+    as_a_job(replace(config, trials=3), topics, settings, "second")
+    as_a_job(replace(config, trials=3), topics, settings, "second")  # resumed
+    folder, told = search_folder(workspace, found.id), {"id": found.id}
+    scratch = workspace.folder(workspace.checkpoints / f"search-{found.id}")
+    another = workspace.folder(search_folder(workspace, "f" * 16))
+    stays = "The 3 trials of its search stay: they are not this job's alone."
+    # A job that searches the same and never began has no part in them.
+    for job, others in (
+        ("never began", ["first", "second"]),
+        ("never began", []),
+        ("first", ["second", "never began"]),
+    ):
+        assert tell_search(told, workspace=workspace, job=job, others=others) == stays
+        assert forget_search(told, workspace=workspace, job=job, others=others, force=False) == stays
+        assert load_search(workspace, found.id).ended == 3
+    last = {"job": "second", "others": ["never began"]}
+    assert tell_search(told, workspace=workspace, **last) == "3 trials will go with it."
+    assert folder.exists()
+    assert forget_search(told, workspace=workspace, **last, force=False) == "3 trials went with it."
     assert not scratch.exists()
-    assert not kept.exists()
-    assert (another / "file").exists()
+    assert not folder.exists()
+    assert another.exists()
+    assert tell_search(told, workspace=workspace, **last) == ""
+    assert forget_search(told, workspace=workspace, **last, force=False) == ""
+
+
+@pytest.mark.parametrize("foreground_first", [True, False])
+def test_trials_that_the_foreground_had_a_part_in_stay(config, fake, topics, settings, foreground_first):
+    for trials, job in enumerate(["", "mine"] if foreground_first else ["mine", ""], start=1):
+        found = search(replace(config, trials=trials), topics, settings=settings, job=job)
+    said = forget_search({"id": found.id}, workspace=settings.workspace, job="mine", others=[], force=True)
+    assert said == "The 2 trials of its search stay: they are not this job's alone."
+    assert load_search(settings.workspace, found.id).ended == 2
+
+
+def test_a_search_begun_afresh_is_its_own(config, fake, topics, settings):
+    search(replace(config, trials=2), topics, settings=settings)
+    found = search(replace(config, trials=1), topics, settings=settings, fresh=True, job="mine")
+    said = forget_search({"id": found.id}, workspace=settings.workspace, job="mine", others=[], force=False)
+    assert said == "1 trial went with it."
+    with pytest.raises(UnknownError):
+        load_search(settings.workspace, found.id)
+
+
+def test_trials_of_before_runs_were_noted_stay(config, fake, topics, settings):
+    found = search(replace(config, trials=1), topics, settings=settings, job="mine")
+    folder = search_folder(settings.workspace, found.id)
+    told = {"config": {"id": found.id}, "workspace": settings.workspace, "job": "mine", "others": []}
+    stays = "The 1 trial of its search stays: it is not this job's alone."
+    for content in ("{", None):  # damaged, and absent
+        (folder / RUNS).write_text(content) if content else (folder / RUNS).unlink()
+        assert forget_search(**told, force=False) == stays
+    search(replace(config, trials=2), topics, settings=settings, job="mine")
+    assert noted_runs(folder) == ["", "mine"]
+    assert "stay" in forget_search(**told, force=False)
+
+
+def test_trials_that_cannot_be_counted_are_said_so(config, fake, topics, settings):
+    found = search(replace(config, trials=1), topics, settings=settings, job="mine")
+    (search_folder(settings.workspace, found.id) / STUDY).write_bytes(b"no database")
+    told = {"config": {"id": found.id}, "workspace": settings.workspace, "others": []}
+    assert tell_search(**told, job="other") == "What was tried in its search stays: it is not this job's alone."
+    assert forget_search(**told, job="mine", force=False) == "What it tried went with it."
 
 
 def test_a_search_that_runs_is_not_forgotten(workspace):
     kept = workspace.folder(search_folder(workspace, "0123456789abcdef"))
+    note_run(kept, "mine", fresh=False)
     with FileLock(kept / LOCK), pytest.raises(JobError, match="running already"):
-        forget_search({"id": kept.name}, workspace=workspace, others=[], force=False)
+        forget_search({"id": kept.name}, workspace=workspace, job="mine", others=[], force=False)
     assert kept.exists()
