@@ -53,7 +53,7 @@ _KINDS = ("self", "encoder", "decoder", "cross")
     "--trust",
     is_flag=True,
     help="Measure besides how far the map can be trusted; of maps and flow that of one --token "
-    "(the first, of a decoder the last), and contributions.",
+    "(where the target is predicted), and contributions.",
 )
 @click.option(
     "--target",

@@ -20,7 +20,7 @@ def attention_trust(
         loaded: the model.
         row: what it reads.
         maps: its attention.
-        given: ``what`` (maps or flow), ``layer``, ``head``, ``token``, ``target`` and ``max_mib`` of the command.
+        given: ``what`` (maps or flow), ``layer``, ``head``, ``token``, ``target``, ``output`` and ``max_mib`` of the command.
         report: progress and cancellation.
 
     Returns:
@@ -29,15 +29,21 @@ def attention_trust(
     from lmcore.analysis import TokenAttention, judged_attention, measure_faithfulness
     from lmcore.settings import MIB
 
-    token = given["token"] or (len(maps.rows) if maps.kind == "decoder" else 1)
+    token = given["token"] - 1 if given["token"] else None
     layer = (given["layer"] or len(maps.attentions)) - 1
     head = given["head"] - 1 if given["head"] else None
     way: Any = "flow" if given["what"] == "flow" else "head"
-    attention = TokenAttention(token - 1, way, maps.kind, layer, head, given["max_mib"] * MIB)
+    attention = TokenAttention(token, way, maps.kind, layer, head, given["max_mib"] * MIB)
     judged = judged_attention(
-        loaded, row, given["target"], attention=attention, output=maps.output or None, report=Part(report, 0.0, 0.2)
+        loaded,
+        row,
+        given["target"],
+        attention=attention,
+        output=given["output"] or maps.output or None,
+        report=Part(report, 0.0, 0.2),
     )
     found = measure_faithfulness(loaded, judged, report=Part(report, 0.2, 1.0))
-    shown = maps.rows[token - 1] if token <= len(maps.rows) else ""
-    said = f"Whether the answer hangs on what token {token}, {shown!r}, looks at:"
-    return {"trust": {"token": token, **trust_document(found)}}, [said, *show_trust(found)]
+    token = judged.parameters["token"]
+    shown = maps.rows[token] if token < len(maps.rows) else ""
+    said = f"Whether the answer hangs on what token {token + 1}, {shown!r}, looks at:"
+    return {"trust": {"token": token + 1, **trust_document(found)}}, [said, *show_trust(found)]

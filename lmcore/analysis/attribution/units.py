@@ -46,6 +46,12 @@ class Units:
         """Add up the scores of each unit's tokens; shape (units,)."""
         return np.array([scores[places].sum() for places in self.places], dtype=np.float64)
 
+    def chosen(self, kept: np.ndarray) -> "Units":
+        """Return some of the units, bool of shape (units,); tokens of the others belong to none."""
+        numbers = np.flatnonzero(kept)
+        names, places = tuple(self.names[n] for n in numbers), tuple(self.places[n] for n in numbers)
+        return Units(self.kind, names, self.spans[numbers], places, self.tokens)
+
     def to_frame(self, scores: np.ndarray) -> pd.DataFrame:
         """Return ``unit``, ``start``, ``end`` and ``score``."""
         start, end = self.spans.T

@@ -21,6 +21,7 @@ from lmcore.types import Input, Part, Report, Silent, Target
 Way = Literal["rollout", "flow", "head"]
 CAVEAT = "Attention says where a model looks; it is no explanation of the answer by itself."
 _WAYS = ("rollout", "flow", "head")
+_SHOWS = "what this token looks at may be what the output hangs on, right or wrong"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,8 @@ class TokenAttention:
     """Which attention stands for a map of a text: that of one token.
 
     Attributes:
-        token: the one that looks, counted from 0 among the tokens of its stack; of ``cross`` among what is written.
+        token: the one that looks, counted from 0 among the tokens of its stack; of ``cross`` among what is written. None
+            for the one at which the target is predicted.
         way: ``rollout`` through all layers, ``flow`` through all layers, or one ``head``.
         kind: ``encoder``, ``decoder`` or ``cross``; ``self`` for the model's main self-attention.
         layer: of a head, from 0.
@@ -36,7 +38,7 @@ class TokenAttention:
         max_bytes: how much the maps may take in float32.
     """
 
-    token: int
+    token: int | None = None
     way: Way = "rollout"
     kind: Kind | Literal["self"] = "self"
     layer: int = 0
@@ -55,8 +57,8 @@ def judged_attention(
 ) -> Judged:
     """Return what one token takes from the others, as a map that `measure_faithfulness` takes.
 
-    The scores are shares of what the token looks at; tokens of the other stack, and those behind the token that a decoder
-    does not see, have 0. They are compared with other maps by size.
+    The scores are shares of what the token looks at, and compared with other maps by size. Of tokens of the other stack, and
+    of those behind the token that a decoder does not see, the map says nothing: they are neither ranked nor taken away.
 
     Args:
         loaded: a model with a head.
@@ -68,7 +70,7 @@ def judged_attention(
 
     Raises:
         InputError: the text is empty, the model has no such attention, or the token is not among those that are read for
-            the target.
+            the target, or comes after what is explained.
         OptionError: there is no such way, layer or head.
         ResourceError: the maps would take more than the limit.
         Cancelled: the report asked to stop.
@@ -76,14 +78,33 @@ def judged_attention(
     _check(loaded, attention)
     report = report or Silent()
     asked = ask(loaded, [text], [target], None if output is None else [output], report=Part(report, 0.0, 0.3))[0]
+    token = _checked_token(loaded, asked, attention)
+    attention = replace(attention, token=token)
     scores = token_scores(loaded, asked.reading, attention, report=Part(report, 0.3, 1.0))
 
     def again(other: LoadedModel, also: Asked, _: Mapping[str, Any], told: Report) -> np.ndarray:
-        place = _same_place(asked.reading, also.reading, attention)
+        place = _same_place(asked.reading, also.reading, attention, token)
         return token_scores(other, also.reading, replace(attention, token=place), report=told)
 
     digits = fingerprint(loaded.fingerprint, asked.reading.tokens.ids.tolist(), str(asked.target), str(attention))
-    return Judged(asked, scores, again, digits, signed=False, caveat=CAVEAT)
+    return Judged(asked, scores, again, digits, parameters={"token": token}, signed=False, shows=_SHOWS, caveat=CAVEAT)
+
+
+def predicting_token(loaded: LoadedModel, asked: Asked, kind: Kind) -> int:
+    """Return the token of a stack at which the target is predicted, counted from 0: whose attention may matter most.
+
+    That is the place before the first token of a written target, the first token of a tag or a span, the last token of a
+    decoder that names a class, else the first token.
+    """
+    reading, target = asked.reading, asked.target
+    if kind == "encoder" and _joined(loaded):
+        return 0
+    at = _predicted_at(reading, target)
+    if len(at):
+        return int(at[0])
+    if target.kind in ("tag", "span"):
+        return int(reading.within(target.start, target.end)[0])
+    return reading.first - 1 if kind == "decoder" else 0
 
 
 def token_scores(
@@ -91,26 +112,29 @@ def token_scores(
 ) -> np.ndarray:
     """Return what the token takes from every token of a reading, float64 of shape (tokens,); 0 to 1, of a flow from 0.
 
+    Not a number for tokens that it cannot see.
+
     Raises:
         InputError: the token is not among those of the reading.
         Cancelled: the report asked to stop.
     """
-    report = report or Silent()
+    report, token = report or Silent(), attention.token
     kind = _kind(loaded, attention)
     rows = reading.first if kind == "encoder" or not _joined(loaded) else len(reading) - reading.first
-    if not 0 <= attention.token < rows:
+    if token is None or not 0 <= token < rows:
         raise InputError(
-            f"There is no token {attention.token + 1} among the {rows} that are read for what is explained: take an earlier "
-            "one."
+            f"There is no such token among the {rows} that are read for what is explained: take one from 1 to {rows}."
         )
     maps = _maps(loaded, reading, attention, Part(report, 0.0, 0.5))
-    part, scores = Part(report, 0.5, 1.0), np.zeros(len(reading))
+    part, scores = Part(report, 0.5, 1.0), np.full(len(reading), np.nan)
     if kind == "cross":
-        source, prefix = _cross(maps, attention, part)
-        scores[: reading.first], scores[reading.first :] = source, prefix
+        source, prefix = _cross(maps, attention, token, part)
+        scores[: reading.first] = source
+        scores[reading.first :][: len(prefix)] = prefix
         return scores
     start = reading.first if kind == "decoder" and _joined(loaded) else 0
-    scores[start : start + rows] = _row(maps[kind], attention, part)
+    seen = token + 1 if kind == "decoder" else rows
+    scores[start : start + seen] = _row(maps[kind], attention, token, part)[:seen]
     return scores
 
 
@@ -142,6 +166,24 @@ def _check(loaded: LoadedModel, attention: TokenAttention) -> None:
         raise InputError("Flow goes through one stack: take the encoder's or the decoder's attention.")
 
 
+def _checked_token(loaded: LoadedModel, asked: Asked, attention: TokenAttention) -> int:
+    """Return the token that looks, which must not come after what is explained."""
+    kind = _kind(loaded, attention)
+    if attention.token is None:
+        return predicting_token(loaded, asked, kind)
+    at = _predicted_at(asked.reading, asked.target)
+    if kind != "encoder" and len(at) and attention.token > at[-1]:
+        raise InputError(f"Token {attention.token + 1} stands behind what is explained: take one up to {at[-1] + 1}.")
+    return attention.token
+
+
+def _predicted_at(reading: Reading, target: Target) -> np.ndarray:
+    """Return the places at which a written target is predicted; none where nothing is written."""
+    written = reading.written
+    found: np.ndarray = written.at[written.within(target.start, target.end)]
+    return found
+
+
 def _kind(loaded: LoadedModel, attention: TokenAttention) -> Kind:
     return attention_kinds(loaded)[0] if attention.kind == "self" else attention.kind
 
@@ -163,23 +205,23 @@ def _maps(loaded: LoadedModel, reading: Reading, attention: TokenAttention, repo
     return maps
 
 
-def _row(maps: np.ndarray, attention: TokenAttention, report: Report) -> np.ndarray:
+def _row(maps: np.ndarray, attention: TokenAttention, token: int, report: Report) -> np.ndarray:
     if attention.way == "flow":
-        flow: np.ndarray = attention_flow(maps, tokens=[attention.token], report=report)[0]
+        flow: np.ndarray = attention_flow(maps, tokens=[token], report=report)[0]
         return flow
     whole = _head(maps, attention) if attention.way == "head" else attention_rollout(maps, report=report)
-    row: np.ndarray = whole[attention.token]
+    row: np.ndarray = whole[token]
     return row
 
 
 def _cross(
-    maps: Mapping[Kind, np.ndarray], attention: TokenAttention, report: Report
-) -> tuple[np.ndarray, np.ndarray | float]:
-    """Return what a written token takes from the source, and from what was written before it."""
+    maps: Mapping[Kind, np.ndarray], attention: TokenAttention, token: int, report: Report
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return what a written token takes from the source, and from what was written up to it; of a head from the source."""
     if attention.way == "head":
-        return _head(maps["cross"], attention)[attention.token], 0.0
+        return _head(maps["cross"], attention)[token], np.empty(0)
     source, prefix = cross_rollout(maps["encoder"], maps["decoder"], maps["cross"], report=report)
-    return source[attention.token], prefix[attention.token]
+    return source[token], prefix[token, : token + 1]
 
 
 def _head(maps: np.ndarray, attention: TokenAttention) -> np.ndarray:
@@ -191,12 +233,24 @@ def _head(maps: np.ndarray, attention: TokenAttention) -> np.ndarray:
     return one
 
 
-def _same_place(before: Reading, after: Reading, attention: TokenAttention) -> int:
-    """Return where the token stands in an edited text: as far from its beginning where the edit is later, else from its end."""
+def _same_place(before: Reading, after: Reading, attention: TokenAttention, token: int) -> int:
+    """Return where the token stands in an edited text: at the same character, or as far from the nearest end that was left."""
     if attention.kind in ("decoder", "cross") and before.first < len(before):
-        return attention.token  # what was written is not edited
-    old, new = (reading.tokens.ids[: reading.first] for reading in (before, after))
+        return token  # what was written is not edited
+    old, new = before.tokens, after.tokens
+    if old.special[token]:
+        shared = min(before.first, after.first)
+        differ = np.flatnonzero(old.ids[:shared] != new.ids[:shared])
+        first = int(differ[0]) if len(differ) else shared
+        return token if token < first else max(token + after.first - before.first, 0)
+    place = _same_character(old.text, new.text, int(old.begins[token]))
+    own = np.flatnonzero(~new.special[: after.first])
+    return int(own[np.searchsorted(new.offsets[own, 1], place, side="right").clip(0, len(own) - 1)])
+
+
+def _same_character(old: str, new: str, place: int) -> int:
+    """Return where a character of a text stands in the edited one; one within what was edited keeps its place."""
     shared = min(len(old), len(new))
-    differ = np.flatnonzero(old[:shared] != new[:shared])
-    first = int(differ[0]) if len(differ) else shared
-    return attention.token if attention.token < first else attention.token + len(new) - len(old)
+    before = next((n for n in range(shared) if old[n] != new[n]), shared)
+    after = next((n for n in range(shared - before) if old[-1 - n] != new[-1 - n]), shared - before)
+    return place + len(new) - len(old) if place >= len(old) - after and place >= before else place

@@ -1,6 +1,7 @@
 """How far a map can be trusted: what it promises, what taking words away does, and what it hangs on."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -170,13 +171,17 @@ def measure_faithfulness(
     """
     settings, judged = trust_settings(settings, options), judged_map(attribution)
     report, asked = report or Silent(), judged.asked
-    units = text_units(loaded, asked.reading, settings.unit or judged.unit)
-    scores = judged.ranked(judged.scores, units)
+    whole = text_units(loaded, asked.reading, settings.unit or judged.unit)
+    scores = judged.ranked(judged.scores, whole)
+    seen = np.isfinite(scores)
+    if not seen.any():
+        raise InputError("The map says nothing of any word: take another token, or a longer text.")
+    units, scores = whole.chosen(seen) if judged.by_token else whole, scores[seen]
     erasing = Erasing(loaded, [asked], [units], settings.baseline, TargetProbability(loaded, [asked]))
     curve = (
         _curve(erasing, scores, settings, Part(report, 0.0, 0.2)) if judged.by_token else no_curve(erasing, len(units))
     )
-    again = _Again(loaded, judged, units, scores)
+    again = _Again(loaded, judged, whole, units, seen, scores)
     agreement = again.methods(settings.methods if judged.by_token else (), Part(report, 0.2, 0.5))
     seeds = again.seeds(settings.seeds, Part(report, 0.5, 0.6))
     edits = again.edits(settings, curve.probability, Part(report, 0.6, 0.75))
@@ -185,7 +190,7 @@ def measure_faithfulness(
         judged.completeness_error, curve, agreement, seeds, edits, random, chance_correlation(len(scores)), len(scores),
         settings, fingerprint(judged.fingerprint, str(settings)),
     )  # fmt: skip
-    return replace(found, warning=f"{said_of(found)} {judged.caveat}".strip())
+    return replace(found, warning=f"{said_of(found, judged.shows)} {judged.caveat}".strip())
 
 
 def _curve(erasing: Erasing, scores: np.ndarray, settings: TrustSettings, report: Report) -> ErasureCurve:
@@ -202,7 +207,9 @@ class _Again:
 
     loaded: LoadedModel
     judged: Judged
-    units: Units
+    whole: Units
+    units: Units  # of them, those of which the map says something
+    seen: np.ndarray
     scores: np.ndarray
 
     def methods(self, names: Sequence[str], report: Report) -> pd.DataFrame:
@@ -228,7 +235,7 @@ class _Again:
         """Return how alike the maps of further seeds are."""
 
         def again(parameters: Mapping[str, Any]) -> np.ndarray:
-            return self._made(self.loaded, self.judged.asked, self.units, parameters, Silent())
+            return self._made(self.loaded, self.judged.asked, self.whole, parameters, Silent())
 
         return seed_correlations(self.scores, self.judged.parameters, again, count, report)
 
@@ -244,11 +251,12 @@ class _Again:
             units = text_units(self.loaded, other.reading, self.units.kind)
             erasing = Erasing(self.loaded, [other], [units], "drop", TargetProbability(self.loaded, [other]))
             change = no_curve(erasing, len(units)).probability - probability
-            kept = abs(change) <= KEPT_WITHIN and (len(units) == len(self.units) or not self.judged.by_token)
+            kept = abs(change) <= KEPT_WITHIN and (len(units) == len(self.whole) or not self.judged.by_token)
             alike = float("nan")
             if kept:
                 part = Part(report, place / len(chosen), (place + 1) / len(chosen))
-                alike = self._alike(self._made(self.loaded, other, units, self.judged.parameters, part))
+                with suppress(InputError):  # this text has no such map
+                    alike = self._alike(self._made(self.loaded, other, units, self.judged.parameters, part))
             rows.append((edit.kind, edit.text, change, kept, alike))
             report.progress((place + 1) / len(chosen), "Editing the text")
         frame = pd.DataFrame(rows, columns=["edit", "text", "change", "kept", "correlation"])
@@ -261,7 +269,7 @@ class _Again:
             for what, twin in randomised(self.loaded, stages=settings.stages, seed=settings.seed):
                 report.check()
                 try:
-                    own = self._made(twin, self.judged.asked, self.units, self.judged.parameters, Silent())
+                    own = self._made(twin, self.judged.asked, self.whole, self.judged.parameters, Silent())
                     rows.append((what, self._alike(own)))
                 except InputError:  # random weights may give no finite gradient
                     rows.append((what, float("nan")))
@@ -275,7 +283,8 @@ class _Again:
         self, loaded: LoadedModel, asked: Asked, units: Units, parameters: Mapping[str, Any], report: Report
     ) -> np.ndarray:
         """Return what is ranked of the same map, made of another model or text."""
-        return self.judged.ranked(self.judged.again(loaded, asked, parameters, report), units)
+        found = self.judged.ranked(self.judged.again(loaded, asked, parameters, report), units)
+        return found[self.seen] if len(found) == len(self.seen) else found
 
     def _by_method(self, name: str, parameters: Mapping[str, Any], report: Report) -> np.ndarray:
         (found,) = attribute_asked(self.loaded, [self.judged.asked], method=name, parameters=parameters, report=report)

@@ -11,6 +11,7 @@ from lmcore.analysis.attribution.attribute import Attribution, attribute_asked
 from lmcore.analysis.attribution.units import Units
 from lmcore.analysis.residual.direct_logits import LogitAttribution, attribute_asked_logits
 from lmcore.analysis.residual.shares import StreamShares, asked_contributions
+from lmcore.analysis.trust.verdict import SHOWS
 from lmcore.models.load import LoadedModel
 from lmcore.types import Report
 
@@ -26,7 +27,8 @@ class Judged:
 
     Attributes:
         asked: the text, and the output that words are taken away for.
-        scores: one a token of the reading, or one a part of the model; float of shape (scores,).
+        scores: one a token of the reading, or one a part of the model; float of shape (scores,). Not a number for a token of
+            which the map says nothing.
         again: makes the same map, of another model or text, with other parameters.
         fingerprint: of the map.
         by_token: whether tokens are scored; of a map of a model's parts nothing is taken away, and no other method is asked.
@@ -36,6 +38,7 @@ class Judged:
         signed: whether a score below 0 speaks against the target; else maps are compared by size.
         completeness_error: by how much the scores miss the sum that they promise, as a share of it; not a number where
             they promise none.
+        shows: what the map shows where nothing speaks against it.
         caveat: a sentence that is said whatever the checks say.
     """
 
@@ -49,6 +52,7 @@ class Judged:
     unit: str = "word"
     signed: bool = True
     completeness_error: float = float("nan")
+    shows: str = SHOWS
     caveat: str = ""
 
     def ranked(self, scores: np.ndarray, units: Units) -> np.ndarray:
@@ -87,6 +91,7 @@ def _logit_parts(found: LogitAttribution) -> Judged:
     return Judged(
         found.asked, found.parts["score"].to_numpy(), again, found.fingerprint, by_token=False,
         completeness_error=found.error / max(abs(found.value), SMALL),
+        shows="it shows which parts add to the output by themselves, not whether the model is right",
     )  # fmt: skip
 
 
@@ -94,7 +99,10 @@ def _contributions(found: StreamShares) -> Judged:
     def again(loaded: LoadedModel, asked: Asked, _: Mapping[str, Any], report: Report) -> np.ndarray:
         return _mean_shares(asked_contributions(loaded, asked, report=report))
 
-    return Judged(found.asked, _mean_shares(found), again, found.fingerprint, by_token=False, signed=False)
+    return Judged(
+        found.asked, _mean_shares(found), again, found.fingerprint, by_token=False, signed=False,
+        shows="it shows what the vectors consist of, not what the output hangs on",
+    )  # fmt: skip
 
 
 def _mean_shares(found: StreamShares) -> np.ndarray:

@@ -61,9 +61,9 @@ def draw(version: str, text: Input) -> None:
         if found[kind].truncated:
             st.warning(found[kind].text_tokens.cut_note)
         if part == "flow":
-            heads.draw_flow(version, found, kind, text)
+            heads.draw_flow(version, found, kind, text, output)
         else:
-            _draw_maps(version, found, kind, text)
+            _draw_maps(version, found, kind, text, output)
 
 
 def read_maps(version: str, text: Input) -> "AttentionMaps | None":
@@ -106,7 +106,7 @@ def _output() -> str | None:
     return written.strip() or None
 
 
-def _draw_maps(version: str, found: "dict[Kind, AttentionMaps]", kind: "Kind", text: Input) -> None:
+def _draw_maps(version: str, found: "dict[Kind, AttentionMaps]", kind: "Kind", text: Input, output: str | None) -> None:
     maps = found[kind]
     asked = {"text": text, "kind": kind, "output": maps.output}
     if maps.output:
@@ -137,7 +137,8 @@ def _draw_maps(version: str, found: "dict[Kind, AttentionMaps]", kind: "Kind", t
         report_button("rollout", version, map_frame(rolled[0]), asked, [rolled[1]])
     draw_trust(
         version, text, maps,
-        [TokenAttention(-1, "rollout", kind), TokenAttention(-1, "head", kind, layer - 1, number)],
+        [TokenAttention(None, "rollout", kind), TokenAttention(None, "head", kind, layer - 1, number)],
+        output,
     )  # fmt: skip
 
 

@@ -84,7 +84,7 @@ def draw_roles(version: str, given: Frozen, kind: "Kind") -> None:
     report_button("roles", version, found, arguments, [overview, figure])
 
 
-def draw_flow(version: str, found: "dict[Kind, AttentionMaps]", kind: "Kind", text: Input) -> None:
+def draw_flow(version: str, found: "dict[Kind, AttentionMaps]", kind: "Kind", text: Input, output: str | None) -> None:
     """Show how much can flow to one output token from each input token, beside the rollout; or to all of them."""
     if kind == "cross":
         st.info("Flow goes through one stack: choose the encoder's or the decoder's self-attention.")
@@ -112,7 +112,7 @@ def draw_flow(version: str, found: "dict[Kind, AttentionMaps]", kind: "Kind", te
         report_button("flow", version, flow_frame(flow), arguments, [figure])
         _draw_all_flows(maps)
     with right:
-        draw_trust(version, text, maps, [TokenAttention(chosen, way, kind) for way in _WAYS])
+        draw_trust(version, text, maps, [TokenAttention(chosen, way, kind) for way in _WAYS], output)
 
 
 def _draw_all_flows(maps: "AttentionMaps") -> None:

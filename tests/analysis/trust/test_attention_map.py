@@ -49,11 +49,12 @@ def test_a_decoders_row_is_the_same_with_what_it_wrote_behind_it():
     found = judged_attention(loaded, text, target, output=output, attention=TokenAttention(len(rows) - 1))
     assert len(found.scores) > len(rows)
     assert found.scores[: len(rows)] == pytest.approx(rows[-1], abs=1e-6)
-    assert not found.scores[len(rows) :].any()
+    assert np.isnan(found.scores[len(rows) :]).all()
 
 
 def test_an_encoder_decoders_three_kinds_stand_at_their_own_tokens():
-    loaded, (text, target, output) = reader("translation"), CASES["translation"]
+    loaded, (text, _, output) = reader("translation"), CASES["translation"]
+    target = Target("phrase")
     maps = read_attention(loaded, text, output=output)
     source, prefix = cross_rollout(*(maps[kind].attentions for kind in ("encoder", "decoder", "cross")))
     first = len(source[0])
@@ -62,15 +63,18 @@ def test_an_encoder_decoders_three_kinds_stand_at_their_own_tokens():
         judged = judged_attention(loaded, text, target, output=output, attention=TokenAttention(2, **attention))
         return judged.scores[:first], judged.scores[first:]
 
-    for given, expected in zip(found(kind="cross"), (source[2], prefix[2]), strict=True):
-        assert given == pytest.approx(expected[: len(given)], abs=1e-6)
+    given, before = found(kind="cross")
+    assert given == pytest.approx(source[2], abs=1e-6)
+    assert before[:3] == pytest.approx(prefix[2, :3], abs=1e-6)
+    assert np.isnan(before[3:]).all()
     assert found(kind="cross", way="head")[0] == pytest.approx(maps["cross"].head(0)[2], abs=1e-6)
-    assert not found(kind="cross", way="head")[1].any()
+    assert np.isnan(found(kind="cross", way="head")[1]).all()
     encoder, decoder = found(kind="encoder"), found(kind="decoder")
     assert encoder[0] == pytest.approx(attention_rollout(maps["encoder"].attentions)[2], abs=1e-6)
-    assert not encoder[1].any()
-    assert not decoder[0].any()
-    assert decoder[1].sum() == pytest.approx(1)
+    assert np.isnan(encoder[1]).all()
+    assert np.isnan(decoder[0]).all()
+    assert np.nansum(decoder[1]) == pytest.approx(1)
+    assert np.isfinite(decoder[1]).sum() == 3
 
 
 @pytest.mark.parametrize("way", ["rollout", "flow", "head"])
@@ -104,6 +108,52 @@ def test_the_token_is_found_again_in_an_edited_text(loaded):
     assert len(again) != TOKENS
 
 
+@pytest.mark.parametrize(
+    ("token", "found_at"), [(0, 0), (1, 1), (2, 1), (3, 1), (4, 2), (5, 3), (TOKENS + 1, TOKENS - 1)]
+)
+def test_a_token_is_found_again_where_an_edit_has_joined_tokens_before_it(loaded, token, found_at):
+    text = TEXT.replace("Anna", "Anan")  # three tokens, that the edit makes one
+    judged = judged_attention(loaded, text, GOOD, attention=TokenAttention(token))
+    other = judged_attention(loaded, TEXT, GOOD, attention=TokenAttention(0)).asked
+    expected = attention_rollout(attention_maps(loaded, TEXT).attentions)[found_at]
+    assert judged.again(loaded, other, {}, Silent()) == pytest.approx(expected)
+
+
+def test_words_that_it_cannot_see_are_not_ranked():
+    loaded, (text, target, output) = reader("translation"), CASES["translation"]
+    words = len(text.split())
+
+    def measured(**attention):
+        judged = judged_attention(loaded, text, target, output=output, attention=TokenAttention(**attention))
+        return measure_faithfulness(loaded, judged, **QUICK)
+
+    source, both = measured(token=1, kind="encoder"), measured(kind="cross")
+    assert source.units == words
+    assert both.units == words + 1  # what was written before the target
+    assert source.curve.by_share["units"].max() <= words
+
+
+def test_it_looks_at_first_from_where_the_target_is_predicted():
+    for task, after in (
+        ("text-classification", "Anna"),
+        ("named-entity-recognition", "told"),
+        ("text-generation", "day"),
+    ):
+        text, target, output = CASES[task]
+        judged = judged_attention(
+            reader(task), text, target, output=output or None, attention=TokenAttention(way="head")
+        )
+        shown = judged.asked.reading.tokens.tokens[judged.parameters["token"] + 1]
+        assert shown.strip() == after, task
+    text, target, output = CASES["translation"]
+    for kind, expected in (("encoder", 0), ("decoder", 1), ("cross", 1)):
+        attention = TokenAttention(kind=kind)
+        judged = judged_attention(reader("translation"), text, target, output=output, attention=attention)
+        assert judged.parameters["token"] == expected
+    with pytest.raises(InputError, match="Token 3 stands behind what is explained: take one up to 2"):
+        judged_attention(reader("translation"), text, target, output=output, attention=TokenAttention(2, kind="cross"))
+
+
 def test_it_can_be_stopped(loaded):
     rises_and_stops(
         lambda report: judged_attention(loaded, TEXT, GOOD, attention=TokenAttention(0, "flow"), report=report),
@@ -116,7 +166,7 @@ def test_it_can_be_stopped(loaded):
 @pytest.mark.parametrize(
     ("attention", "kind", "said"),
     [
-        (TokenAttention(99), InputError, "There is no token 100 among the"),
+        (TokenAttention(99), InputError, "no such token among the 15 that"),
         (TokenAttention(0, kind="cross"), InputError, "has no cross attention; it has: encoder"),
         (TokenAttention(0, "head", layer=5), OptionError, "2 layers of 4 heads"),
         (TokenAttention(0, "sum"), OptionError, "choose rollout, flow, head"),
