@@ -12,7 +12,7 @@ from lmcore.models.load import LoadedModel
 from lmcore.models.word_vectors import cosines, word_vectors
 from lmcore.tasks.alignment import TextAlignment
 from lmcore.tasks.links import word_stretches
-from lmcore.types import Part, Report, Silent
+from lmcore.types import Part, Report, Silent, count_of
 
 _READ = 0.9  # of the way: both sentences were read
 
@@ -99,7 +99,7 @@ def align_words(
     similarity = cosines(found.values[0][0], found.values[1][0])
     report.check()
     i, j = np.nonzero(find_links(similarity, method, chosen))
-    report.progress(1.0, f"{len(i)} links found")
+    report.progress(1.0, f"{count_of(len(i), 'link')} found")
     return WordAlignment(
         source=tuple(words[0]),
         target=tuple(words[1]),

@@ -10,6 +10,7 @@ from lmcore.models.load import LoadedModel
 from lmcore.models.predict import predict_texts
 from lmcore.models.reading import Reading, columns_of, read_row
 from lmcore.tasks import load_task
+from lmcore.tasks.completion import is_masked
 from lmcore.types import Input, Prediction, Report, Silent, Target
 
 
@@ -50,8 +51,8 @@ def ask(
         report: progress and cancellation of the predicting.
 
     Raises:
-        InputError: a text is empty, the model has no head or predicts nothing that can be explained, or a target has no
-            place in what it reads or writes.
+        InputError: a text is empty, the model has no head or predicts nothing that can be explained, a target has no
+            place in what it reads or writes, or an output is given to a model that writes none.
         UnknownError: there is no such class.
         ResourceError: the longest text would not fit into memory.
         Cancelled: the report asked to stop.
@@ -62,6 +63,8 @@ def ask(
     loaded = loaded.widest
     for text in texts:
         columns_of(loaded, text)  # what is empty is refused before the model runs
+    for output in outputs or ():
+        check_output(loaded, output or None)
     wanted = list(targets) if targets is not None else [None] * len(texts)
     written: list[str | None] = list(outputs) if outputs is not None else [None] * len(texts)
     unknown = [n for n, target in enumerate(wanted) if _is_open(target, written[n])]
@@ -80,6 +83,20 @@ def ask(
     check_room(loaded, max(map(len, readings), default=0), read=read_count(loaded, readings))
     _check_targets(loaded, asked)
     return asked
+
+
+def check_output(loaded: LoadedModel, output: str | None) -> None:
+    """Refuse an output where a model's task writes nothing behind its text that could be taken as written.
+
+    Raises:
+        InputError: there is an output, and the model has none.
+    """
+    if output is None:
+        return
+    task = load_task(loaded.task).adapted(loaded.model.config)
+    goes_on = task.name == "completion" and not is_masked(loaded.tokenizer)
+    if task.decoding(loaded) is None and not goes_on:
+        raise InputError(f"{loaded.ref} writes nothing and has no output: leave it out, or choose a model that writes.")
 
 
 def _is_open(target: Target | str | None, output: str | None) -> bool:

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from lmcore.analysis.asked import check_output
+from lmcore.analysis.attention.flow import said_flows
 from lmcore.analysis.attention.run import MAX_BYTES, Kind, attention_kinds, attention_shape, check_bytes
 from lmcore.analysis.attribution.cost import SLOW
 from lmcore.analysis.model_input import read_input
@@ -15,9 +17,10 @@ from lmcore.models.load import LoadedModel
 from lmcore.models.reading import read_row
 from lmcore.settings import MIB
 from lmcore.tasks import load_task
-from lmcore.types import Input, Target
+from lmcore.types import Input, Target, count_of
 
 _MAP_COPIES = 2
+_JUDGED_FLOWS = 12  # of the token that is judged: its own, those of edits, and those of random weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +48,14 @@ class ReadingCost:
 
     def sentence(self) -> str:
         """Say it in a sentence."""
-        first = f"The model writes up to {self.written} tokens, and then reads" if self.written else "The model reads"
+        first = (
+            f"The model writes up to {count_of(self.written, 'token')}, and then reads"
+            if self.written
+            else "The model reads"
+        )
         times = "once" if self.runs == 1 else "twice" if self.runs == 2 else f"{self.runs} times"
         memory = "less than 1 MiB" if self.nbytes < MIB else f"about {self.nbytes / MIB:,.0f} MiB"
-        return f"{first} {self.tokens:,} tokens {times}; this takes {memory} of memory."
+        return f"{first} {count_of(self.tokens, 'token')} {times}; this takes {memory} of memory."
 
 
 def attention_cost(
@@ -69,11 +76,7 @@ def attention_cost(
     wanted = own if kinds is None else kinds
     read = len(read_input(loaded, text)[0].ids)
     joined = len(own) > 1 and bool({"decoder", "cross"} & set(wanted))
-    written = 0
-    if joined:
-        written = (
-            MAX_NEW_TOKENS if output is None else len(loaded.tokenizer(text_target=output, verbose=False)["input_ids"])
-        )
+    written = _written(loaded, output) if joined else 0
     sizes: dict[Kind, tuple[int, int]] = {
         "encoder": (read, read),
         "decoder": (written, written) if len(own) > 1 else (read, read),
@@ -88,6 +91,35 @@ def attention_cost(
     nbytes = _MAP_COPIES * maps + pass_bytes(loaded, read + written, read=written if joined else None)
     runs = 2 + bool(writes)
     return ReadingCost(runs, tokens, writes, nbytes, _operations(loaded, runs * tokens + writes))
+
+
+def flow_cost(
+    loaded: LoadedModel,
+    text: Input,
+    kind: Kind,
+    *,
+    output: str | None = None,
+    one: bool = False,
+    judged: bool = False,
+) -> str:
+    """Say in a sentence how many flows are found through a text, and how long that takes.
+
+    Args:
+        loaded: the model.
+        text: what it reads.
+        kind: through which stack: ``encoder`` or ``decoder``.
+        output: what an encoder-decoder is to have written; where None, it may write less than is said.
+        one: whether the flows to one token are found, not those to every one.
+        judged: whether it is measured besides how far those to one token can be trusted.
+
+    Raises:
+        InputError: see `read_attention`.
+    """
+    apart = kind == "decoder" and len(attention_kinds(loaded)) > 1
+    size = _written(loaded, output) if apart else len(read_input(loaded, text)[0].ids)
+    flows = size * ((1 if one else size) + (_JUDGED_FLOWS if judged else 0))
+    most = "up to " if apart and output is None else ""
+    return f"It then finds {most}{said_flows(attention_shape(loaded, kind).layers, size, flows)}."
 
 
 def contributions_cost(loaded: LoadedModel, text: Input, *, output: str | None = None) -> ReadingCost:
@@ -122,6 +154,7 @@ def _parts_cost(
 ) -> ReadingCost:
     """Return the cost of reading a text, with what every part of the stack gives kept in so many copies."""
     reading = read_row(loaded.widest, text, target, output=output or "")
+    check_output(loaded, output)
     decoding = load_task(loaded.task).adapted(loaded.model.config).decoding(loaded)
     written = decoding.max_new_tokens if decoding is not None and output is None else 0
     every = components(loaded.model)
@@ -130,6 +163,13 @@ def _parts_cost(
     check_room(loaded, len(reading), read=read, kept=copies * parts)
     nbytes = pass_bytes(loaded, len(reading) + written, read=read, kept=copies * parts)
     return ReadingCost(runs, len(reading), written, nbytes, _operations(loaded, runs * len(reading) + written))
+
+
+def _written(loaded: LoadedModel, output: str | None) -> int:
+    """Return how many tokens the decoder of an encoder-decoder reads, at most: those of the output, where it is given."""
+    if output is None:
+        return MAX_NEW_TOKENS
+    return len(loaded.tokenizer(text_target=output, verbose=False)["input_ids"])
 
 
 def _operations(loaded: LoadedModel, tokens: int) -> float:

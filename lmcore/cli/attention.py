@@ -15,7 +15,7 @@ from lmcore.cli.output import Answer, records, table
 from lmcore.cli.stream import shares_answer
 from lmcore.errors import InputError, OptionError
 from lmcore.settings import MIB
-from lmcore.types import Input, Part
+from lmcore.types import Input, Part, count_of
 
 if TYPE_CHECKING:
     from lmcore.analysis.attention.maps import AttentionMaps
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _SHOWN = 12
 _PARTS = ("maps", "roles", "flow", "contributions", "importance")
 _JUDGED = ("maps", "flow", "contributions")
+_NO_CROSS_FLOW = "Flow goes through one stack: take --kind encoder or --kind decoder."
 _KINDS = ("self", "encoder", "decoder", "cross")
 
 
@@ -99,17 +100,29 @@ def attention_command(session: Session, /, version: str, text: str, **given: Any
 
 
 def _note_cost(session: Session, loaded: "LoadedModel", row: Input, given: dict[str, Any]) -> None:
-    """Say what reading the text will cost, for what reads it once."""
-    from lmcore.analysis.attention.run import attention_kinds
-    from lmcore.analysis.reading_cost import attention_cost, contributions_cost
+    """Say what reading the text will cost, for what reads it once, and what is found and measured besides.
 
-    if given["what"] == "contributions":
-        session.note(contributions_cost(loaded, row, output=given["output"]).sentence())
-    elif given["what"] in ("maps", "flow"):
-        kinds = attention_kinds(loaded)
-        kind = kinds[0] if given["kind"] == "self" else given["kind"]
-        limit = given["max_mib"] * MIB
-        session.note(attention_cost(loaded, row, [kind], output=given["output"], max_bytes=limit).sentence())
+    Raises:
+        InputError: the model has no such attention, or no output apart from its text; or flow is to go through two stacks.
+    """
+    from lmcore.analysis.attention.maps import wanted_kind
+    from lmcore.analysis.reading_cost import attention_cost, contributions_cost, flow_cost
+    from lmcore.analysis.trust_cost import CONTRIBUTIONS_COST, WORDS_COST, asked_besides
+
+    what, output = given["what"], given["output"]
+    if what not in _JUDGED:
+        return
+    if what == "contributions":
+        session.note(contributions_cost(loaded, row, output=output).sentence())
+    else:
+        kind = wanted_kind(loaded, given["kind"], output=output)
+        if what == "flow" and kind == "cross":
+            raise InputError(_NO_CROSS_FLOW)
+        session.note(attention_cost(loaded, row, [kind], output=output, max_bytes=given["max_mib"] * MIB).sentence())
+        if what == "flow":
+            session.note(flow_cost(loaded, row, kind, output=output, one=bool(given["token"]), judged=given["trust"]))
+    if given["trust"]:
+        session.note(asked_besides(CONTRIBUTIONS_COST if what == "contributions" else WORDS_COST))
 
 
 def _row(loaded: "LoadedModel", text: str, fields: tuple[tuple[str, str], ...]) -> Input:
@@ -152,7 +165,9 @@ def _one_map(maps: "AttentionMaps", layer: int | None, head: int | None) -> tupl
     layers, heads = maps.attentions.shape[:2]
     layer = layers if layer is None else layer
     if layer > layers or (head or 1) > heads:
-        raise OptionError(f"The model has {layers} layers of {heads} heads: give --layer and --head among them.")
+        raise OptionError(
+            f"The model has {count_of(layers, 'layer')} of {count_of(heads, 'head')}: give --layer and --head among them."
+        )
     weights = maps.head(layer - 1, head - 1 if head else None)
     looked = [
         (maps.rows[i], *[item for j in np.argsort(-weights[i])[:2] for item in (maps.tokens[j], float(weights[i, j]))])
@@ -174,11 +189,9 @@ def _one_map(maps: "AttentionMaps", layer: int | None, head: int | None) -> tupl
 def _flow(maps: "AttentionMaps", token: int | None, report: Part) -> tuple[dict[str, Any], list[Any]]:
     from lmcore.analysis import attention_flow, attention_rollout
 
-    if maps.kind == "cross":
-        raise InputError("Flow goes through one stack: take --kind encoder or --kind decoder.")
     size = len(maps.tokens)
     if token is not None and token > size:
-        raise OptionError(f"The text has {size} tokens: give --token among them.")
+        raise OptionError(f"The text has {count_of(size, 'token')}: give --token among them.")
     starts = list(range(size)) if token is None else [token - 1]
     flow = attention_flow(maps.attentions, tokens=starts, report=report)
     rollout = attention_rollout(maps.attentions)[starts]

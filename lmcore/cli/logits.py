@@ -34,6 +34,7 @@ def logits_command(session: Session, /, version: str, text: str, shown: int, tru
     """
     from lmcore.analysis import attribute_logits, measure_faithfulness
     from lmcore.analysis.reading_cost import logit_parts_cost
+    from lmcore.analysis.trust_cost import PARTS_COST, asked_besides
 
     question = asked_question(text, flags)
     with session.report() as report:
@@ -41,6 +42,8 @@ def logits_command(session: Session, /, version: str, text: str, shown: int, tru
         loaded = load_asked(session, version, question.task, question.max_tokens)
         given, target = input_of(loaded, question.text), named_target(loaded, question)
         session.note(logit_parts_cost(loaded, given, target, output=question.output).sentence())
+        if trust:
+            session.note(asked_besides(PARTS_COST))
         part = Part(report, 0.2, 0.5 if trust else 1.0)
         found = attribute_logits(loaded, given, target, output=question.output, report=part)
         judged = measure_faithfulness(loaded, found, report=Part(report, 0.5, 1.0)) if trust else None

@@ -17,6 +17,8 @@ from lmcore.tasks.links import LinkName
 from lmcore.types import Input, Part, Prediction, Target
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from lmcore.analysis.attribution.attribute import Attribution
     from lmcore.analysis.attribution.outputs import OutputAttribution
     from lmcore.analysis.trust.faithfulness import Faithfulness
@@ -259,7 +261,7 @@ def trust_document(judged: "Faithfulness") -> dict[str, Any]:
     """Return the measures as JSON-like values."""
     return {
         "warning": judged.warning,
-        "checks": records(judged.to_frame()),
+        "checks": records(_checks(judged)),
         "erasure": records(judged.curve.by_share),
         "agreement": records(judged.agreement),
         "edits": records(judged.edits),
@@ -273,8 +275,24 @@ def show_trust(judged: "Faithfulness | None") -> list[Any]:
     """Return the measures for people; nothing where none were taken."""
     if judged is None:
         return []
-    rows = judged.to_frame()
+    rows = _checks(judged)
     return [judged.warning, table(("check", "this map", "a random map", "better"), rows.to_numpy().tolist())]
+
+
+def _checks(judged: "Faithfulness") -> "pd.DataFrame":
+    """Return the checks that have a value, or could have had one: of a map of parts nothing is taken away, for example."""
+    frame = judged.to_frame()
+    erased = len(judged.curve.by_share) > 0
+    could = {
+        "Comprehensiveness": erased,
+        "Sufficiency": erased,
+        "Agreement with other methods": len(judged.agreement) > 0,
+        "Agreement between seeds": len(judged.seeds) > 0,
+        "Stability under small edits": judged.settings.edits > 0,
+        "Likeness with random weights": len(judged.randomised) > 0,
+    }
+    has = frame["value"].notna()
+    return frame[[known or could.get(name, False) for name, known in zip(frame["check"], has, strict=True)]]
 
 
 def _explain_outputs(loaded: "LoadedModel", text: str, question: _Question, objective: str, report: "Report") -> Answer:

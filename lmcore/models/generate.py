@@ -9,7 +9,7 @@ import numpy as np
 from lmcore.models.decoding import Decoding
 from lmcore.models.encode import Encodings, length_sorted_batches, pad_batch
 from lmcore.models.load import LoadedModel
-from lmcore.types import Part, Report, Silent
+from lmcore.types import Part, Report, Silent, count_of
 
 if TYPE_CHECKING:
     import torch
@@ -101,7 +101,7 @@ def _write(loaded: LoadedModel, ids: Sequence[Sequence[int]], decoding: Decoding
     def go_on(tokens: "torch.Tensor", *_: object, **__: object) -> bool:
         report.check()
         written = int(tokens.shape[1]) - begun
-        report.progress(written / most, f"{written} of at most {most} tokens written")
+        report.progress(written / most, f"{written} of at most {count_of(most, 'token')} written")
         return False
 
     with torch.inference_mode():

@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from lmcore.models.stacks import find_stacks
-from lmcore.types import Report
+from lmcore.types import Report, count_of
 
 
 @contextmanager
@@ -28,7 +28,7 @@ def layer_steps(model: Any, report: Report, doing: str, *, passes: int = 1) -> I
         nonlocal done
         report.check()
         done += 1
-        report.progress(min(done / total, 1.0), f"{doing}: {min(done, total)} of {total} layers run")
+        report.progress(min(done / total, 1.0), f"{doing}: {min(done, total)} of {count_of(total, 'layer')} run")
 
     with ExitStack() as hooks:
         for layer in layers:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
+from lmcore.analysis import trust_cost
 from lmcore.analysis.attribution.methods import ATTRIBUTION
 from lmcore.charts import attribution as charts
 from lmcore.types import Report
@@ -31,15 +32,7 @@ _HELP = {
     "better.",
 }
 
-
-WORDS_COST = (
-    "Takes words away, asks other methods, edits the text and draws the weights of a copy anew: some hundred model calls, "
-    "and as much memory again as the model for a moment."
-)
-PARTS_COST = (
-    "Edits the text and draws the weights of a copy anew: some forty model calls, and as much memory again as the model for "
-    "a moment."
-)
+WORDS_COST = trust_cost.WORDS_COST
 
 
 def trust_panel(version: str, found: "Attribution | LogitAttribution | StreamShares", said: str = WORDS_COST) -> None:

@@ -5,9 +5,17 @@ from typing import Any
 
 import pytest
 
-from lmcore.analysis import attention_maps, attribute_logits, read_attention, stream_contributions
+from lmcore.analysis import (
+    attention_maps,
+    attribute,
+    attribute_logits,
+    measure_faithfulness,
+    read_attention,
+    stream_contributions,
+)
 from lmcore.analysis.attribution.cost import SLOW
-from lmcore.analysis.reading_cost import ReadingCost, attention_cost, contributions_cost, logit_parts_cost
+from lmcore.analysis.reading_cost import ReadingCost, attention_cost, contributions_cost, flow_cost, logit_parts_cost
+from lmcore.analysis.trust_cost import CONTRIBUTIONS_COST, PARTS_COST, asked_besides
 from lmcore.errors import InputError, ResourceError
 from lmcore.models.load import LoadedModel
 from lmcore.settings import MIB
@@ -69,6 +77,44 @@ def test_it_is_said_in_a_sentence():
         "The model writes up to 128 tokens, and then reads 7 tokens 3 times; this takes less than 1 MiB of memory."
     )
     assert ReadingCost(3, 7, 128, 10, 2 * SLOW).slow
+    assert ReadingCost(2, 1, 1, 10, 1.0).sentence() == (
+        "The model writes up to 1 token, and then reads 1 token twice; this takes less than 1 MiB of memory."
+    )
+
+
+def test_the_flows_are_counted():
+    loaded, (text, _, output) = reader("translation"), CASES["translation"]
+    read = len(read_attention(loaded, text, output=output)["encoder"].tokens)
+    rows = len(read_attention(loaded, text, output=output)["decoder"].rows)
+    assert flow_cost(loaded, text, "encoder") == f"It then finds {read * read} flows, less than a second."
+    assert flow_cost(loaded, text, "encoder", one=True) == f"It then finds {read} flows, less than a second."
+    assert flow_cost(loaded, text, "decoder", output=output).startswith(f"It then finds {rows * rows} flows, ")
+    assert flow_cost(loaded, text, "decoder").startswith("It then finds up to 16,384 flows, about ")
+    assert flow_cost(loaded, text, "encoder", one=True, judged=True).startswith(f"It then finds {13 * read} flows, ")
+
+
+@pytest.mark.parametrize(("kind", "about"), [("contributions", range(12, 25)), ("logits", range(25, 50))])
+def test_measuring_the_trust_takes_about_as_many_runs_as_are_said(runs, kind, about):
+    loaded = reader("named-entity-recognition")
+    found = stream_contributions(loaded, TEXT) if kind == "contributions" else attribute_logits(loaded, TEXT, TAG)
+    assert runs(loaded, lambda: measure_faithfulness(loaded, found)) in about
+    said = asked_besides(CONTRIBUTIONS_COST if kind == "contributions" else PARTS_COST)
+    assert said.startswith("Besides, --trust edits the text")
+    assert ("some twenty" if kind == "contributions" else "some forty") in said
+
+
+@pytest.mark.parametrize("task", ["text-classification", "named-entity-recognition", "question-answering"])
+def test_an_output_of_a_model_that_writes_nothing_is_refused(task):
+    loaded, (text, _, _) = reader(task), CASES[task]
+    for work in (contributions_cost, logit_parts_cost, stream_contributions, attribute_logits, attribute):
+        with pytest.raises(InputError, match="writes nothing and has no output: leave it out"):
+            work(loaded, text, output="x")
+
+
+def test_a_decoder_goes_on_behind_its_text():
+    loaded = reader("completion")
+    assert stream_contributions(loaded, "Ben told us", output=" on day").output == " on day"
+    assert contributions_cost(loaded, "Ben told us", output=" on day").written == 0
 
 
 def test_it_grows_with_the_text():

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from lmcore.errors import InputError
+
 MODEL = "models:/topics@champion"
 TEXT = "the bread and the cheese was very rain"
 
@@ -71,6 +73,7 @@ def test_a_base_model_reads_a_pair(ask, trained_home, tiny_folder):
         ((MODEL, TEXT, "--what", "contributions", "--token", "99"), "The text has 10 tokens: give --token among them."),
         ((MODEL, TEXT, "--what", "contributions", "--layer", "9"), "The model has 2 layers: give --layer among them."),
         ((MODEL, TEXT, "--output", "x"), "is no encoder-decoder and has no output"),
+        ((MODEL, TEXT, "--what", "contributions", "--output", "x"), "writes nothing and has no output: leave it out"),
         ((MODEL, TEXT, "--what", "importance", "--fill", "mean"), "gradient has no option 'fill'"),
     ],
 )
@@ -78,12 +81,58 @@ def test_bad_input_is_one_sentence(refused, trained_home, arguments, said):
     assert said in refused("analyse", "attention", *arguments, home=trained_home)
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--what", "maps"), ["The model reads 10 tokens twice"]),
+        (("--what", "flow"), ["The model reads 10 tokens twice", "It then finds 100 flows, less than a second."]),
+        (("--what", "flow", "--token", "2"), ["The model reads 10", "It then finds 10 flows, less"]),
+        (
+            ("--what", "flow", "--token", "2", "--trust"),
+            ["The model reads 10", "It then finds 130 flows, less", "Besides, --trust takes words away"],
+        ),
+        (
+            ("--what", "contributions", "--trust"),
+            [
+                "The model reads 10 tokens 3 times",
+                "Besides, --trust edits the text and draws the weights of a copy anew: some twenty model calls",
+            ],
+        ),
+    ],
+)
+def test_what_it_costs_is_said_before_it_runs(run, trained_home, monkeypatch, options, said):
+    def stop(*_, **__):
+        raise InputError("Enough.")
+
+    for name in ("_maps", "shares_answer"):
+        monkeypatch.setattr(f"lmcore.cli.attention.{name}", stop)
+    notes = run("analyse", "attention", MODEL, TEXT, *options, home=trained_home).stderr.splitlines()
+    notes = [note for note in notes if note.startswith(("The model reads", "It then", "Besides"))]
+    assert len(notes) == len(said)
+    assert all(note.startswith(start) for note, start in zip(notes, said, strict=True))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--kind", "cross"), ("--kind", "cross", "--what", "flow"), ("--output", "x"),
+        ("--output", "x", "--what", "contributions"),
+    ],
+)  # fmt: skip
+def test_what_is_refused_has_no_cost(run, trained_home, options):
+    ended = run("analyse", "attention", MODEL, TEXT, *options, home=trained_home)
+    assert ended.exit_code != 0
+    assert "The model reads" not in ended.stderr
+
+
 def test_how_far_it_can_be_trusted(ask, run, trained_home):
     for what in ("maps", "flow", "contributions"):
         found = ask("analyse", "attention", MODEL, TEXT, "--what", what, "--trust", "--token", "2", home=trained_home)
         checks = {each["check"]: each["value"] for each in found["trust"]["checks"]}
         assert np.isfinite(checks["Likeness with random weights"])
-        assert (checks["Comprehensiveness"] is None) == (what == "contributions")
+        assert ("Comprehensiveness" not in checks) == (what == "contributions")
+        assert "Completeness error" not in checks
+        assert "nan" not in str(found["trust"]["checks"])
         caveat = "it is no explanation of the answer by itself."
         assert found["trust"]["warning"].endswith(caveat) == (what != "contributions")
         assert found["trust"].get("token") == (None if what == "contributions" else 2)

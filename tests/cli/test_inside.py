@@ -59,9 +59,14 @@ def test_a_tuned_lens_is_trained_kept_and_used(ask, run, speaking, trained_home)
 def test_the_parts_of_a_logit(ask, run, speaking, trained_home):
     found = ask("analyse", "logits", speaking, NEXT, "--target", " that", "--against", " is")
     assert sum(part["score"] for part in found["parts"]) == pytest.approx(found["value"], abs=1e-5)
-    shown = run("analyse", "logits", MODEL, TEXT, "--trust", home=trained_home).stdout
-    assert "parts sum to" in shown
-    assert "Likeness with random weights" in shown
+    ended = run("analyse", "logits", MODEL, TEXT, "--trust", home=trained_home)
+    assert "parts sum to" in ended.stdout
+    assert "Likeness with random weights" in ended.stdout
+    assert "nan" not in ended.stdout
+    assert "Comprehensiveness" not in ended.stdout
+    assert "Agreement" not in ended.stdout
+    assert "Besides, --trust edits the text" in ended.stderr
+    assert "some forty model calls" in ended.stderr
 
 
 def test_patching_two_texts(ask, run, refused, speaking):

@@ -7,7 +7,7 @@ import numpy as np
 
 from lmcore.analysis.attention.maps import mean_heads
 from lmcore.errors import InputError
-from lmcore.types import Report, Silent
+from lmcore.types import Report, Silent, count_of
 
 SCALE = 1 << 30
 _FLOW_SECONDS, _EDGE_SECONDS = 3e-4, 3e-8
@@ -56,13 +56,20 @@ def attention_flow(
             report.check()
             flows[row, sink] = maximum_flow(graph, layers * size + start, sink).flow_value
             done = row * size + sink + 1
-            report.progress(done / flows.size, f"{done:,} of {flows.size:,} flows found")
+            report.progress(done / flows.size, f"{done:,} of {count_of(flows.size, 'flow')} found")
     return flows / SCALE
 
 
 def flow_seconds(layers: int, tokens: int, flows: int) -> float:
     """Return how long so many flows through a text take, about: most of it goes with the edges, layers × tokens²."""
     return flows * (_FLOW_SECONDS + _EDGE_SECONDS * layers * tokens**2)
+
+
+def said_flows(layers: int, tokens: int, flows: int) -> str:
+    """Say how many flows are to be found through a text, and how long it takes: ``4,096 flows, about 12 s``."""
+    seconds = flow_seconds(layers, tokens, flows)
+    lasting = "less than a second" if seconds < 1 else f"about {seconds:,.0f} s"
+    return f"{count_of(flows, 'flow')}, {lasting}"
 
 
 def _graph(maps: np.ndarray) -> Any:

@@ -7,14 +7,14 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from lmcore.analysis.attention.run import MAX_BYTES, Kind, attention_kinds, stream_attention
+from lmcore.analysis.attention.run import MAX_BYTES, AttentionShape, Kind, attention_kinds, stream_attention
 from lmcore.analysis.model_input import read_input
 from lmcore.analysis.written_output import WrittenOutput, read_output
 from lmcore.errors import InputError
 from lmcore.fingerprint import fingerprint
 from lmcore.models.load import LoadedModel
 from lmcore.models.text_tokens import TextTokens
-from lmcore.types import Input, Part, Report, Silent
+from lmcore.types import Input, Part, Report, Silent, count_of
 
 WRITING = 0.8  # of the way, where an output is written first
 
@@ -84,7 +84,9 @@ class AttentionMaps:
         """
         layers, heads = self.attentions.shape[:2]
         if not 0 <= layer < layers or not (head is None or 0 <= head < heads):
-            raise InputError(f"There is no such head: the model has {layers} layers of {heads} heads, counted from 0.")
+            raise InputError(
+                f"There is no such head: the model has {AttentionShape(layers, heads).said}, counted from 0."
+            )
         found: np.ndarray = self.attentions[layer].mean(axis=0) if head is None else self.attentions[layer, head]
         return found
 
@@ -124,11 +126,25 @@ def attention_maps(
         ResourceError: the maps would take more than the limit; nothing was run.
         Cancelled: the report asked to stop.
     """
+    wanted = wanted_kind(loaded, kind)
+    return read_attention(loaded, text, [wanted], output=output, max_bytes=max_bytes, report=report)[wanted]
+
+
+def wanted_kind(loaded: LoadedModel, kind: Kind | Literal["self"] = "self", *, output: str | None = None) -> Kind:
+    """Return which of its attentions a model is asked for; ``self`` is its main self-attention.
+
+    Raises:
+        InputError: the model has no such attention, or no output apart from its text.
+    """
     kinds = attention_kinds(loaded)
     wanted = kinds[0] if kind == "self" else kind
     if wanted not in kinds:
         raise InputError(f"{loaded.ref} has no {wanted} attention; it has: {', '.join(kinds)}.")
-    return read_attention(loaded, text, [wanted], output=output, max_bytes=max_bytes, report=report)[wanted]
+    if output is not None and len(kinds) == 1:
+        raise InputError(
+            f"{loaded.ref} is no encoder-decoder and has no output apart from its text: write it behind it."
+        )
+    return wanted
 
 
 def read_attention(
@@ -146,10 +162,7 @@ def read_attention(
     """
     own = attention_kinds(loaded)
     kinds = own if kinds is None else kinds
-    if output is not None and len(own) == 1:
-        raise InputError(
-            f"{loaded.ref} is no encoder-decoder and has no output apart from its text: write it behind it."
-        )
+    wanted_kind(loaded, output=output)
     tokens, encodings = read_input(loaded, text)
     report, side, written = report or Silent(), None, 0.0
     if {"decoder", "cross"} & set(kinds) and len(own) > 1:
@@ -183,7 +196,7 @@ def attention_rollout(attentions: np.ndarray, *, report: Report | None = None) -
     for number, layer in enumerate(maps, 1):
         report.check()
         rolled = (layer + identity) / 2 @ rolled
-        report.progress(number / len(maps), f"Rollout: {number} of {len(maps)} layers followed")
+        report.progress(number / len(maps), f"Rollout: {number} of {count_of(len(maps), 'layer')} followed")
     return rolled
 
 
@@ -223,7 +236,9 @@ def cross_rollout(
         report.check()
         read, prefix = (read + looks @ read) / 2, (prefix + looks @ prefix) / 2
         read, prefix = (read + crosses @ source) / 2, prefix / 2
-        report.progress(0.5 + number / len(own) / 2, f"Rollout: {number} of {len(own)} layers of the decoder followed")
+        report.progress(
+            0.5 + number / len(own) / 2, f"Rollout: {number} of {count_of(len(own), 'layer')} of the decoder followed"
+        )
     return read, prefix
 
 

@@ -14,7 +14,7 @@ from lmcore.models.layer_steps import layer_steps
 from lmcore.models.load import LoadedModel, reading_config
 from lmcore.models.structure import HEADS
 from lmcore.settings import MIB
-from lmcore.types import Part, Report, Silent
+from lmcore.types import Part, Report, Silent, count_of
 
 if TYPE_CHECKING:
     import torch
@@ -41,6 +41,11 @@ class AttentionShape:
     def nbytes(self, rows: int, columns: int) -> int:
         """Return the bytes of all maps of a text in float32."""
         return self.layers * self.heads * rows * columns * _FLOAT_BYTES
+
+    @property
+    def said(self) -> str:
+        """It in words: ``6 layers of 12 heads``."""
+        return f"{count_of(self.layers, 'layer')} of {count_of(self.heads, 'head')}"
 
 
 def attention_kinds(loaded: LoadedModel) -> tuple[Kind, ...]:
@@ -81,11 +86,11 @@ def check_bytes(shape: AttentionShape, rows: int, columns: int, max_bytes: int) 
     needed = shape.nbytes(rows, columns)
     if needed <= max_bytes:
         return
-    fitting = math.isqrt(max_bytes // (shape.layers * shape.heads * _FLOAT_BYTES))
-    size = f"{rows} × {columns}" if rows != columns else f"{rows}"
+    fitting = count_of(math.isqrt(max_bytes // (shape.layers * shape.heads * _FLOAT_BYTES)), "token")
+    size = f"{rows} × {columns} tokens" if rows != columns else count_of(rows, "token")
     raise ResourceError(
-        f"The attention of {size} tokens in {shape.layers} layers of {shape.heads} heads takes {needed / MIB:,.0f} MiB, and "
-        f"the limit is {max_bytes / MIB:,.0f} MiB: give a text of at most {fitting} tokens, or set the limit higher."
+        f"The attention of {size} in {shape.said} takes {needed / MIB:,.0f} MiB, and "
+        f"the limit is {max_bytes / MIB:,.0f} MiB: give a text of at most {fitting}, or set the limit higher."
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from lmcore.analysis.asked import Asked, ask
+from lmcore.analysis.asked import Asked, ask, check_output
 from lmcore.analysis.room import check_room
 from lmcore.analysis.runs import read_count, read_where_written, run_tokens
 from lmcore.errors import InputError, OptionError
@@ -18,7 +18,7 @@ from lmcore.models.layouts import layout_of
 from lmcore.models.load import LoadedModel
 from lmcore.models.stacks import find_stacks
 from lmcore.models.text_tokens import TextTokens
-from lmcore.types import Input, Part, Report, Silent, Target
+from lmcore.types import Input, Part, Report, Silent, Target, count_of
 
 if TYPE_CHECKING:
     import torch
@@ -106,12 +106,14 @@ def stream_contributions(
         report: progress and cancellation.
 
     Raises:
-        InputError: the text is empty, or the model has no head.
+        InputError: the text is empty, the model has no head, or an output is given to one that writes nothing.
         OptionError: the parts of the model are not known.
         Cancelled: the report asked to stop.
     """
     report = report or Silent()
     outputs = None if output is None else [output]
+    if loaded.task:  # that it has none is said first
+        check_output(loaded, output)
     whole = None if output is None else [Target("phrase")]  # the model is not asked to write what is given
     asked = ask(loaded, [text], whole, outputs, report=Part(report, 0.0, _ASKED))[0]
     return asked_contributions(loaded, asked, report=Part(report, _ASKED, 1.0))
@@ -157,7 +159,7 @@ def _frames(
             parts = {STREAM: stream, **(_heads(model, *values[heads, number]) if heads else {block: total - stream})}
             yield _frame(number, block, {part: found[0] for part, found in parts.items()}, total[0])
             done = (number - 1 + place / len(blocks)) / len(stack)
-            report.progress(done, f"Adding up the stream: {number} of {len(stack)} layers")
+            report.progress(done, f"Adding up the stream: {number} of {count_of(len(stack), 'layer')}")
             stream = total if layout.before else layer.get_submodule(norm)(total)
 
 

@@ -4,12 +4,13 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from lmcore.analysis.trust_cost import CONTRIBUTIONS_COST
 from lmcore.charts import contributions as charts
 from lmcore.types import Report
 from lmcore.ui import cache, linked, places, show
 from lmcore.ui.share import report_button
 from lmcore.ui.stopping import agreed
-from lmcore.ui.trust import PARTS_COST, trust_panel
+from lmcore.ui.trust import trust_panel
 from lmcore.ui.views import heads
 from lmcore.ui.views.explained import thawed
 
@@ -62,7 +63,7 @@ def draw(version: str, given: heads.Frozen, output: str | None) -> None:
     show.figure(figures[1], "analyse_contributions_tokens")
     arguments = {"text": thawed(given), "output": found.output}
     report_button("contributions", version, frame, arguments, figures)
-    trust_panel(version, found, PARTS_COST)
+    trust_panel(version, found, CONTRIBUTIONS_COST)
 
 
 @st.cache_data(show_spinner=False)

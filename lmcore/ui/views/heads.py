@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import streamlit as st
 
-from lmcore.analysis.attention.flow import flow_seconds
+from lmcore.analysis.attention.flow import flow_seconds, said_flows
 from lmcore.analysis.attention.importance_methods import IMPORTANCE
 from lmcore.analysis.attention.role_scores import HEAD_ROLES
 from lmcore.analysis.recipes import named_data
@@ -123,9 +123,8 @@ def _draw_all_flows(maps: "AttentionMaps") -> None:
             f"The flow between all tokens is offered for texts of up to {FLOW_TOKENS} tokens; this one has {size}."
         )
         return
-    seconds = flow_seconds(len(maps.attentions), size, size * size)
     if st.toggle(
-        f"Between all tokens ({size * size:,} flows, {_duration(seconds)})",
+        f"Between all tokens ({said_flows(len(maps.attentions), size, size * size)})",
         key="analyse_flow_all",
         bind="query-params",
     ):
@@ -149,12 +148,8 @@ def _flow_and_rollout(
         rolled = rollouts(maps.fingerprint, kind, found, Part(report, 0.0, 0.1))[0]
         return _flow(maps.fingerprint, token, maps, Part(report, 0.1, 1.0))[0], rolled[token]
 
-    said = f"This finds {size:,} flows, {_duration(seconds)}; the model does not run again."
+    said = f"This finds {said_flows(len(maps.attentions), size, size)}; the model does not run again."
     return agreed("Find the flows", f"flow_{maps.fingerprint}_{token}", said, slow=seconds > SLOW_FLOW, work=work)
-
-
-def _duration(seconds: float) -> str:
-    return "less than a second" if seconds < 1 else f"about {seconds:,.0f} s"
 
 
 def draw_importance(version: str, given: Frozen, kind: "Kind", output: str | None) -> None:

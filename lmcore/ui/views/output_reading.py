@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from lmcore.analysis.lens.methods import LENSES
+from lmcore.analysis.trust_cost import PARTS_COST
 from lmcore.charts import lens as charts
 from lmcore.charts.figure import Figure
 from lmcore.errors import InputError
@@ -15,7 +16,7 @@ from lmcore.ui.forms import method_choice, option_fields
 from lmcore.ui.jobs import as_job, running_bytes
 from lmcore.ui.share import report_button
 from lmcore.ui.stopping import agreed
-from lmcore.ui.trust import PARTS_COST, trust_panel
+from lmcore.ui.trust import trust_panel
 from lmcore.ui.views.explained import frozen, target_choice, thawed
 
 if TYPE_CHECKING:

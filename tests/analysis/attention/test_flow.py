@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from lmcore.analysis import attention_flow, attention_rollout
-from lmcore.analysis.attention.flow import flow_seconds
+from lmcore.analysis.attention.flow import flow_seconds, said_flows
 from lmcore.errors import Cancelled, InputError
 from lmcore.types import Silent
 from tests.analysis.told import rises_and_stops
@@ -97,3 +97,5 @@ def test_what_flows_take_grows_with_their_number_and_the_edges():
     assert flow_seconds(6, 64, 10) == pytest.approx(10 * flow_seconds(6, 64, 1))
     assert flow_seconds(12, 512, 1) > 1.9 * flow_seconds(6, 512, 1)
     assert flow_seconds(6, 512, 1) > 3 * flow_seconds(6, 256, 1)
+    assert said_flows(2, 1, 1) == "1 flow, less than a second"
+    assert said_flows(6, 512, 1024) == "1,024 flows, about 49 s"
