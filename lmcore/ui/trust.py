@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
-from lmcore.analysis import trust_cost
 from lmcore.analysis.attribution.methods import ATTRIBUTION
+from lmcore.analysis.trust_cost import WORDS_COST
 from lmcore.charts import attribution as charts
 from lmcore.types import Report
 from lmcore.ui import cache, show
@@ -31,8 +31,6 @@ _HELP = {
     "Likeness with random weights": "Rank correlation with the map of a model whose weights are all random: nearer to 0 is "
     "better.",
 }
-
-WORDS_COST = trust_cost.WORDS_COST
 
 
 def trust_panel(version: str, found: "Attribution | LogitAttribution | StreamShares", said: str = WORDS_COST) -> None:

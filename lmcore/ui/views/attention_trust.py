@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from lmcore.analysis.attention.flow import flow_seconds
+from lmcore.analysis.attention.flow import said_flows
 from lmcore.analysis.recipes.heads import MAX_BYTES
 from lmcore.analysis.trust.attention_map import TokenAttention
+from lmcore.analysis.trust_cost import WORDS_COST
 from lmcore.types import Input, Part, Report, Target
 from lmcore.ui import cache, linked, places
-from lmcore.ui.trust import WORDS_COST, measuring, trust_heading
+from lmcore.ui.trust import measuring, trust_heading
 from lmcore.ui.views.explained import frozen, target_choice, thawed
 
 if TYPE_CHECKING:
@@ -76,8 +77,7 @@ def _cost(maps: "AttentionMaps", attention: TokenAttention) -> str:
     if attention.way != "flow":
         return WORDS_COST
     size = len(maps.tokens)
-    seconds = flow_seconds(len(maps.attentions), size, size * _MADE)
-    return f"{WORDS_COST} It also finds some {size * _MADE:,} flows, about {max(1, round(seconds)):,} s."
+    return f"{WORDS_COST} It also finds some {said_flows(len(maps.attentions), size, size * _MADE)}."
 
 
 @st.cache_data(show_spinner=False)
