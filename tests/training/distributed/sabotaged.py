@@ -3,12 +3,16 @@
 import os
 import signal
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from lmcore.errors import StorageError
 from lmcore.training import watch
 from lmcore.training.distributed import work as distributed
+from lmcore.training.distributed.rundir import FolderReport
+
+STOPPED_AT = 8
 
 
 def second_is_killed() -> None:
@@ -26,7 +30,19 @@ def disk_is_full() -> None:
     watch.complete = refuse
 
 
-SABOTAGE: dict[str, Callable[[], None]] = {"killed": second_is_killed, "full": disk_is_full}
+def leader_waits() -> None:
+    """Let the leader wait after its eighth step until the run is to stop: small models are quicker than that."""
+    told = FolderReport.metrics
+
+    def tell(self: FolderReport, step: int, values: Mapping[str, float]) -> None:
+        told(self, step, values)
+        while step == STOPPED_AT and not self._folder.is_stopped():
+            time.sleep(0.01)
+
+    FolderReport.metrics = tell  # type: ignore[method-assign]
+
+
+SABOTAGE: dict[str, Callable[[], None]] = {"killed": second_is_killed, "full": disk_is_full, "stopped": leader_waits}
 
 if __name__ == "__main__":
     SABOTAGE[sys.argv[2]]()

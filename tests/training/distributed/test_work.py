@@ -14,6 +14,7 @@ from lmcore.training.fit import train
 from lmcore.training.job import job_config, run
 from tests.conftest import ROOT
 from tests.training.conftest import FULL, Recorder
+from tests.training.distributed.sabotaged import STOPPED_AT
 
 OPTIONS = FULL | {"learning_rate": 1e-3, "save_steps": 5}
 LAST_STEP = 18  # three epochs of 95 rows in batches of 16
@@ -54,14 +55,17 @@ def both(uneven, calm):
     return job_config(TrainConfig("both", model=calm, **OPTIONS), str(uneven.ref), workers=2)
 
 
-def test_two_workers_that_are_stopped_and_resumed_do_what_one_process_does(uneven, calm, both, settings, workspace):
-    expected, first, second = Recorder(), StopsAfter(8), Recorder()
+def test_two_workers_that_are_stopped_and_resumed_do_what_one_process_does(
+    uneven, calm, both, settings, workspace, sabotaged
+):
+    sabotaged("stopped")
+    expected, first, second = Recorder(), StopsAfter(STOPPED_AT), Recorder()
     single = train(TrainConfig("alone", model=calm, **OPTIONS), uneven, settings=settings, report=expected)
     with pytest.raises(Cancelled, match="its last checkpoint is kept"):
         run(both, workspace=workspace, report=first, resume=False)
     result = run(both, workspace=workspace, report=second, resume=True)
     assert max(first.of("loss")) < LAST_STEP
-    assert min(second.of("loss")) > 8, "it goes on from where it was stopped"
+    assert min(second.of("loss")) > STOPPED_AT, "it goes on from where it was stopped"
     for name in ("loss", "learning_rate", "dev_loss", "dev_accuracy"):
         found = first.of(name) | second.of(name)
         assert sorted(found) == sorted(expected.of(name))
