@@ -52,7 +52,11 @@ def test_two_models_are_compared_at_the_same_words():
 def test_any_largest_score_has_an_axis(largest):
     found = contrast(explained("Anna told"), explained("Ben told"))
     units = found.units.assign(first=[largest, *[0.0] * (len(found.units) - 1)], second=0.0, difference=-largest)
-    side_by_side_scores(replace(found, units=units), ("one", "two")).chart.to_dict()
+    drawn = side_by_side_scores(replace(found, units=units), ("one", "two")).chart.to_dict()
+    across = drawn["layer"][0]["encoding"]["x"]
+    (low, high), ticks = across["scale"]["domain"], across["axis"]["values"]
+    assert len(ticks) == 9, "three for each side and for the difference"
+    assert (np.diff([low, *ticks, high]) > 0).all(), "in their order, within the axis"
 
 
 def test_too_few_words_have_no_agreement():
