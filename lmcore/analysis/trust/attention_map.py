@@ -8,7 +8,7 @@ import numpy as np
 
 from lmcore.analysis.asked import Asked, ask
 from lmcore.analysis.attention.flow import attention_flow
-from lmcore.analysis.attention.maps import AttentionMaps, attention_rollout, cross_rollout
+from lmcore.analysis.attention.maps import AttentionMaps, attention_rollout, cross_rollout, wanted_kind
 from lmcore.analysis.attention.run import MAX_BYTES, Kind, attention_kinds, stream_attention
 from lmcore.analysis.trust.judged import Judged
 from lmcore.errors import InputError, OptionError
@@ -119,7 +119,7 @@ def token_scores(
         Cancelled: the report asked to stop.
     """
     report, token = report or Silent(), attention.token
-    kind = _kind(loaded, attention)
+    kind = wanted_kind(loaded, attention.kind)
     rows = reading.first if kind == "encoder" or not _joined(loaded) else len(reading) - reading.first
     if token is None or not 0 <= token < rows:
         raise InputError(
@@ -159,16 +159,13 @@ def is_shown(reading: Reading, maps: AttentionMaps, token: int) -> bool:
 def _check(loaded: LoadedModel, attention: TokenAttention) -> None:
     if attention.way not in _WAYS:
         raise OptionError(f"There is no way {attention.way!r}: choose {', '.join(_WAYS)}.")
-    kind = _kind(loaded, attention)
-    if kind not in attention_kinds(loaded):
-        raise InputError(f"{loaded.ref} has no {kind} attention; it has: {', '.join(attention_kinds(loaded))}.")
-    if kind == "cross" and attention.way == "flow":
+    if wanted_kind(loaded, attention.kind) == "cross" and attention.way == "flow":
         raise InputError("Flow goes through one stack: take the encoder's or the decoder's attention.")
 
 
 def _checked_token(loaded: LoadedModel, asked: Asked, attention: TokenAttention) -> int:
     """Return the token that looks, which must not come after what is explained."""
-    kind = _kind(loaded, attention)
+    kind = wanted_kind(loaded, attention.kind)
     if attention.token is None:
         return predicting_token(loaded, asked, kind)
     at = _predicted_at(asked.reading, asked.target)
@@ -184,17 +181,13 @@ def _predicted_at(reading: Reading, target: Target) -> np.ndarray:
     return found
 
 
-def _kind(loaded: LoadedModel, attention: TokenAttention) -> Kind:
-    return attention_kinds(loaded)[0] if attention.kind == "self" else attention.kind
-
-
 def _joined(loaded: LoadedModel) -> bool:
     return len(attention_kinds(loaded)) > 1
 
 
 def _maps(loaded: LoadedModel, reading: Reading, attention: TokenAttention, report: Report) -> dict[Kind, np.ndarray]:
     """Read the attention over a reading: the kind that is asked for, for a rollout of ``cross`` all of them."""
-    kind = _kind(loaded, attention)
+    kind = wanted_kind(loaded, attention.kind)
     kinds = attention_kinds(loaded) if kind == "cross" and attention.way == "rollout" else (kind,)
     ids = reading.tokens.ids.tolist()
     fields = {name: [values.tolist()] for name, values in reading.fields.items()}
